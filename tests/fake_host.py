@@ -1,0 +1,383 @@
+"""A host that plays what a test tells it to and remembers what it was asked: a ``Control`` without libvirt.
+
+Nothing here imitates libvirt. It is for what stands in front of the engine: the screen and the command line,
+whose exact calls are asserted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import uuid as uuids
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from tui.engine.control import End, Level, LogLine, Outcome
+from tui.engine.errors import HostError, ReadOnlyError
+from tui.model.disk import Device, Disk, Mirror, MirrorJob, MirrorReady
+from tui.model.domain import Definition, Domain, RunState
+from tui.model.finding import Finding, fine
+from tui.model.host import HostState, Link
+from tui.model.job import Job, JobType, Phase, Progress, Sample
+from tui.model.plan import Plan
+from tui.model.request import CopyRequest, Ending, EndRequest, Request, SpeedRequest, Then
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
+from tui.model.storage import Chain, FileSource, Layer
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+NOW = 1_700_000_000.0
+"""The wall clock of everything that the builders make."""
+
+
+def uuid_of(name: str) -> str:
+    """The UUID that ``make_domain`` gives to a name: always the same one."""
+    return str(uuids.uuid5(uuids.NAMESPACE_DNS, name))
+
+
+def make_chain(*paths: str, format: str | None = "qcow2", complete: bool = True) -> Chain:  # noqa: A002
+    """A chain of files, the active layer first, numbered as libvirt numbers them."""
+    layers = tuple(Layer(FileSource(path), format, index) for index, path in enumerate(paths, start=1))
+    return Chain(layers, complete)
+
+
+def make_disk(
+    target: str = "vda",
+    *paths: str,
+    bus: str | None = "virtio",
+    device: Device = Device.DISK,
+    mirror: Mirror | None = None,
+    readonly: bool = False,
+) -> Disk:
+    """A disk on the files of ``paths``, or on one named for the target."""
+    return Disk(
+        target=target,
+        bus=bus,
+        device=device,
+        chain=make_chain(*(paths or (f"/slow/{target}.qcow2",))),
+        mirror=mirror,
+        readonly=readonly,
+    )
+
+
+def make_mirror(path: str = "/fast/vda.qcow2", ready: MirrorReady = MirrorReady.NO) -> Mirror:
+    """The ``<mirror>`` of a copy to ``path``."""
+    return Mirror(MirrorJob.COPY, ready, make_chain(path))
+
+
+def make_domain(
+    name: str = "db01",
+    *,
+    disks: Iterable[Disk] | None = None,
+    state: RunState = RunState.RUNNING,
+    persistent: bool = True,
+    uuid: str | None = None,
+) -> Domain:
+    """A domain with one disk, unless ``disks`` are given."""
+    definition = Definition(
+        name=name,
+        uuid=uuid or uuid_of(name),
+        disks=tuple(disks) if disks is not None else (make_disk(),),
+        hypervisor="kvm",
+    )
+    return Domain(definition, state, persistent)
+
+
+_numbers = itertools.count(1)
+
+
+def make_job(
+    domain: Domain | str = "db01",
+    target: str = "vda",
+    *,
+    phase: Phase = Phase.COPYING,
+    type: JobType = JobType.COPY,  # noqa: A002
+    cur: int = 1 * GIB,
+    end: int = 4 * GIB,
+    bandwidth: int = 0,
+    progress: Progress | None = None,
+    source: str = "/slow/vda.qcow2",
+    destination: str = "/fast/vda.qcow2",
+    samples: tuple[Sample, ...] = (),
+    plan: str | None = "p1",
+    remark: str | None = None,
+    number: int | None = None,
+) -> Job:
+    """A job of a disk; ``progress`` overrides ``cur``, ``end`` and ``bandwidth``."""
+    name = domain if isinstance(domain, str) else domain.name
+    return Job(
+        number=next(_numbers) if number is None else number,
+        uuid=uuid_of(domain) if isinstance(domain, str) else domain.uuid,
+        domain=name,
+        target=target,
+        type=type,
+        phase=phase,
+        source=Layer(FileSource(source), "qcow2", 1),
+        destination=make_chain(destination),
+        progress=progress or Progress(cur, end, bandwidth, type),
+        samples=samples,
+        started=NOW,
+        in_sync_since=NOW + 60 if phase in (Phase.IN_SYNC, Phase.PIVOTING, Phase.DONE) else None,
+        ended=NOW + 90 if phase.ended else None,
+        plan=plan,
+        remark=remark,
+    )
+
+
+def make_samples(
+    *,
+    count: int = 11,
+    every: float = 1.0,
+    rate: int = 100 * MIB,
+    guest: int | None = 0,
+    cur: int = 0,
+    end: int = 4 * GIB,
+) -> tuple[Sample, ...]:
+    """What ticks see of a copy at ``rate``; ``end`` grows with what the ``guest`` writes."""
+    return tuple(
+        Sample(
+            at=tick * every,
+            cur=cur + int(rate * tick * every),
+            end=end + int((guest or 0) * tick * every),
+            guest_written=None if guest is None else int(guest * tick * every),
+        )
+        for tick in range(count)
+    )
+
+
+def make_state(
+    *domains: Domain,
+    uri: str = "test:///fake",
+    jobs: Iterable[Job] = (),
+    link: Link = Link.LIVE,
+    hostname: str | None = "fake-host",
+    error: str | None = None,
+    unread: int = 0,
+    read_only: bool = False,
+) -> HostState:
+    """The picture of a live host; one domain ``db01`` when none is given."""
+    return HostState(
+        uri=uri,
+        link=link,
+        link_since=NOW,
+        error=error,
+        hostname=hostname,
+        libvirt=(9, 0, 0),
+        hypervisor="QEMU 7.2.22",
+        read_only=read_only,
+        domains=tuple(sorted(domains or (make_domain(),), key=lambda d: d.name)),
+        unread=unread,
+        jobs=tuple(jobs),
+        refreshed=NOW,
+    )
+
+
+class FakeRun:
+    """A run that ends when the test says so."""
+
+    def __init__(self, plan: Plan, calls: list[tuple[Any, ...]]) -> None:
+        """Begin at the first step; ``calls`` is where ``leave`` is recorded."""
+        self.plan = plan
+        self.step = 0
+        self._calls = calls
+        self._ended = threading.Event()
+        self._outcome: Outcome | None = None
+
+    def finish(self, outcome: Outcome) -> None:
+        """End it so; the first end counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            self.step = len(self.plan.steps)
+        self._ended.set()
+
+    def wait(self, timeout: float | None = None) -> Outcome | None:
+        """As ``Run.wait``."""
+        self._ended.wait(timeout)
+        return self._outcome
+
+    def leave(self) -> None:
+        """As ``Run.leave``: recorded, and the run ends as left."""
+        self._calls.append(("leave", self.plan))
+        self.finish(Outcome(End.LEFT, "The job goes on."))
+
+
+class FakeControl:
+    """A scripted host.
+
+    Attributes:
+        calls: everything that was asked, in order: ``("plan", request)``, ``("run", plan)``,
+            ``("leave", plan)``, ``("refresh", uuid)``, ``("places",)``, ``("close",)``.
+        findings: what the default plan finds.
+        planner: makes the plan instead of ``default_plan``; may raise ``HostError``.
+        outcome: how every run ends, at once; ``None`` leaves it open until ``runs[-1].finish(...)``.
+        on_run: called in ``run`` with the new run, to publish states or to end it.
+        error: raised by ``plan`` and ``run`` when set.
+        pools: the answer of ``places``.
+    """
+
+    def __init__(
+        self, uri: str = "test:///fake", states: HostState | None = None, *, read_only: bool = False
+    ) -> None:
+        """Be a host that shows ``states``, or a live one with one domain."""
+        self.uri = uri
+        self.read_only = read_only
+        self.calls: list[tuple[Any, ...]] = []
+        self.findings: tuple[Finding, ...] = (fine("host", "The host answers."),)
+        self.planner: Callable[[Request], Plan] | None = None
+        self.outcome: Outcome | None = Outcome(End.DONE, "Done.")
+        self.on_run: Callable[[FakeRun], None] | None = None
+        self.error: HostError | None = None
+        self.pools: tuple[str, ...] = ("/fast", "/slow")
+        self.runs: list[FakeRun] = []
+        self._state = replace(states or make_state(), uri=uri, read_only=read_only)
+        self._lock = threading.Lock()
+        self._listeners: list[tuple[Callable[[HostState], None], Callable[[LogLine], None]]] = []
+
+    @property
+    def state(self) -> HostState:
+        """The latest picture."""
+        return self._state
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that plans were made for, in order."""
+        return [call[1] for call in self.calls if call[0] == "plan"]
+
+    @property
+    def subscribers(self) -> int:
+        """How many are being told."""
+        return len(self._listeners)
+
+    def publish(self, state: HostState) -> None:
+        """Show a new picture: subscribers are told in the thread of the caller."""
+        self._state = replace(state, uri=self.uri, read_only=self.read_only)
+        with self._lock:
+            listeners = list(self._listeners)
+        for on_state, _ in listeners:
+            on_state(self._state)
+
+    def log(self, line: LogLine | str, level: Level = Level.INFO) -> None:
+        """Say something; a string becomes a line of this host."""
+        if isinstance(line, str):
+            line = LogLine(NOW, self._state.name, level, line)
+        with self._lock:
+            listeners = list(self._listeners)
+        for _, on_log in listeners:
+            on_log(line)
+
+    def subscribe(
+        self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]
+    ) -> Callable[[], None]:
+        """As ``Control.subscribe``."""
+        listener = (on_state, on_log)
+        with self._lock:
+            self._listeners.append(listener)
+
+        def end() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return end
+
+    def plan(self, request: Request) -> Plan:
+        """The plan of ``planner``, or the default one."""
+        self.calls.append(("plan", request))
+        if self.error:
+            raise self.error
+        if self.planner:
+            return self.planner(request)
+        return default_plan(request, self._state, self.findings)
+
+    def run(self, plan: Plan) -> FakeRun:
+        """Begin a run; it ends as ``outcome`` says."""
+        self.calls.append(("run", plan))
+        if self.read_only:
+            message = "The connection is read-only."
+            raise ReadOnlyError(message)
+        if self.error:
+            raise self.error
+        if plan.refused:
+            message = "The plan is refused."
+            raise HostError(message)
+        run = FakeRun(plan, self.calls)
+        self.runs.append(run)
+        if self.on_run:
+            self.on_run(run)
+        if self.outcome:
+            run.finish(self.outcome)
+        return run
+
+    def refresh(self, uuid: str | None = None) -> None:
+        """Recorded; the state stays as it is."""
+        self.calls.append(("refresh", uuid))
+
+    def places(self) -> tuple[str, ...]:
+        """The pools."""
+        self.calls.append(("places",))
+        return self.pools
+
+    def close(self) -> None:
+        """Recorded."""
+        self.calls.append(("close",))
+
+
+def default_plan(request: Request, state: HostState, findings: tuple[Finding, ...] = ()) -> Plan:
+    """The steps that such a request usually has, with no look at whether they make sense."""
+    domain = state.domain(request.uuid)
+    name = domain.name if domain else request.uuid
+    match request:
+        case CopyRequest(target=target):
+            return _copy_plan(request, name, _source(domain, target), findings)
+        case EndRequest(targets=targets, ending=ending):
+            end = EndJobs(request.uuid, name, targets, ending, request.pause)
+            return Plan("p2", end.title, request.uuid, name, findings, (end, *_after(request, state, name)))
+        case SpeedRequest(target=target, bandwidth=bandwidth):
+            speed = SetSpeed(request.uuid, name, target, bandwidth)
+            return Plan("p3", speed.title, request.uuid, name, findings, (speed,), journalled=False)
+
+
+def _copy_plan(request: CopyRequest, name: str, source: str, findings: tuple[Finding, ...]) -> Plan:
+    uuid, target, layer = request.uuid, request.target, request.destination.active
+    path = layer.path if layer else "?"
+    start = StartCopy(
+        uuid=uuid,
+        domain=name,
+        target=target,
+        source=source,
+        path=path,
+        xml=f"<disk type='file'><source file='{path}'/></disk>",
+        creates=not request.reuse_external,
+        format=layer.format if layer else None,
+        shallow=request.shallow,
+        reuse_external=request.reuse_external,
+        transient_job=request.transient_job,
+        synchronous_writes=request.synchronous_writes,
+        bandwidth=request.bandwidth,
+        granularity=request.granularity,
+        buf_size=request.buf_size,
+    )
+    steps: list[Step] = [start, AwaitSync(uuid, name, target, request.timeout)]
+    if request.then is not Then.HOLD:
+        steps.append(EndJobs(uuid, name, (target,), Ending(request.then.value)))
+    if request.then is Then.PIVOT:
+        steps.append(ProvePivot(uuid, name, target, start.xml, path))
+    facts = (("domain", name), ("disk", target), ("from", source), ("to", path))
+    return Plan("p1", start.title, uuid, name, findings, tuple(steps), facts=facts)
+
+
+def _after(request: EndRequest, state: HostState, name: str) -> tuple[Step, ...]:
+    jobs = [(t, job) for t in request.targets if (job := state.job(request.uuid, t))]
+    paths = [(t, layer.path) for t, job in jobs if (layer := job.destination.active)]
+    if request.ending is Ending.PIVOT:
+        return tuple(ProvePivot(request.uuid, name, t, f"<disk file='{p}'/>", p) for t, p in paths)
+    if request.ending is Ending.CANCEL:
+        return tuple(RemoveDestination(request.uuid, name, t, p, NOW) for t, p in paths)
+    return ()
+
+
+def _source(domain: Domain | None, target: str) -> str:
+    disk = domain.disk(target) if domain else None
+    active = disk.chain.active if disk else None
+    return active.path if active else "?"

@@ -1,0 +1,423 @@
+"""Real guests, pools and network disks for a test, on a private hypervisor; gone when the test ends.
+
+A guest is a boot sector under software emulation: it starts in a fraction of a second and writes to its first
+disk, or leaves it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid4
+
+from lxml import etree
+
+from tests.hypervisor import MIB, VirshError
+from tests.outside import is_open, wait_for
+from tui.lab import images
+from tui.lab.guest import boot_sector, domain_xml
+
+if TYPE_CHECKING:
+    from tests.hypervisor import Hypervisor
+
+IDLE: Final = b"\xf4\xeb\xfd".ljust(510, b"\0") + b"\x55\xaa"
+"""A boot sector that writes nothing: halt, and halt again."""
+
+_PREFIXES: Final = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd", "fdc": "fd"}
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpec:
+    """A disk to make: images that hold some data, and the device that shows them to the guest."""
+
+    size: int = 64 * MIB
+    """Bytes that the guest sees."""
+    layers: int = 1
+    """Images in the chain. Every one above the base is qcow2."""
+    format: str = "qcow2"
+    """The base's format."""
+    data: int = 4 * MIB
+    """Bytes that each layer holds; a layer hides half of what the layer below holds."""
+    bus: str = "virtio"
+    device: str = "disk"
+    target: str | None = None
+    """None takes the next free name of the bus."""
+    readonly: bool = False
+    shareable: bool = False
+    relative_backing: bool = False
+    """Name backing files relative to the image, as a chain that may be moved as a whole does."""
+    directory: Path | None = None
+    """Where the images go if not into the guest's directory; it must exist and is not removed."""
+    driver: dict[str, str] = field(default_factory=dict)
+    """More attributes of ``<driver>``: cache, discard, detect_zeroes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A ``<mirror>`` in live XML."""
+
+    job: str
+    ready: str | None
+    format: str | None
+    source: str | None
+    """What it names: a file, a device, or a network disk's name."""
+
+
+class Guest:
+    """A domain, seen and handled as by an administrator: through virsh.
+
+    Attributes:
+        hypervisor: the host that it was defined on.
+        name: the domain's name.
+        uuid: the domain's UUID, as text.
+        directory: where its images are; other files may be put there, and all are removed after the test.
+    """
+
+    def __init__(
+        self, hypervisor: Hypervisor, name: str, uuid: str, directory: Path, made: dict[str, tuple[Path, ...]]
+    ) -> None:
+        """Name a domain; nothing is done to it."""
+        self.hypervisor: Final = hypervisor
+        self.name: Final = name
+        self.uuid: Final = uuid
+        self.directory: Final = directory
+        self._made = made
+
+    def virsh(self, command: str, *arguments: str | Path, check: bool = True) -> str:
+        """Run a command of virsh's that takes the domain first."""
+        return self.hypervisor.virsh(command, self.uuid, *arguments, check=check)
+
+    def images(self, target: str = "vda") -> list[Path]:
+        """The images made for a disk, base first; what the disk uses now may be others."""
+        return list(self._made[target])
+
+    def xml(self, *, inactive: bool = False) -> str:
+        """The domain's XML: live while it runs, or with ``inactive`` that of its next start."""
+        return self.virsh("dumpxml", *(["--inactive"] if inactive else []))
+
+    def disk(self, target: str = "vda", *, inactive: bool = False) -> etree._Element:
+        """The ``<disk>`` with a target.
+
+        Raises:
+            AssertionError: there is none.
+        """
+        for disk in etree.fromstring(self.xml(inactive=inactive)).iterfind("devices/disk"):
+            if disk.find(f"target[@dev='{target}']") is not None:
+                return disk
+        msg = f"{self.name} has no disk {target}"
+        raise AssertionError(msg)
+
+    def source(self, target: str = "vda", *, inactive: bool = False) -> str | None:
+        """What a disk's active layer is: a file, a device, a network disk's name, or None for an empty drive."""
+        return _source(self.disk(target, inactive=inactive))
+
+    def chain(self, target: str = "vda") -> list[str]:
+        """The chain that libvirt says is in use, active layer first."""
+        found = []
+        layer: etree._Element | None = self.disk(target)
+        while layer is not None:
+            if (source := _source(layer)) is not None:
+                found.append(source)
+            layer = layer.find("backingStore")
+        return found
+
+    def mirror(self, target: str = "vda") -> Mirror | None:
+        """The mirror in a disk's live XML."""
+        element = self.disk(target).find("mirror")
+        if element is None:
+            return None
+        driver = element.find("format")
+        return Mirror(
+            job=element.get("job", ""),
+            ready=element.get("ready"),
+            format=None if driver is None else driver.get("type"),
+            source=_source(element),
+        )
+
+    def wait_ready(self, target: str = "vda", timeout: float = 30) -> None:
+        """Wait until libvirt says that a disk's mirror is in sync."""
+
+        def ready() -> bool:
+            mirror = self.mirror(target)
+            return mirror is not None and mirror.ready == "yes"
+
+        wait_for(ready, timeout, f"{self.name} {target} in sync")
+
+    def state(self) -> str:
+        """As virsh calls it: running, paused, shut off."""
+        return self.virsh("domstate").strip()
+
+    @property
+    def pid(self) -> int:
+        """The QEMU process of the running guest."""
+        return int((self.hypervisor.root / "run/libvirt/qemu" / f"{self.name}.pid").read_text())
+
+    def has_open(self, path: Path) -> bool:
+        """Whether its QEMU has a file open."""
+        return is_open(self.pid, path)
+
+    def remove(self) -> None:
+        """End the domain, with all that libvirt knows about it, and remove its images.
+
+        Raises:
+            VirshError: libvirt still has it afterwards.
+        """
+        self.virsh("destroy", check=False)  # It may be off, or gone.
+        if self._exists():
+            # A transient domain vanishes by being destroyed.
+            self.virsh(
+                "undefine", "--managed-save", "--snapshots-metadata", "--checkpoints-metadata", check=False
+            )
+        if self._exists():
+            msg = f"{self.name} cannot be removed:\n{self.hypervisor.log()}"
+            raise VirshError(msg)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _exists(self) -> bool:
+        return self.uuid in self.hypervisor.virsh("list", "--all", "--uuid").split()
+
+
+class Guests:
+    """Makes guests, and removes them."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        """Make them on this host unless told otherwise."""
+        self._hypervisor = hypervisor
+        self._made: list[Guest] = []
+
+    def __call__(
+        self,
+        name: str | None = None,
+        disks: Sequence[DiskSpec | str] = (DiskSpec(),),
+        *,
+        persistent: bool = True,
+        running: bool = True,
+        delay: int | None = 1,
+        burst: int = 8,
+        walk: int = 16,
+        drives: int = 1,
+        devices: str = "",
+        hypervisor: Hypervisor | None = None,
+    ) -> Guest:
+        """Make a guest with its images.
+
+        Args:
+            name: the domain's name; None makes one up that was not used before.
+            disks: in order; a string is a ``<disk>`` element as libvirt wants it.
+            persistent: define it; otherwise it is transient, and thus runs.
+            running: start it.
+            delay: ticks of 55 ms to sleep after each burst of writes; 0 writes as fast as it can (some 100 MiB/s);
+                None never writes.
+            burst: writes of 32 KiB between two sleeps, a power of two up to 128. The default writes 4.6 MiB/s.
+            walk: MiB at the start of the disk that are written over and over, a power of two.
+            drives: how many disks it writes to, 1 or 2.
+            devices: more elements for ``<devices>``.
+            hypervisor: the host, if not the usual one.
+        """
+        host = hypervisor or self._hypervisor
+        name = name or f"guest{next(_numbers)}"
+        uuid = uuid4()
+        directory = host.root / f"images-{name}"
+        directory.mkdir()
+        made: dict[str, tuple[Path, ...]] = {}
+        guest = Guest(host, name, str(uuid), directory, made)
+        self._made.append(guest)  # before anything can fail
+        sector = IDLE if delay is None else boot_sector(mib=walk, delay=delay, burst=burst, drives=drives)
+        elements = []
+        for index, spec in enumerate(disks):
+            if isinstance(spec, str):
+                elements.append(etree.fromstring(spec))
+                continue
+            target = spec.target or _target(spec.bus, elements)
+            made[target] = make_chain(spec, spec.directory or directory, f"{name}-{target}")
+            if index == 0:
+                images.install_boot_sector(made[target][0], spec.format, sector)
+            elements.append(_disk(spec, target, made[target]))
+        document = directory / "domain.xml"
+        document.write_text(_domain(name, uuid, elements, devices))
+        if persistent:
+            host.virsh("define", document)
+            if running:
+                guest.virsh("start")
+        else:
+            host.virsh("create", document)
+        return guest
+
+    def remove(self) -> None:
+        """Remove them all, also when one of them makes trouble."""
+        failures = []
+        while self._made:
+            try:
+                self._made.pop().remove()
+            except VirshError as error:
+                failures.append(error)
+        if failures:
+            msg = "guests are left over"
+            raise ExceptionGroup(msg, failures)
+
+
+class Pool:
+    """A storage pool on a directory.
+
+    Attributes:
+        name: the pool's name.
+        path: its directory.
+    """
+
+    def __init__(self, hypervisor: Hypervisor, name: str, path: Path) -> None:
+        """Define and start it."""
+        self.name: Final = name
+        self.path: Final = path
+        self._hypervisor = hypervisor
+        hypervisor.virsh("pool-define-as", name, "dir", "--target", path)
+        hypervisor.virsh("pool-start", name)
+
+    def volume(self, name: str, size: int = 64 * MIB, image_format: str = "qcow2") -> Path:
+        """Create a volume, and return its path."""
+        options = ("--capacity", f"{size}B", "--format", image_format)
+        self._hypervisor.virsh("vol-create-as", self.name, name, *options)
+        return Path(self._hypervisor.virsh("vol-path", name, "--pool", self.name).strip())
+
+    def volumes(self) -> list[str]:
+        """The names that the pool lists, without looking at the directory again."""
+        lines = self._hypervisor.virsh("vol-list", self.name).splitlines()
+        return [line.split()[0] for line in lines if line.strip()]
+
+    def remove(self) -> None:
+        """Forget it; the directory stays."""
+        self._hypervisor.virsh("pool-destroy", self.name, check=False)
+        self._hypervisor.virsh("pool-undefine", self.name, check=False)
+
+
+class NbdServer:
+    """A new image, served to the network by qemu-nbd.
+
+    Attributes:
+        image: the file behind it, always raw, so that it can be looked at from outside.
+        export: the disk's name on the network.
+        socket: the UNIX socket, or None if it listens on a port.
+        port: the port on the loopback address, or None.
+        uri: as ``qemu-img`` takes it.
+    """
+
+    def __init__(self, directory: Path, size: int = 64 * MIB, *, tcp: bool = False) -> None:
+        """Serve an empty image of ``size`` bytes from ``directory``, which must exist."""
+        self.export: Final = f"disk{next(_numbers)}"
+        self.image: Final = directory / f"{self.export}.raw"
+        self.socket: Final = None if tcp else directory / f"{self.export}.sock"
+        self.port: Final = _free_port() if tcp else None
+        place = f"127.0.0.1:{self.port}" if tcp else ""
+        query = "" if tcp else f"?socket={self.socket}"
+        self.uri: Final = f"nbd{'' if tcp else '+unix'}://{place}/{self.export}{query}"
+        images.create(self.image, "raw", size)
+        ready = directory / f"{self.export}.pid"  # written when it listens
+        where = ["--bind=127.0.0.1", f"--port={self.port}"] if tcp else [f"--socket={self.socket}"]
+        options = [
+            "--persistent",
+            "--shared=0",
+            "--format=raw",
+            f"--export-name={self.export}",
+            f"--pid-file={ready}",
+        ]
+        # Killed with this process, whichever way that ends.
+        command = ["setpriv", "--pdeathsig=KILL", "qemu-nbd", *where, *options, str(self.image)]
+        self._process = subprocess.Popen(command, start_new_session=True)
+        try:
+            wait_for(lambda: ready.exists() or self._process.poll() is not None, 10, "qemu-nbd listens")
+            if self._process.returncode is not None:
+                msg = f"qemu-nbd ended: {self._process.returncode}"
+                raise AssertionError(msg)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def source(self) -> str:
+        """The ``<source>`` element for a ``<disk type='network'>``."""
+        transport = (
+            f"transport='unix' socket='{self.socket}'"
+            if self.socket
+            else f"name='127.0.0.1' port='{self.port}'"
+        )
+        return f"<source protocol='nbd' name='{self.export}'><host {transport}/></source>"
+
+    def stop(self) -> None:
+        """End the server, as a crash of its host would, and remove the image."""
+        with self._process:
+            self._process.send_signal(signal.SIGKILL)
+        for path in (self.image, self.socket, self.image.with_suffix(".pid")):
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+
+def make_chain(spec: DiskSpec, directory: Path, stem: str) -> tuple[Path, ...]:
+    """Make a disk's images in a directory, with the data that the spec wants, base first."""
+    made: list[Path] = []
+    for number in range(spec.layers):
+        layer_format = spec.format if number == 0 else "qcow2"
+        path = directory / f"{stem}-{number}.{layer_format}"
+        if number == 0:
+            images.create(path, layer_format, spec.size)
+        else:
+            below = made[-1]
+            backing = Path(os.path.relpath(below, directory)) if spec.relative_backing else below
+            images.create_overlay(path, backing, spec.format if number == 1 else "qcow2")
+        if spec.data:
+            # From the middle on, away from where the guest writes.
+            start = min(spec.size // 2 + number * spec.data // 2, spec.size - spec.data)
+            images.fill(path, layer_format, [(start, spec.data)], pattern=number + 1)
+        made.append(path)
+    return tuple(made)
+
+
+def _domain(name: str, uuid: UUID, disks: Sequence[etree._Element], devices: str) -> str:
+    domain = etree.fromstring(domain_xml(name, [], uuid=uuid))
+    parent = domain.find("devices")
+    if parent is None:
+        raise AssertionError
+    parent.extend(disks)
+    parent.extend(etree.fromstring(f"<devices>{devices}</devices>"))
+    return etree.tostring(domain, encoding="unicode")
+
+
+def _disk(spec: DiskSpec, target: str, made: Sequence[Path]) -> etree._Element:
+    disk = etree.Element("disk", type="file", device=spec.device)
+    image_format = spec.format if spec.layers == 1 else "qcow2"
+    etree.SubElement(disk, "driver", {"name": "qemu", "type": image_format, **spec.driver})
+    etree.SubElement(disk, "source", file=str(made[-1]))
+    etree.SubElement(disk, "target", dev=target, bus=spec.bus)
+    for flag in ("readonly", "shareable"):
+        if getattr(spec, flag):
+            etree.SubElement(disk, flag)
+    return disk
+
+
+def _target(bus: str, disks: Sequence[etree._Element]) -> str:
+    taken = {target.get("dev") for disk in disks for target in disk.iterfind("target")}
+    prefix = _PREFIXES[bus]
+    return next(f"{prefix}{letter}" for letter in ascii_lowercase if f"{prefix}{letter}" not in taken)
+
+
+def _source(element: etree._Element) -> str | None:
+    source = element.find("source")
+    if source is None:
+        return None
+    return next(
+        (source.get(key) for key in ("file", "dev", "dir", "name", "volume") if source.get(key)), None
+    )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

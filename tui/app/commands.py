@@ -1,0 +1,243 @@
+"""Everything a user can do on the main screen, once.
+
+Key bindings, the footer, the command palette, the help and what a read-only session forbids are all read from
+``COMMANDS``: a command that is here is everywhere, and one that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.binding import Binding
+
+
+class Panel(StrEnum):
+    """The parts of the main screen that can have the focus."""
+
+    DOMAINS = "domains"
+    CHAIN = "chain"
+    JOBS = "jobs"
+    LOG = "log"
+
+
+class Where(StrEnum):
+    """What answers to a command's keys."""
+
+    SCREEN = "screen"
+    LIST = "list"
+    """The list that has the focus."""
+    TEXTUAL = "textual"
+    """Textual's own; named here so that the help is whole."""
+
+
+ALL = frozenset(Panel)
+DISKS_AND_JOBS = frozenset({Panel.DOMAINS, Panel.JOBS})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a user can do."""
+
+    id: str
+    """In kebab case; the method ``action_…`` has the same name with underscores."""
+    keys: tuple[str, ...]
+    """As Textual calls them; the first is the one that is shown."""
+    title: str
+    """As in the palette and the footer: a verb, short."""
+    help: str
+    """One sentence."""
+    group: str
+    """The heading it stands under in the help."""
+    writes: bool = False
+    """Whether it may change something on a host; greyed in a read-only session."""
+    footer: frozenset[Panel] = frozenset()
+    """The panels with whose focus the footer names it."""
+    where: Where = Where.SCREEN
+    key_name: str = ""
+    """How the key is written where Textual's name for it would puzzle."""
+
+    @property
+    def action(self) -> str:
+        """The name of the action."""
+        return self.id.replace("-", "_")
+
+    @property
+    def in_footer(self) -> bool:
+        """Whether the footer ever names it."""
+        return bool(self.footer)
+
+    @property
+    def key_display(self) -> str:
+        """The first key as it is written for people."""
+        return self.key_name or _KEY_NAMES.get(self.keys[0], self.keys[0])
+
+    @property
+    def keys_display(self) -> str:
+        """All keys as they are written for people."""
+        first, *others = self.keys
+        return " ".join(
+            (self.key_name or _KEY_NAMES.get(first, first), *(_KEY_NAMES.get(k, k) for k in others))
+        )
+
+
+_KEY_NAMES = {
+    "space": "space",
+    "slash": "/",
+    "question_mark": "?",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "plus": "+",
+    "enter": "enter",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "ctrl+p": "^p",
+    "ctrl+q": "^q",
+    "ctrl+r": "^r",
+    "ctrl+s": "^s",
+}
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "mirror",
+        ("m",),
+        "Mirror",
+        "Mirror the disk under the cursor: choose where to and how, see the plan, start.",
+        "Disks",
+        writes=True,
+        footer=frozenset({Panel.DOMAINS, Panel.CHAIN}),
+    ),
+    Command(
+        "pivot",
+        ("p",),
+        "Pivot",
+        "Let the guest go over to the destination. Possible once the mirror is in sync.",
+        "Jobs",
+        writes=True,
+        footer=DISKS_AND_JOBS,
+    ),
+    Command(
+        "keep",
+        ("K",),
+        "Keep",
+        "End the mirror and keep the destination as a consistent copy. Possible once it is in sync.",
+        "Jobs",
+        writes=True,
+        footer=frozenset({Panel.JOBS}),
+    ),
+    Command(
+        "cancel",
+        ("x",),
+        "Cancel",
+        "Cancel the job. The guest stays on the source; an unfinished image made for the copy is removed.",
+        "Jobs",
+        writes=True,
+        footer=DISKS_AND_JOBS,
+    ),
+    Command(
+        "pivot-paused",
+        ("P",),
+        "Pivot with the guest paused",
+        "For a guest that outruns its destination: pause it until its disks are in sync and pivoted.",
+        "Jobs",
+        writes=True,
+    ),
+    Command(
+        "speed",
+        ("b",),
+        "Speed",
+        "Change the bandwidth limit of the running job.",
+        "Jobs",
+        writes=True,
+        footer=frozenset({Panel.JOBS}),
+    ),
+    Command(
+        "details",
+        ("enter",),
+        "Details",
+        "Everything about the job: its rate over time, forecast and proof. Without a job: the chain.",
+        "Jobs",
+        footer=frozenset({Panel.JOBS}),
+    ),
+    Command("dismiss", ("d",), "Dismiss", "Take an ended job out of the list.", "Jobs"),
+    Command(
+        "tag",
+        ("space",),
+        "Tag",
+        "Tag the disk under the cursor; pivot, keep and cancel then act on all tagged disks of the domain.",
+        "Disks",
+        footer=frozenset({Panel.DOMAINS}),
+    ),
+    Command("untag-all", ("U",), "Untag all", "Forget all tags.", "Disks"),
+    Command(
+        "filter",
+        ("slash",),
+        "Filter",
+        "Show only what contains a text; ! in front shows what does not. Works in the log, too.",
+        "Find",
+        footer=frozenset({Panel.DOMAINS, Panel.LOG}),
+    ),
+    Command("clear", ("escape",), "Clear", "Leave the filter and show everything again.", "Find"),
+    Command("sort-left", ("less_than_sign",), "Sort by the column to the left", "Sort by another column.", "Find"),
+    Command(
+        "sort-right", ("greater_than_sign",), "Sort by the column to the right", "Sort by another column.", "Find"
+    ),
+    Command("sort-invert", ("I",), "Invert the order", "Sort the other way round.", "Find"),
+    Command(
+        "copy",
+        ("y",),
+        "Copy",
+        "Copy the virsh command of the log line, or the path of the layer or image, to the terminal's clipboard.",
+        "View",
+        footer=frozenset({Panel.CHAIN, Panel.LOG}),
+    ),
+    Command("log", ("l",), "Log", "Show or hide the log of what happened and which commands would have done it.", "View",
+            footer=frozenset({Panel.CHAIN, Panel.LOG})),
+    Command("save-log", ("ctrl+s",), "Save the log", "Write the log to a file.", "View", footer=frozenset({Panel.LOG})),
+    Command("show-domains", ("1",), "Domains", "Go to the domains.", "View"),
+    Command("show-chain", ("2",), "Chain", "Go to the backing chain of the disk.", "View"),
+    Command("show-jobs", ("3",), "Jobs", "Go to the jobs.", "View"),
+    Command("next-panel", ("tab",), "Next panel", "Go to the next panel.", "View"),
+    Command("previous-panel", ("shift+tab",), "Previous panel", "Go to the panel before.", "View"),
+    Command("pause", ("z",), "Pause the display", "Hold the picture still; jobs and keys go on.", "View"),
+    Command("refresh", ("ctrl+r",), "Refresh", "Read all definitions from the host again.", "View"),
+    Command("connect", ("plus",), "Connect", "Open another host beside the ones that are here.", "Program"),
+    Command("help", ("question_mark", "f1"), "Help", "All keys.", "Program", footer=ALL),
+    Command("quit", ("q", "ctrl+q"), "Quit", "Leave. Jobs go on in QEMU.", "Program", footer=ALL),
+    Command(
+        "command-palette", ("ctrl+p",), "Palette", "Find any command by name.", "Program", where=Where.TEXTUAL
+    ),
+    Command("cursor-up", ("up", "k"), "Up", "One line up.", "Move", where=Where.LIST),
+    Command("cursor-down", ("down", "j"), "Down", "One line down.", "Move", where=Where.LIST),
+    Command("page-up", ("pageup",), "Page up", "One page up.", "Move", where=Where.LIST),
+    Command("page-down", ("pagedown",), "Page down", "One page down.", "Move", where=Where.LIST),
+    Command("first", ("home", "g"), "First", "To the first line.", "Move", where=Where.LIST),
+    Command("last", ("end", "G"), "Last", "To the last line; in the log also: follow what is new.", "Move",
+            where=Where.LIST),
+)  # fmt: skip
+"""All commands, in the order in which help, palette and footer show them."""
+
+BY_ID = {command.id: command for command in COMMANDS}
+BY_ACTION = {command.action: command for command in COMMANDS}
+
+
+def bindings(where: Where) -> list[Binding]:
+    """The key bindings of the screen, or of every list."""
+    return [
+        Binding(",".join(c.keys), c.action, c.title, show=False, tooltip=c.help, id=c.id)
+        for c in COMMANDS
+        if c.where is where
+    ]
+
+
+def footer(panel: Panel) -> tuple[Command, ...]:
+    """The commands that the footer names while a panel has the focus."""
+    return tuple(c for c in COMMANDS if panel in c.footer)
+
+
+def writing_command(key: str) -> Command | None:
+    """The command behind a key, if it is one that may change something."""
+    return next((c for c in COMMANDS if c.writes and key in c.keys), None)

@@ -1,0 +1,163 @@
+"""The domain table as values: one row per disk, since the disk is what every verb is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.model.disk import Disk
+from tui.model.domain import RunState
+from tui.model.host import HostState, Link
+from tui.model.job import Job
+
+DiskKey = tuple[str, str, str]
+"""Host URI, domain UUID, disk target: what stays the same whatever is renamed, sorted or filtered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One disk, or a domain that has none."""
+
+    uri: str
+    host: str
+    link: Link
+    uuid: str
+    name: str
+    state: RunState
+    disk: Disk | None
+    job: Job | None
+    first: bool = True
+    """Whether this row shows the domain's name: rows of one domain that follow one another show it once."""
+
+    @property
+    def key(self) -> DiskKey:
+        """What makes it the same row in the next picture."""
+        return (self.uri, self.uuid, self.target)
+
+    @property
+    def target(self) -> str:
+        """The disk's name; empty for a domain without disks."""
+        return self.disk.target if self.disk else ""
+
+    @property
+    def image(self) -> str:
+        """Format of the active layer, and how many layers there are."""
+        if self.disk is None:
+            return "no disks"
+        active = self.disk.chain.active
+        if active is None:
+            return "empty"
+        depth = len(self.disk.chain.layers)
+        more = "" if self.disk.chain.complete else "+"
+        return (active.format or "?") + (f" ×{depth}{more}" if depth > 1 or more else "")
+
+    @property
+    def path(self) -> str:
+        """Where the guest writes."""
+        active = self.disk.chain.active if self.disk else None
+        return active.path if active else ""
+
+
+class Column(StrEnum):
+    """What the table can be sorted by, in the order of its columns."""
+
+    NAME = "domain"
+    HOST = "host"
+    STATE = "state"
+    DISK = "disk"
+    IMAGE = "image"
+    PATH = "active layer"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the table is sorted."""
+
+    column: Column = Column.NAME
+    descending: bool = False
+
+    @property
+    def inverted(self) -> Order:
+        """The other way round."""
+        return Order(self.column, not self.descending)
+
+
+def rows_of(state: HostState) -> list[Row]:
+    """All disks of a host, in the order of its domains."""
+    jobs = {job.key: job for job in state.jobs}
+    return [
+        Row(
+            uri=state.uri,
+            host=state.name,
+            link=state.link,
+            uuid=domain.uuid,
+            name=domain.name,
+            state=domain.state,
+            disk=disk,
+            job=jobs.get((domain.uuid, disk.target)) if disk else None,
+        )
+        for domain in state.domains
+        for disk in (domain.disks or (None,))
+    ]
+
+
+def matching(rows: Iterable[Row], needle: str) -> list[Row]:
+    """The rows that contain a text anywhere, or with ``!`` in front those that do not."""
+    needle = needle.casefold()
+    inverse = needle.startswith("!")
+    needle = needle.removeprefix("!").strip()
+    if not needle:
+        return list(rows)
+    return [row for row in rows if (needle in _haystack(row)) is not inverse]
+
+
+def arranged(rows: Iterable[Row], order: Order) -> list[Row]:
+    """Sorted, with each domain's name on the first of its rows that follow one another."""
+    result = sorted(rows, key=_natural)
+    if order.column is not Column.NAME or order.descending:
+        result.sort(key=_KEYS[order.column], reverse=order.descending)
+    before: tuple[str, str] | None = None
+    for index, row in enumerate(result):
+        domain = (row.uri, row.uuid)
+        if domain == before:
+            result[index] = _not_first(row)
+        before = domain
+    return result
+
+
+def _not_first(row: Row) -> Row:
+    return Row(row.uri, row.host, row.link, row.uuid, row.name, row.state, row.disk, row.job, first=False)
+
+
+def _haystack(row: Row) -> str:
+    words = [row.name, row.host, row.state.value, row.target, row.image, row.path]
+    if row.job:
+        words.append(row.job.phase.value)
+    return "\n".join(words).casefold()
+
+
+def _natural(row: Row) -> tuple[str, str, str, str]:
+    return (row.name.casefold(), row.uri, row.uuid, row.target)
+
+
+def _by_job(row: Row) -> tuple[int, int]:
+    """What waits for a decision first, then what runs, then what ended, then nothing."""
+    job = row.job
+    if job is None:
+        return (3, 0)
+    if job.phase.ended:
+        return (2, 0)
+    return (0, 0) if job.pivotable else (1, -(job.percent or 0))
+
+
+_KEYS: dict[Column, Callable[[Row], tuple[object, ...]]] = {
+    Column.NAME: lambda row: (row.name.casefold(), row.uri, row.uuid),
+    Column.HOST: lambda row: (row.host.casefold(),),
+    Column.STATE: lambda row: (not row.state.active, row.state.value),
+    Column.DISK: lambda row: (row.target,),
+    Column.IMAGE: lambda row: (row.image,),
+    Column.PATH: lambda row: (row.path,),
+    Column.JOB: _by_job,
+}

@@ -1,0 +1,1 @@
+"""The parts of the main screen. They take values and post messages; none of them knows a host."""

@@ -1,0 +1,245 @@
+"""The table of domains and their disks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.style import Style
+
+from tui.app.glyphs import DIM, PHASE_STYLES, STATE_STYLES, UNICODE, Glyphs
+from tui.app.rows import Column, DiskKey, Order, Row, arranged, matching
+from tui.app.text import join, pad, shown, shown_middle, styled
+from tui.app.widgets.filter import FilterBox
+from tui.app.widgets.items import Items
+from tui.model.host import Link
+from tui.model.job import Job, Phase
+
+_WIDTHS = {Column.HOST: 12, Column.STATE: 11, Column.DISK: 5, Column.IMAGE: 9, Column.JOB: 12}
+_SHORT_STATE = {"running": 8}
+_MIN_NAME = 14
+_MAX_NAME = 40
+_GAP = 2
+_MARKS = 3
+
+
+def job_words(job: Job, glyphs: Glyphs) -> str:
+    """A job in a table cell, as ``⇉ 63 %``."""
+    percent = "" if job.percent is None else f" {job.percent} %"
+    words = percent.strip() or "copying" if job.phase is Phase.COPYING else job.phase.value
+    return f"{glyphs.phase(job.phase)} {words}"
+
+
+class DomainTable(Items[Row]):
+    """One row per disk under a heading that sorts."""
+
+    HEADING = 1
+
+    @dataclass
+    class SortAsked(Message):
+        """A heading was clicked."""
+
+        column: Column
+
+    @dataclass
+    class FilterLeft(Message):
+        """The filter is being left by moving into the list."""
+
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        """Begin empty, sorted by name."""
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self.order = Order()
+        self.tags: frozenset[DiskKey] = frozenset()
+        self.several_hosts = False
+
+    def key_of(self, item: Row) -> Hashable:
+        """Host, domain and disk."""
+        return item.key
+
+    @property
+    def columns(self) -> list[tuple[Column, int]]:
+        """What fits, with widths; what is left over goes to the name, and then to the path."""
+        room = self.width - _MARKS - _MIN_NAME
+        chosen: dict[Column, int] = {Column.NAME: _MIN_NAME}
+        wanted = [Column.DISK, Column.JOB, Column.STATE, Column.IMAGE]
+        if self.several_hosts:
+            wanted.insert(2, Column.HOST)
+        for column in wanted:
+            if room >= _WIDTHS[column] + _GAP:
+                chosen[column] = _WIDTHS[column]
+                room -= _WIDTHS[column] + _GAP
+        if room >= _MIN_NAME + _GAP + _MIN_NAME // 2:
+            more = min(_MAX_NAME - _MIN_NAME, room // 3)
+            chosen[Column.NAME] += more
+            chosen[Column.PATH] = room - more - _GAP
+        else:
+            chosen[Column.NAME] += max(0, room)
+        return [(column, chosen[column]) for column in Column if column in chosen]
+
+    def draw_heading(self, line: int, width: int) -> Content:  # noqa: ARG002
+        """The names of the columns, with an arrow at the one that sorts."""
+        parts: list[Content | str] = [" " * _MARKS]
+        for column, cells in self.columns:
+            text = column.value
+            style = Style.from_meta({"column": column.value})
+            if column is self.order.column:
+                text = f"{text} {self.glyphs.down if self.order.descending else self.glyphs.up}"
+            content = pad(Content.styled(text, style), cells)
+            if column is self.order.column:
+                content = content.stylize("$text-primary")
+            parts += [content, " " * _GAP]
+        return join(*parts)
+
+    def draw(self, item: Row, line: int, width: int) -> Content:  # noqa: ARG002
+        """One disk."""
+        glyphs = self.glyphs
+        known = item.link is Link.LIVE
+        tag = styled(glyphs.tag, "bold $text-accent") if item.key in self.tags else " "
+        sign = " "
+        if item.first:
+            sign = glyphs.state(item.state) if known else glyphs.unknown
+        parts: list[Content | str] = [tag, styled(sign, STATE_STYLES[item.state] if known else DIM), " "]
+        for column, cells in self.columns:
+            parts += [pad(self._cell(item, column, cells), cells), " " * _GAP]
+        content = join(*parts)
+        return content if known else content.stylize(DIM)
+
+    def _cell(self, row: Row, column: Column, cells: int) -> Content:
+        disk = row.disk
+        plain = "" if row.state.active else DIM
+        match column:
+            case Column.NAME:
+                return shown(row.name, plain or "$foreground", width=cells) if row.first else Content("")
+            case Column.HOST:
+                return shown(row.host, DIM, width=cells) if row.first else Content("")
+            case Column.STATE:
+                return styled(row.state.value, STATE_STYLES[row.state]) if row.first else Content("")
+            case Column.DISK:
+                return shown(row.target or self.glyphs.empty, plain, width=cells)
+            case Column.IMAGE:
+                image = row.image.replace("×", "x") if self.glyphs.ascii else row.image
+                return shown(image, DIM, width=cells)
+            case Column.PATH:
+                return shown_middle(row.path, DIM, width=cells)
+            case Column.JOB:
+                if row.job is None:
+                    return styled("mirror", DIM) if disk and disk.mirror else Content("")
+                return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by the heading that was clicked."""
+        if column := event.style.meta.get("column"):
+            event.stop()
+            self.post_message(self.SortAsked(Column(column)))
+
+
+class DomainsPanel(Vertical):
+    """The table with its filter, its tags and its title."""
+
+    BORDER_TITLE = "Domains"
+
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        """Begin empty."""
+        super().__init__(id=id)
+        self.table = DomainTable(glyphs=glyphs, id="domain-table")
+        self.box = FilterBox(
+            "filter: a part of anything in a row, ! for what does not match", id="domain-filter"
+        )
+        self.glyphs = glyphs
+        self._rows: Sequence[Row] = ()
+        self._waiting = 0
+
+    def compose(self) -> ComposeResult:
+        """The table over the line of the filter."""
+        yield self.table
+        yield self.box
+
+    def show(self, rows: Sequence[Row], *, several_hosts: bool = False, waiting: int = 0) -> None:
+        """Show the disks of all hosts; ``waiting`` domains are still to be read."""
+        self._rows = rows
+        self._waiting = waiting
+        if several_hosts != self.table.several_hosts:
+            self.table.several_hosts = several_hosts
+            self.table.redraw()
+        present = {row.key for row in rows}
+        self.table.tags &= present
+        self._arrange()
+
+    @property
+    def tagged(self) -> list[Row]:
+        """The rows that carry a tag, whether they are in view or filtered away."""
+        return [row for row in self._rows if row.key in self.table.tags]
+
+    def toggle_tag(self) -> None:
+        """Tag or untag the disk under the cursor, and go on to the next."""
+        row = self.table.current
+        if row is None or row.disk is None:
+            return
+        self.table.tags ^= {row.key}
+        self.table.action_cursor_down()
+        self._arrange()
+
+    def untag_all(self) -> None:
+        """Forget all tags."""
+        self.table.tags = frozenset()
+        self._arrange()
+
+    def sort(self, column: Column) -> None:
+        """Sort by a column; by the same one again the other way round."""
+        same = column is self.table.order.column
+        self.table.order = self.table.order.inverted if same else Order(column)
+        self._arrange()
+        self.table.refresh()
+
+    def sort_beside(self, step: int) -> None:
+        """Sort by the column to the left or right of the one that sorts now."""
+        columns = [column for column, _ in self.table.columns]
+        now = columns.index(self.table.order.column) if self.table.order.column in columns else 0
+        self.table.order = Order(columns[(now + step) % len(columns)])
+        self._arrange()
+        self.table.refresh()
+
+    def invert(self) -> None:
+        """Sort the other way round."""
+        self.sort(self.table.order.column)
+
+    @on(DomainTable.SortAsked)
+    def sort_by_heading(self, event: DomainTable.SortAsked) -> None:
+        """A heading was clicked."""
+        event.stop()
+        self.sort(event.column)
+
+    @on(FilterBox.Changed)
+    def narrow(self, event: FilterBox.Changed) -> None:
+        """What is typed takes effect at once."""
+        event.stop()
+        self._arrange(nearest=True)
+
+    @on(FilterBox.Left)
+    def return_to_table(self, event: FilterBox.Left) -> None:
+        """The user is done with typing."""
+        event.stop()
+        self.table.focus()
+
+    def _arrange(self, *, nearest: bool = False) -> None:
+        rows = arranged(matching(self._rows, self.box.value), self.table.order)
+        self.table.show(rows, nearest=nearest)
+        domains = len({(row.uri, row.uuid) for row in self._rows})
+        title = f"Domains {domains}"
+        if self.box.value:
+            title = f"Domains {len({(row.uri, row.uuid) for row in rows})}/{domains}"
+        if self._waiting:
+            title += f"  reading {self._waiting} more"
+        self.border_title = Content(title)
+        notes = [f"{len(self.table.tags)} tagged"] if self.table.tags else []
+        subtitle: Content | None = Content(f" {self.glyphs.dot} ".join(notes)) if notes else None
+        if self.box.value:
+            note = shown(self.box.value, "$text-accent", width=30)
+            subtitle = join("filter ", note, *(f" {self.glyphs.dot} {n}" for n in notes))
+        self.border_subtitle = subtitle  # type: ignore[assignment]

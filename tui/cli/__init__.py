@@ -1,0 +1,1 @@
+"""Headless commands, for scripts and screen readers. Never imports Textual."""

@@ -1,0 +1,382 @@
+"""The command line: its options, their help, and what they mean as values."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from tui import __version__
+from tui.cli.commands import (
+    Command,
+    Consent,
+    CopyCommand,
+    DemoCommand,
+    EndCommand,
+    Invocation,
+    JobsCommand,
+    ListCommand,
+    SpeedCommand,
+)
+from tui.model.finding import Acceptance
+from tui.model.quantity import parse_size
+from tui.model.request import Ending, Then
+
+USAGE = 2
+"""Exit status of a command line that makes no sense."""
+
+_MIB = 1024 * 1024
+_LARGEST = 2**63 - 1
+
+_INTRODUCTION = """\
+Live storage migration for libvirt and QEMU: see domains and backing chains, mirror a disk of a running guest,
+watch it, and pivot to the new image, keep it as a copy, or cancel. Without a COMMAND the screen opens."""
+
+_EXPLANATION = """\
+DOMAIN is a name or a UUID; DISK is a target such as vda, or the path of the image that the guest writes to.
+A command that writes shows its plan and asks first: --yes answers, --dry-run stops after the plan.
+
+examples:
+  virt-mirror                                          open the screen on the default host
+  virt-mirror -c qemu+ssh://root@host-a/system list    what runs on host-a, and where its disks lie
+  virt-mirror copy db01 vda /fast/db01.qcow2 --pivot   move a disk while the guest runs
+  virt-mirror jobs --watch                             follow what is being copied
+
+exit status: 0 done, 1 the operation failed, 2 wrong usage, 3 refused by preflight, 4 no connection,
+130 interrupted (what was started goes on)"""
+
+_ACCEPTANCES = {
+    Acceptance.LOSE_INTERNAL_SNAPSHOTS: "go on though the copy has none of the internal snapshots of the images",
+    Acceptance.LOSE_CHECKPOINTS: "go on though the checkpoints of the disk are lost, and incremental backup with them",
+    Acceptance.RISK_FULL_DESTINATION: "go on though the destination may run full, which loses the copy",
+}
+"""The help of each option by which a user takes a loss upon himself."""
+
+_ENDINGS = {
+    Ending.PIVOT: (
+        "let the guest go over to the new image",
+        "Let the guest go over to the new image of each DISK, and prove that it did. The source image stays.",
+    ),
+    Ending.KEEP: (
+        "end the mirror; the destination stays as a copy",
+        "End the mirror of each DISK, which must be in sync. The guest stays where it is, and the destination is"
+        " a consistent copy of this moment.",
+    ),
+    Ending.CANCEL: (
+        "give the job up; the guest stays where it is",
+        "Give up the job of each DISK. A destination that was made for the copy is removed.",
+    ),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers wrong usage with one sentence instead of a page."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def parse(argv: Sequence[str]) -> Invocation:
+    """Read a command line.
+
+    Raises:
+        SystemExit: after ``--help`` and ``--version``, and with ``USAGE`` when the line makes no sense.
+    """
+    parser = build_parser()
+    found = parser.parse_args(argv)
+    make: Callable[[argparse.Namespace], Command] | None = found.make
+    return Invocation(
+        uris=tuple(dict.fromkeys([*(found.uris or ()), *(getattr(found, "late_uris", None) or ())])),
+        read_only=found.read_only,
+        ascii_only=found.ascii_only,
+        command=make(found) if make else None,
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and options with their help."""
+    parser = _Parser(
+        prog="virt-mirror",
+        description=_INTRODUCTION,
+        epilog=_EXPLANATION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(make=None)
+    parser.add_argument("--version", action="version", version=f"virt-mirror {__version__}")
+    _add_hosts(parser, uris="uris", default=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_list(commands)
+    _add_jobs(commands)
+    _add_copy(commands)
+    for ending in Ending:
+        _add_ending(commands, ending)
+    _add_speed(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_hosts(parser: argparse.ArgumentParser, *, uris: str, default: object) -> None:
+    """The options that may stand before the command as well as after it."""
+    group = parser.add_argument_group("hosts and display")
+    group.add_argument(
+        "-c",
+        "--connect",
+        metavar="URI",
+        action="append",
+        dest=uris,
+        help="a libvirt host; may be given more than once (default: LIBVIRT_DEFAULT_URI, then libvirt's choice)",
+    )
+    group.add_argument(
+        "-r",
+        "--read-only",
+        action="store_true",
+        default=default,
+        help="connect read-only and refuse to write",
+    )
+    group.add_argument(
+        "--ascii",
+        dest="ascii_only",
+        action="store_true",
+        default=default,
+        help="draw with plain ASCII characters",
+    )
+
+
+# argparse has no public name for what add_subparsers returns.
+def _add(commands: Any, name: str, summary: str, about: str) -> argparse.ArgumentParser:  # noqa: ANN401
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=about, allow_abbrev=False
+    )
+    _add_hosts(parser, uris="late_uris", default=argparse.SUPPRESS)
+    return parser
+
+
+def _add_consent(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument("--yes", action="store_true", help="run without asking")
+    parser.add_argument("--json", action="store_true", help="print the plan and its outcome as JSON")
+
+
+def _consent(found: argparse.Namespace) -> Consent:
+    return Consent(found.dry_run, found.yes, found.json)
+
+
+def _add_list(commands: Any) -> None:  # noqa: ANN401
+    parser = _add(
+        commands,
+        "list",
+        "show domains, their disks, backing chains and jobs",
+        "Show all domains, or one, with disks, backing chains (active layer first), mirrors and jobs.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", nargs="?", help="only this domain")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(make=lambda found: ListCommand(found.domain, found.json))
+
+
+def _add_jobs(commands: Any) -> None:  # noqa: ANN401
+    parser = _add(
+        commands,
+        "jobs",
+        "show block jobs, once or as they change",
+        "Show the block jobs of all domains: how far, how fast, and when they will be in sync.",
+    )
+    parser.add_argument("--watch", action="store_true", help="stay and show every change until interrupted")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON; with --watch one job a line, as it changes"
+    )
+    parser.set_defaults(make=lambda found: JobsCommand(found.watch, found.json))
+
+
+def _add_copy(commands: Any) -> None:  # noqa: ANN401
+    parser = _add(
+        commands,
+        "copy",
+        "mirror a disk of a running guest to another place",
+        "Mirror a disk of a running guest to DEST. Returns when the mirror has started; --wait, --pivot and --keep"
+        " stay and show the progress. Interrupting leaves the mirror running.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", help="the running guest")
+    parser.add_argument("disk", metavar="DISK", help="the disk to copy, as vda")
+    parser.add_argument(
+        "destination", metavar="DEST", nargs="?", help="absolute path of the new image or device"
+    )
+    _add_destination(parser.add_argument_group("destination"))
+    _add_tuning(parser.add_argument_group("how to copy"))
+    _add_end(parser.add_argument_group("when it is in sync"))
+    accept = parser.add_argument_group("losses to accept")
+    for acceptance in Acceptance:
+        accept.add_argument(f"--{acceptance}", action="store_true", help=_ACCEPTANCES[acceptance])
+    _add_consent(parser)
+    parser.set_defaults(make=lambda found: _copy(parser, found))
+
+
+def _add_destination(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--format", metavar="FORMAT", help="raw, qcow2… (default: the format of the source)")
+    group.add_argument("--raw", action="store_true", help="the same as --format raw")
+    group.add_argument(
+        "--shallow", action="store_true", help="copy the active layer only, upon the same backing file"
+    )
+    group.add_argument(
+        "--reuse-external", action="store_true", help="write into an image that exists already"
+    )
+    group.add_argument("--blockdev", action="store_true", help="DEST is a block device")
+    group.add_argument(
+        "--xml", metavar="FILE", help="take the destination from a file with a <disk>; omit DEST"
+    )
+
+
+def _add_tuning(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--bandwidth", metavar="MIB", help="limit in MiB/s (default: none)")
+    group.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
+    group.add_argument(
+        "--granularity", metavar="BYTES", type=_size, default=0, help="smallest piece that is copied"
+    )
+    group.add_argument(
+        "--buf-size", metavar="BYTES", type=_size, default=0, help="how much is in flight at most"
+    )
+    group.add_argument(
+        "--synchronous-writes",
+        action="store_true",
+        help="write to both places at once: slower for the guest, but converges",
+    )
+    group.add_argument(
+        "--transient-job", action="store_true", help="accept that the job ends when the guest stops"
+    )
+
+
+def _add_end(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--wait", action="store_true", help="wait until it is in sync, and leave it so")
+    then = group.add_mutually_exclusive_group()
+    then.add_argument("--pivot", action="store_true", help="let the guest go over to the new image")
+    then.add_argument("--keep", action="store_true", help="end the mirror and keep the copy")
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="cancel the copy if it is not in sync after so long",
+    )
+
+
+def _copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> CopyCommand:
+    _check_copy(parser, found)
+    then = Then.PIVOT if found.pivot else Then.KEEP if found.keep else Then.HOLD
+    return CopyCommand(
+        domain=found.domain,
+        disk=found.disk,
+        destination=found.destination,
+        xml=found.xml,
+        format="raw" if found.raw else found.format,
+        shallow=found.shallow,
+        reuse_external=found.reuse_external,
+        blockdev=found.blockdev,
+        bandwidth=_limit(parser, "--bandwidth", found.bandwidth or "0", in_bytes=found.bytes),
+        granularity=found.granularity,
+        buf_size=found.buf_size,
+        synchronous_writes=found.synchronous_writes,
+        transient_job=found.transient_job,
+        timeout=found.timeout,
+        wait=found.wait or then is not Then.HOLD,
+        then=then,
+        accepted=frozenset(a for a in Acceptance if getattr(found, a.replace("-", "_"))),
+        consent=_consent(found),
+    )
+
+
+def _check_copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
+    """Refuse options that contradict each other, in virsh's sense of them."""
+    if (found.destination is None) == (found.xml is None):
+        parser.error("name the destination either as DEST or with --xml FILE")
+    if found.xml is not None and (found.format or found.raw or found.blockdev):
+        parser.error("with --xml the format and the type of the destination stand in the file")
+    if found.raw and found.format not in (None, "raw"):
+        parser.error("--raw contradicts --format")
+    if found.bytes and found.bandwidth is None:
+        parser.error("--bytes says how --bandwidth is meant, which is missing")
+    if found.timeout is not None and not (found.wait or found.pivot or found.keep):
+        parser.error("--timeout needs --wait, --pivot or --keep, as nobody would be there to cancel")
+
+
+def _add_ending(commands: Any, ending: Ending) -> None:  # noqa: ANN401
+    summary, about = _ENDINGS[ending]
+    parser = _add(commands, ending.value, summary, about)
+    parser.add_argument("domain", metavar="DOMAIN", help="the guest")
+    parser.add_argument("disks", metavar="DISK", nargs="*", help="the disks (default: all that have a job)")
+    parser.add_argument(
+        "--pause",
+        action="store_true",
+        help="pause the guest meanwhile, if it writes faster than can be copied",
+    )
+    _add_consent(parser)
+    parser.set_defaults(
+        make=lambda found: EndCommand(
+            ending, found.domain, tuple(dict.fromkeys(found.disks)), found.pause, _consent(found)
+        )
+    )
+
+
+def _add_speed(commands: Any) -> None:  # noqa: ANN401
+    parser = _add(
+        commands,
+        "speed",
+        "change the limit of a running job",
+        "Change the limit of a running job. It takes effect at once.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", help="the guest")
+    parser.add_argument("disk", metavar="DISK", help="the disk with the job, as vda")
+    parser.add_argument("limit", metavar="MIB", help="limit in MiB/s; 0 takes it away")
+    parser.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
+    _add_consent(parser)
+    parser.set_defaults(
+        make=lambda found: SpeedCommand(
+            found.domain,
+            found.disk,
+            _limit(parser, "MIB", found.limit, in_bytes=found.bytes),
+            _consent(found),
+        )
+    )
+
+
+def _add_demo(commands: Any) -> None:  # noqa: ANN401
+    parser = _add(
+        commands,
+        "demo",
+        "try it: real guests on a hypervisor of their own, then the screen",
+        "Start real guests that write all the time on a hypervisor embedded in this program, and open the screen on"
+        " them. Nothing else on this machine is touched.",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the guests running; the next demo finds them"
+    )
+    parser.set_defaults(make=lambda found: DemoCommand(found.keep))
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    message = "a time is a number of seconds above 0"
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(message) from error
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(message)
+    return seconds
+
+
+def _limit(parser: argparse.ArgumentParser, name: str, text: str, *, in_bytes: bool) -> int:
+    """Bytes per second, from a plain number in the unit asked for, or from one with a unit of its own."""
+    try:
+        value = parse_size(text)
+    except ValueError as error:
+        parser.error(f"argument {name}: {error}")
+    if text.strip().isdigit() and not in_bytes:
+        value *= _MIB
+    if value > _LARGEST:
+        parser.error(f"argument {name}: this limit is larger than libvirt can count")
+    return value

@@ -1,0 +1,107 @@
+"""What a command line asks for, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.finding import Acceptance
+from tui.model.request import Ending, Then
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """How a command that writes is let through."""
+
+    dry_run: bool = False
+    yes: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListCommand:
+    """Show domains, disks, chains and jobs."""
+
+    domain: str | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobsCommand:
+    """Show jobs, once or as they change."""
+
+    watch: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCommand:
+    """Mirror one disk."""
+
+    domain: str
+    disk: str
+    destination: str | None = None
+    """A path or address; ``None`` when the destination is described in ``xml``."""
+    xml: str | None = None
+    """A file that holds a ``<disk>``."""
+    format: str | None = None
+    shallow: bool = False
+    reuse_external: bool = False
+    blockdev: bool = False
+    bandwidth: int = 0
+    """Bytes per second; 0 is no limit."""
+    granularity: int = 0
+    buf_size: int = 0
+    synchronous_writes: bool = False
+    transient_job: bool = False
+    timeout: float | None = None
+    wait: bool = False
+    """Stay until it is in sync, or until what comes then is done."""
+    then: Then = Then.HOLD
+    accepted: frozenset[Acceptance] = frozenset()
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
+class EndCommand:
+    """Pivot, keep or cancel."""
+
+    ending: Ending
+    domain: str
+    disks: tuple[str, ...] = ()
+    """All that have a job when none is named."""
+    pause: bool = False
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedCommand:
+    """Change the limit of a job."""
+
+    domain: str
+    disk: str
+    bandwidth: int
+    """Bytes per second; 0 is no limit."""
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCommand:
+    """The lab, and the screen on it."""
+
+    keep: bool = False
+
+
+WriteCommand = CopyCommand | EndCommand | SpeedCommand
+Command = ListCommand | JobsCommand | WriteCommand | DemoCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A whole command line."""
+
+    uris: tuple[str, ...] = ()
+    """Hosts named with ``-c``; none means the default one."""
+    read_only: bool = False
+    ascii_only: bool = False
+    command: Command | None = None
+    """``None`` opens the screen."""

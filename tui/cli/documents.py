@@ -1,0 +1,168 @@
+"""The JSON that scripts read: stable, sizes in bytes, limits in bytes per second, unknown is null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tui.engine.control import Control, Outcome
+from tui.model.disk import Disk, Mirror
+from tui.model.domain import Domain
+from tui.model.finding import Finding
+from tui.model.forecast import forecast
+from tui.model.host import HostState
+from tui.model.job import Job
+from tui.model.plan import Plan
+from tui.model.storage import (
+    BlockSource,
+    Chain,
+    DirSource,
+    FileSource,
+    Layer,
+    NetworkSource,
+    NvmeSource,
+    Source,
+    UnknownSource,
+    VhostUserSource,
+    VhostVdpaSource,
+    VolumeSource,
+)
+
+Document = dict[str, Any]
+
+_TYPES: dict[type[Source], str] = {
+    FileSource: "file",
+    BlockSource: "block",
+    VolumeSource: "volume",
+    NetworkSource: "network",
+    NvmeSource: "nvme",
+    VhostUserSource: "vhostuser",
+    VhostVdpaSource: "vhostvdpa",
+    DirSource: "dir",
+}
+"""libvirt's names for the types of sources."""
+
+
+def host_document(state: HostState, domains: list[Domain]) -> Document:
+    """A host with some of its domains."""
+    return {
+        "uri": state.uri,
+        "hostname": state.hostname,
+        "domains": [_domain(state, domain) for domain in domains],
+    }
+
+
+def _domain(state: HostState, domain: Domain) -> Document:
+    return {
+        "name": domain.name,
+        "uuid": domain.uuid,
+        "state": domain.state.value,
+        "persistent": domain.persistent,
+        "disks": [_disk(state, domain, disk) for disk in domain.disks],
+    }
+
+
+def _disk(state: HostState, domain: Domain, disk: Disk) -> Document:
+    job = state.job(domain.uuid, disk.target)
+    return {
+        "target": disk.target,
+        "device": disk.device.value,
+        "bus": disk.bus,
+        "capacity": None,
+        "chain": _chain(disk.chain),
+        "mirror": _mirror(disk.mirror) if disk.mirror else None,
+        "job": _running(job) if job and not job.phase.ended else None,
+    }
+
+
+def _mirror(mirror: Mirror) -> Document:
+    return {"job": mirror.job.value, "ready": mirror.ready.value, "chain": _chain(mirror.chain)}
+
+
+def _running(job: Job) -> Document:
+    return {"type": job.type.value, "phase": job.phase.value, **_numbers(job)}
+
+
+def _numbers(job: Job) -> Document:
+    progress = job.progress
+    known = progress is not None and progress.known
+    return {
+        "cur": progress.cur if progress and known else None,
+        "end": progress.end if progress and known else None,
+        "bandwidth": progress.bandwidth if progress else None,
+    }
+
+
+def _chain(chain: Chain) -> list[Document]:
+    return [layer_document(layer) for layer in chain.layers]
+
+
+def layer_document(layer: Layer) -> Document:
+    """One image of a chain."""
+    source = layer.source
+    kind = source.type if isinstance(source, UnknownSource) else _TYPES[type(source)]
+    return {"type": kind, "path": layer.path, "format": layer.format, "index": layer.index}
+
+
+def job_document(state: HostState, job: Job) -> Document:
+    """A job with what can be said of its future."""
+    future = forecast(job)
+    return {
+        "host": state.uri,
+        "domain": job.domain,
+        "uuid": job.uuid,
+        "target": job.target,
+        "type": job.type.value,
+        "phase": job.phase.value,
+        **_numbers(job),
+        "percent": job.percent,
+        "rate": _whole(future.rate),
+        "guest_write_rate": _whole(future.guest_rate),
+        "lag": future.lag,
+        "remaining_seconds": _whole(future.seconds),
+        "forecast": future.verdict.value,
+        "source": layer_document(job.source) if job.source else None,
+        "destination": layer_document(job.destination.active) if job.destination.active else None,
+        "plan": job.plan,
+        "remark": job.remark,
+    }
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def plan_document(control: Control, plan: Plan) -> Document:
+    """A plan as the preview shows it."""
+    return {
+        "id": plan.id,
+        "title": plan.title,
+        "host": control.uri,
+        "domain": plan.domain,
+        "uuid": plan.uuid,
+        "refused": plan.refused,
+        "facts": [{"label": label, "value": value} for label, value in plan.facts],
+        "findings": [_finding(finding) for finding in plan.findings],
+        "steps": [
+            {"kind": type(step).__name__, "title": step.title, "commands": list(step.commands)}
+            for step in plan.steps
+        ],
+    }
+
+
+def outcome_document(outcome: Outcome) -> Document:
+    """How a plan ended."""
+    return {
+        "end": outcome.end.value,
+        "message": outcome.message,
+        "findings": [_finding(finding) for finding in outcome.findings],
+    }
+
+
+def _finding(finding: Finding) -> Document:
+    return {
+        "severity": finding.severity.value,
+        "check": finding.check,
+        "reason": finding.reason,
+        "remedy": finding.remedy,
+        "acceptance": finding.acceptance.value if finding.acceptance else None,
+    }

@@ -1,0 +1,121 @@
+"""Progress of jobs while a command waits: painted in place on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from tui.cli.describing import bar, glyphs, job_name, job_words
+from tui.cli.output import Output
+from tui.model.host import HostState
+from tui.model.job import Job, Phase
+
+QUIET = 10.0
+"""Seconds after which a plain line is repeated though the percentage stands."""
+
+Row = tuple[HostState, Job]
+Key = tuple[str, int]
+
+
+class Progress(Protocol):
+    """Shows jobs again and again."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last picture as it is."""
+
+    def show(self, rows: Iterable[Row]) -> None:
+        """Show the jobs as they are now."""
+
+    def note(self, sentence: str) -> None:
+        """Say something beside it."""
+
+
+def progress(output: Output, *, several_hosts: bool = False) -> Progress:
+    """The kind that fits where the output goes."""
+    if output.live:
+        return Painted(output, several_hosts=several_hosts)
+    return Lines(output, several_hosts=several_hosts)
+
+
+class Painted:
+    """Repaints on a terminal, one line for each job."""
+
+    def __init__(self, output: Output, *, several_hosts: bool) -> None:
+        """Paint on the stream that people read."""
+        self._several = several_hosts
+        self._draw = glyphs(ascii_only=output.ascii_only)
+        console = Console(file=output.people, highlight=False, markup=False, emoji=False)
+        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+
+    def __enter__(self) -> Self:
+        """Take the lines below the cursor."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the terminal back, with the last picture on it."""
+        self._live.stop()
+
+    def show(self, rows: Iterable[Row]) -> None:
+        """Paint over what was there."""
+        lines = [self._line(state, job) for state, job in rows]
+        self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def note(self, sentence: str) -> None:
+        """Print above the picture."""
+        self._live.console.print(Text(f"virt-mirror: {sentence}"))
+
+    def _line(self, state: HostState, job: Job) -> str:
+        name = job_name(state, job, several_hosts=self._several)
+        return f"{name}  {bar(job, self._draw)}  {job_words(job, self._draw)}"
+
+
+class Lines:
+    """A line for each whole percent and each phase, and now and then while neither changes."""
+
+    def __init__(
+        self, output: Output, *, several_hosts: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Print on the stream that people read."""
+        self._output = output
+        self._several = several_hosts
+        self._clock = clock
+        self._draw = glyphs(ascii_only=output.ascii_only)
+        self._last: dict[Key, tuple[Phase, int | None]] = {}
+        self._said: dict[Key, float] = {}
+
+    def __enter__(self) -> Self:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to give back."""
+
+    def show(self, rows: Iterable[Row]) -> None:
+        """Print the jobs that have news."""
+        for state, job in rows:
+            key, now, news = (state.uri, job.number), self._clock(), (job.phase, job.percent)
+            if self._last.get(key) == news and now - self._said[key] < QUIET:
+                continue
+            self._last[key], self._said[key] = news, now
+            name = job_name(state, job, several_hosts=self._several)
+            self._output.say(f"{name}  {job_words(job, self._draw)}")
+
+    def note(self, sentence: str) -> None:
+        """Print on standard error."""
+        self._output.complain(sentence)

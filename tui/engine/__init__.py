@@ -1,0 +1,1 @@
+"""Everything that talks to libvirt or runs qemu-img. Never imports Textual."""

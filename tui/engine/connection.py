@@ -1,0 +1,392 @@
+"""One libvirt connection, narrowed to what this program does with it.
+
+Nouns are UUIDs and disk targets, never virDomain objects; every libvirtError leaves as a ``HostError``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+# The loop module sets libvirt's environment, which is read at its first use.
+from tui.engine.loop import start_event_loop
+
+import libvirt  # isort: skip
+
+from tui.engine.errors import HostError, NoConnection
+from tui.model.domain import RunState
+from tui.model.job import JobEvent, JobType, Progress
+
+KEEPALIVE_INTERVAL = 5
+KEEPALIVE_COUNT = 3
+
+_LOST = frozenset({libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_RPC})
+_LOST_FROM_RPC = frozenset({libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_SYSTEM_ERROR})
+"""A closed socket is told with codes that mean other things when they come from a driver."""
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: RunState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: RunState.IDLE,
+    libvirt.VIR_DOMAIN_PAUSED: RunState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: RunState.IN_SHUTDOWN,
+    libvirt.VIR_DOMAIN_SHUTOFF: RunState.SHUT_OFF,
+    libvirt.VIR_DOMAIN_CRASHED: RunState.CRASHED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: RunState.SUSPENDED,
+}
+_JOB_EVENTS = {
+    libvirt.VIR_DOMAIN_BLOCK_JOB_READY: JobEvent.READY,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED: JobEvent.COMPLETED,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_FAILED: JobEvent.FAILED,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_CANCELED: JobEvent.CANCELED,
+}
+_JOB_TYPES = {
+    libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY: JobType.COPY,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT: JobType.ACTIVE_COMMIT,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT: JobType.COMMIT,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL: JobType.PULL,
+    libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP: JobType.BACKUP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DomainChanged:
+    """Something about a domain may be different from what was read last."""
+
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockJobChanged:
+    """A block job said something."""
+
+    uuid: str
+    target: str
+    event: JobEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """The host is gone."""
+
+    reason: str
+
+
+Event = DomainChanged | BlockJobChanged | ConnectionClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a domain."""
+
+    uuid: str
+    xml: str
+    state: RunState
+    persistent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """What virDomainGetBlockInfo says of a disk, in bytes."""
+
+    capacity: int
+    allocation: int
+    physical: int
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a libvirtError into a HostError that a user can read."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        message = (error.get_error_message() or str(error)).strip().rstrip(".") + "."
+        code = error.get_error_code()
+        from_rpc = error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
+        lost = code in _LOST or (from_rpc and code in _LOST_FROM_RPC)
+        kind = NoConnection if lost else HostError
+        raise kind(message, code=code) from error
+
+
+class Connection:
+    """An open connection. Methods block; every one may be called from any thread.
+
+    Raises:
+        HostError: from every method, when the host refuses.
+        NoConnection: from every method, when the host is gone.
+    """
+
+    def __init__(self, uri: str | None, *, read_only: bool, on_event: Callable[[Event], None]) -> None:
+        """Connect and subscribe. ``on_event`` is called in libvirt's event thread and must return at once."""
+        start_event_loop()
+        self.calls: Counter[str] = Counter()
+        """How often each libvirt call was made."""
+        self._on_event = on_event
+        self._domains: dict[str, Any] = {}
+        with translated():
+            self._conn = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
+        self._callbacks: list[int] = []
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        changed = self._forward_domain
+        wanted = (
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, self._forward_block_job),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DISK_CHANGE, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, changed),
+        )
+        for event, callback in wanted:
+            try:
+                number = self._conn.domainEventRegisterAny(None, event, callback, None)
+            except libvirt.libvirtError:
+                # Other drivers (test, ESX…) lack some events; a refresh by hand still works there.
+                continue
+            self._callbacks.append(number)
+        try:
+            self._conn.registerCloseCallback(self._forward_close, None)
+            self._conn.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
+        except libvirt.libvirtError:
+            # Connections inside this process have nothing to lose and nothing to keep alive.
+            self._keepalive = False
+        else:
+            self._keepalive = True
+
+    # libvirt-python swallows what a callback raises, so these only hand over.
+
+    def _forward_domain(self, _conn: Any, domain: Any, *_details: Any) -> None:
+        self._on_event(DomainChanged(domain.UUIDString()))
+
+    def _forward_block_job(
+        self, _conn: Any, domain: Any, target: str, _type: int, status: int, _opaque: Any
+    ) -> None:
+        if event := _JOB_EVENTS.get(status):
+            self._on_event(BlockJobChanged(domain.UUIDString(), target, event))
+
+    def _forward_close(self, _conn: Any, reason: int, _opaque: Any) -> None:
+        reasons = ("the connection broke", "the host closed the connection", "the host stopped answering")
+        if reason != libvirt.VIR_CONNECT_CLOSE_REASON_CLIENT:
+            self._on_event(ConnectionClosed(reasons[reason] if reason < len(reasons) else "it closed"))
+
+    def _call(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        self.calls[name] += 1
+        with translated():
+            return function(*args)
+
+    def _domain(self, uuid: str) -> Any:
+        if uuid not in self._domains:
+            self._domains[uuid] = self._call("lookupByUUIDString", self._conn.lookupByUUIDString, uuid)
+        return self._domains[uuid]
+
+    def close(self) -> None:
+        """Give the connection up; a host that is gone already is not an error."""
+        try:
+            for number in self._callbacks:
+                self._conn.domainEventDeregisterAny(number)
+            if self._keepalive:
+                self._conn.unregisterCloseCallback()
+            self._domains.clear()
+            self._conn.close()
+        except libvirt.libvirtError:
+            # Nothing is left to release on a connection that broke.
+            return
+
+    # The host
+
+    def hostname(self) -> str:
+        """Its name for itself."""
+        return str(self._call("getHostname", self._conn.getHostname))
+
+    def uri(self) -> str:
+        """The URI that libvirt settled on."""
+        return str(self._call("getURI", self._conn.getURI))
+
+    def libvirt_version(self) -> tuple[int, int, int]:
+        """Version of the server's libvirt."""
+        return _version(self._call("getLibVersion", self._conn.getLibVersion))
+
+    def hypervisor(self) -> str:
+        """As ``QEMU 7.2.22``."""
+        kind = self._call("getType", self._conn.getType)
+        return f"{kind} " + ".".join(map(str, _version(self._call("getVersion", self._conn.getVersion))))
+
+    def pools(self) -> tuple[str, ...]:
+        """XML of the active storage pools."""
+        flags = libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
+        pools = self._call("listAllStoragePools", self._conn.listAllStoragePools, flags)
+        return tuple(self._call("poolGetXMLDesc", pool.XMLDesc, 0) for pool in pools)
+
+    def volume_xml(self, path: str) -> str | None:
+        """XML of the pool volume at a path, or ``None`` when no pool knows it."""
+        try:
+            volume = self._call("volLookupByPath", self._conn.storageVolLookupByPath, path)
+        except HostError as error:
+            if error.code in (libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_NO_SUPPORT):
+                return None
+            raise
+        return str(self._call("volGetXMLDesc", volume.XMLDesc, 0))
+
+    def delete_volume(self, path: str) -> None:
+        """Delete the pool volume at a path."""
+        volume = self._call("volLookupByPath", self._conn.storageVolLookupByPath, path)
+        self._call("volDelete", volume.delete, 0)
+
+    # Domains
+
+    def list_domains(self) -> dict[str, str]:
+        """UUID and name of every domain."""
+        domains = self._call("listAllDomains", self._conn.listAllDomains, 0)
+        self._domains = {domain.UUIDString(): domain for domain in domains}
+        return {uuid: domain.name() for uuid, domain in self._domains.items()}
+
+    def read(self, uuid: str) -> Reading | None:
+        """Look at a domain; ``None`` when it does not exist any more."""
+        try:
+            domain = self._domain(uuid)
+            xml = self._call("domainGetXMLDesc", domain.XMLDesc, 0)
+            state, _reason = self._call("domainGetState", domain.state, 0)
+            persistent = bool(self._call("domainIsPersistent", domain.isPersistent))
+        except HostError as error:
+            if error.code == libvirt.VIR_ERR_NO_DOMAIN:
+                self._domains.pop(uuid, None)
+                return None
+            raise
+        return Reading(uuid, xml, _STATES.get(state, RunState.UNKNOWN), persistent)
+
+    def inactive_xml(self, uuid: str) -> str:
+        """The persistent definition, with what is needed to define it again."""
+        flags = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+        return str(self._call("domainGetXMLDesc", self._domain(uuid).XMLDesc, flags))
+
+    def define(self, xml: str) -> None:
+        """Replace a persistent definition."""
+        self._call("domainDefineXML", self._conn.defineXML, xml)
+
+    def suspend(self, uuid: str) -> None:
+        """Pause a guest."""
+        self._call("domainSuspend", self._domain(uuid).suspend)
+
+    def resume(self, uuid: str) -> None:
+        """Let a paused guest run."""
+        self._call("domainResume", self._domain(uuid).resume)
+
+    def set_metadata(self, uuid: str, namespace: str, xml: str | None, *, config: bool, live: bool) -> None:
+        """Write one metadata element, or remove it with ``None``."""
+        flags = (libvirt.VIR_DOMAIN_AFFECT_CONFIG if config else 0) | (
+            libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
+        )
+        element = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+        try:
+            self._call(
+                "domainSetMetadata",
+                self._domain(uuid).setMetadata,
+                element,
+                xml,
+                "virt-mirror" if xml else None,
+                namespace,
+                flags,
+            )
+        except HostError as error:
+            if xml is not None or error.code != libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+                raise
+
+    def checkpoints(self, uuid: str) -> tuple[str, ...]:
+        """Names of the domain's checkpoints."""
+        return self._names(uuid, "listAllCheckpoints")
+
+    def snapshots(self, uuid: str) -> tuple[str, ...]:
+        """Names of the snapshots that libvirt knows of."""
+        return self._names(uuid, "listAllSnapshots")
+
+    def _names(self, uuid: str, call: str) -> tuple[str, ...]:
+        try:
+            return tuple(item.getName() for item in self._call(call, getattr(self._domain(uuid), call), 0))
+        except HostError as error:
+            if error.code == libvirt.VIR_ERR_NO_SUPPORT:
+                return ()
+            raise
+
+    # Disks and their jobs
+
+    def block_sizes(self, uuid: str, target: str) -> BlockSizes:
+        """Virtual size, and what the active image takes."""
+        return BlockSizes(*self._call("domainGetBlockInfo", self._domain(uuid).blockInfo, target, 0))
+
+    def job(self, uuid: str, target: str) -> Progress | None:
+        """Progress of the block job on a disk; ``None`` when there is none, which says nothing of how it ended."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES
+        answer = self._call("domainGetBlockJobInfo", self._domain(uuid).blockJobInfo, target, flags)
+        if not answer:
+            return None
+        kind = _JOB_TYPES.get(answer["type"], JobType.UNKNOWN)
+        return Progress(answer["cur"], answer["end"], answer["bandwidth"], kind)
+
+    def block_stats(self, uuids: Iterable[str], *, backing: bool = False) -> dict[str, dict[str, Any]]:
+        """The block statistics of several domains in one call, by UUID; a busy domain may be missing."""
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        flags |= libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING if backing else 0
+        domains = [self._domain(uuid) for uuid in uuids]
+        rows = self._call(
+            "domainListGetStats",
+            self._conn.domainListGetStats,
+            domains,
+            libvirt.VIR_DOMAIN_STATS_BLOCK,
+            flags,
+        )
+        return {domain.UUIDString(): stats for domain, stats in rows}
+
+    def block_copy(self, uuid: str, target: str, xml: str, params: dict[str, int], flags: CopyFlags) -> None:
+        """Start a mirror with virDomainBlockCopy; ``params`` as libvirt names them."""
+        bits = (
+            (libvirt.VIR_DOMAIN_BLOCK_COPY_SHALLOW if flags.shallow else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT if flags.reuse_external else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB if flags.transient_job else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COPY_SYNCHRONOUS_WRITES if flags.synchronous_writes else 0)
+        )
+        self._call("domainBlockCopy", self._domain(uuid).blockCopy, target, xml, params, bits)
+
+    def block_rebase_copy(self, uuid: str, target: str, path: str, bandwidth: int, flags: CopyFlags) -> None:
+        """Start a mirror with virDomainBlockRebase, for servers that lack virDomainBlockCopy."""
+        bits = (
+            libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY
+            | libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES
+            | (libvirt.VIR_DOMAIN_BLOCK_REBASE_SHALLOW if flags.shallow else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_REBASE_REUSE_EXT if flags.reuse_external else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_RAW if flags.raw else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_DEV if flags.blockdev else 0)
+        )
+        self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, bandwidth, bits)
+
+    def end_job(self, uuid: str, target: str, *, pivot: bool) -> None:
+        """Ask for the end of a job; returns when the request is accepted, and an event tells the rest.
+
+        The synchronous form would hold the domain's job lock until the end.
+        """
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC
+        flags |= libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT if pivot else 0
+        self._call("domainBlockJobAbort", self._domain(uuid).blockJobAbort, target, flags)
+
+    def set_speed(self, uuid: str, target: str, bandwidth: int) -> None:
+        """Limit a job to ``bandwidth`` bytes per second; 0 is no limit."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES
+        self._call("domainBlockJobSetSpeed", self._domain(uuid).blockJobSetSpeed, target, bandwidth, flags)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFlags:
+    """The flags of a copy, which exist only together with one."""
+
+    shallow: bool = False
+    reuse_external: bool = False
+    transient_job: bool = False
+    synchronous_writes: bool = False
+    raw: bool = False
+    blockdev: bool = False
+
+
+def _version(number: int) -> tuple[int, int, int]:
+    return (number // 1_000_000, number // 1_000 % 1_000, number % 1_000)

@@ -1,0 +1,114 @@
+"""What a screen or a command may ask of one host. ``tui.engine.host.Host`` is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tui.model.finding import Finding
+from tui.model.host import HostState
+from tui.model.plan import Plan
+from tui.model.request import Request
+
+
+class Level(StrEnum):
+    """How much a log line matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One thing that happened, for the log drawer and for standard error."""
+
+    at: float
+    """Wall clock, seconds since the epoch."""
+    host: str
+    level: Level
+    text: str
+    commands: tuple[str, ...] = ()
+    """What a person would have typed."""
+    domain: str | None = None
+
+
+class End(StrEnum):
+    """How the run of a plan ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LEFT = "left"
+    """Nobody waits any more; what was started goes on in QEMU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run."""
+
+    end: End
+    message: str = ""
+    """One sentence."""
+    findings: tuple[Finding, ...] = ()
+    """What was proved."""
+
+
+class Run(Protocol):
+    """A plan being carried out in a thread of its own."""
+
+    plan: Plan
+
+    @property
+    def step(self) -> int:
+        """Index of the step being done."""
+
+    def wait(self, timeout: float | None = None) -> Outcome | None:
+        """Block until it ends and say how; ``None`` when ``timeout`` seconds pass first."""
+
+    def leave(self) -> None:
+        """Stop waiting. A job that was started goes on, and its journal stays."""
+
+
+class Control(Protocol):
+    """One host. All methods may be called from any thread."""
+
+    uri: str
+    read_only: bool
+
+    @property
+    def state(self) -> HostState:
+        """The latest picture."""
+
+    def subscribe(
+        self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]
+    ) -> Callable[[], None]:
+        """Be told of every new picture and log line, from this host's thread: hand over and return at once.
+
+        Returns a function that ends the subscription.
+        """
+
+    def plan(self, request: Request) -> Plan:
+        """Look at the host and make the plan; changes nothing. Blocks for as long as the host takes to answer.
+
+        Raises:
+            HostError: when the host cannot be asked.
+        """
+
+    def run(self, plan: Plan) -> Run:
+        """Begin to carry out a plan.
+
+        Raises:
+            ReadOnlyError: on a read-only connection.
+            HostError: when the plan's own findings refuse it.
+        """
+
+    def refresh(self, uuid: str | None = None) -> None:
+        """Read one domain again, or all of them; returns at once."""
+
+    def places(self) -> tuple[str, ...]:
+        """Directories of the storage pools, for completion. Blocks; empty where there are no pools."""
+
+    def close(self) -> None:
+        """Let go of the host at once; jobs go on in QEMU."""

@@ -1,0 +1,37 @@
+"""What can go wrong between this program and a host, each as one sentence for people.
+
+HostError              the host, or the way to it, said no
+├── NoConnection       there is no connection now
+├── ReadOnlyError      a write was asked for on a read-only connection
+└── StepFailed         a step of a plan did not do what it should
+"""
+
+from __future__ import annotations
+
+
+class HostError(Exception):
+    """A sentence for the user, and libvirt's code where libvirt said it."""
+
+    def __init__(self, message: str, *, code: int | None = None, remedy: str = "") -> None:
+        """Keep what is said: ``message`` is a whole sentence, ``remedy`` another or empty."""
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """The sentences in one line, with the code that can be searched for."""
+        code = f" (libvirt error {self.code})" if self.code is not None else ""
+        return f"{self.message}{code}" + (f" {self.remedy}" if self.remedy else "")
+
+
+class NoConnection(HostError):
+    """The host cannot be reached."""
+
+
+class ReadOnlyError(HostError):
+    """Writes are not allowed here."""
+
+
+class StepFailed(HostError):
+    """The host did not do it, or did something else."""

@@ -1,0 +1,268 @@
+"""What qemu-img can tell of images on this machine. It never guesses a format.
+
+A guest can write the header of another format into a raw disk. So the format of an image is always the one
+that the definition, or the overlay above it, records; where none is recorded, nothing is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from dataclasses import replace
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tui.engine.errors import HostError
+from tui.model.image import ImageInfo, InvalidAnswer, Measure, parse_image_info, parse_measure
+from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
+from tui.model.text import printable
+
+TIMEOUT = 30.0
+"""Seconds; qemu-img reads headers only."""
+
+MAX_DEPTH = 200
+"""Layers, as many as libvirt follows."""
+
+_MAX_REASON = 300
+
+_URI_PROTOCOLS = frozenset({"nbd", "http", "https", "ftp", "ftps"})
+
+
+class ImageError(HostError):
+    """An image could not be read; the message is a sentence."""
+
+
+def image_info(path: str, format: str, timeout: float = TIMEOUT) -> ImageInfo:  # noqa: A002  qemu-img's word
+    """Read one image's header, also while a guest uses it.
+
+    Raises:
+        ImageError: when it cannot be read in this format.
+    """
+    answer = _qemu_img(["info", "--output=json", "-U", "-f", format, "--", _plain(path)], timeout)
+    try:
+        return parse_image_info(answer)
+    except InvalidAnswer as error:
+        message = f"{printable(path, _MAX_REASON)} cannot be read: {error}."
+        raise ImageError(message) from error
+
+
+def measure(source: int | Chain, format: str, timeout: float = TIMEOUT) -> Measure:  # noqa: A002
+    """Ask what a new image would take.
+
+    Args:
+        source: the size in bytes, or the chain whose content is to be copied: whole for a full copy; for a
+            shallow one only its active layer, as a complete chain.
+        format: the new image's.
+        timeout: seconds.
+
+    Raises:
+        ImageError: when qemu-img cannot measure this format, or cannot read the whole chain.
+    """
+    arguments = ["measure", "--output=json", "-O", format]
+    if isinstance(source, int):
+        arguments += ["--size", str(source)]
+    else:
+        arguments += ["-U", _pseudo_filename(source)]
+    try:
+        return parse_measure(_qemu_img(arguments, timeout))
+    except InvalidAnswer as error:
+        message = f"The space that a {format} image needs is not known: {error}."
+        raise ImageError(message) from error
+
+
+def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
+    """Follow a backing chain through the images, for a domain whose definition does not list it.
+
+    The chain is not complete where the next format is not recorded, an image cannot be read, or the images
+    back each other in a circle.
+    """
+    layers: list[Layer] = []
+    seen = set[str]()
+    below: Layer | None = layer
+    while below is not None and len(layers) < MAX_DEPTH:
+        path = below.local_path
+        if path is not None:
+            real = os.path.realpath(path)
+            if real in seen:
+                return Chain(tuple(layers), complete=False)
+            seen.add(real)
+        layers.append(below)
+        if below.format == "raw":
+            return Chain(tuple(layers), complete=True)
+        if path is None or below.format is None:
+            return Chain(tuple(layers), complete=False)
+        try:
+            info = image_info(path, below.format, timeout)
+        except ImageError:
+            return Chain(tuple(layers), complete=False)
+        if info.data_file and below.data_store is None:
+            store = _named(info.data_file, path)
+            layers[-1] = replace(below, data_store=Layer(store, "raw") if store else None)
+        if info.backing_file is None:
+            return Chain(tuple(layers), complete=True)
+        below = _backing(info, path)
+    return Chain(tuple(layers), complete=False)
+
+
+def _qemu_img(arguments: list[str], timeout: float) -> str:
+    try:
+        process = subprocess.Popen(  # noqa: S603  an argument vector, no shell
+            ["qemu-img", *arguments],  # noqa: S607  the administrator's own, found as a shell would
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except FileNotFoundError as error:
+        message = "qemu-img is not installed here, so images cannot be read."
+        raise ImageError(message) from error
+    except (OSError, ValueError) as error:
+        message = f"qemu-img cannot be started ({printable(str(error), _MAX_REASON)})."
+        raise ImageError(message) from error
+    with process:
+        try:
+            answer, complaint = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            message = f"qemu-img did not answer within {timeout:g} seconds."
+            raise ImageError(message) from error
+    if process.returncode:
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        reason = (
+            printable(lines[-1].removeprefix("qemu-img: "), _MAX_REASON) if lines else "it does not say why"
+        )
+        message = f"qemu-img failed: {reason.rstrip('.')}."
+        raise ImageError(message)
+    return answer.decode(errors="surrogateescape")
+
+
+def _plain(path: str) -> str:
+    """A path that can be nothing else: no option, and no protocol, which has a colon before any slash."""
+    return os.path.abspath(path)  # noqa: PTH100  Path would drop a trailing slash
+
+
+def _is_block(path: str) -> bool:
+    try:
+        return stat.S_ISBLK(os.stat(path).st_mode)  # noqa: PTH116  a Path cannot hold every name
+    except (OSError, ValueError):
+        return False
+
+
+def _local(path: str) -> FileSource | BlockSource:
+    return BlockSource(path) if _is_block(path) else FileSource(path)
+
+
+def _backing(info: ImageInfo, overlay: str) -> Layer | None:
+    """The layer that an overlay's header names, ``None`` where it cannot be said what it is."""
+    name, format_ = info.backing_file or "", info.backing_format
+    source = _named(name, overlay)
+    if name.startswith("json:") and format_ is None:
+        driver = _json_object(name).get("driver")
+        format_ = driver if isinstance(driver, str) else None
+    return Layer(source, format_) if source else None
+
+
+def _named(name: str, overlay: str) -> Source | None:
+    """The place that a name in an image's header means."""
+    if name.startswith("json:"):
+        return _from_json(_json_object(name))
+    protocol, colon, rest = name.partition(":")
+    if not colon or "/" in protocol:
+        return _local(os.path.join(os.path.dirname(overlay), name))  # noqa: PTH118, PTH120  names stay as
+        they are
+    if protocol == "file" and not rest.startswith("//"):
+        return _local(os.path.join(os.path.dirname(overlay), rest))  # noqa: PTH118, PTH120
+    return _from_uri(name)
+
+
+def _json_object(name: str) -> dict[str, object]:
+    try:
+        found = json.loads(name.removeprefix("json:"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _from_json(tree: dict[str, object]) -> Source | None:
+    """The plain cases of QEMU's JSON names: a local image, or an NBD export."""
+    flat = _flatten(tree)
+    prefix = "file." if any(key.startswith("file.") for key in flat) else ""
+    node = {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
+    match node.get("driver"):
+        case "file":
+            return FileSource(node["filename"]) if node.get("filename", "").startswith("/") else None
+        case "host_device":
+            return BlockSource(node["filename"]) if node.get("filename", "").startswith("/") else None
+        case "nbd":
+            socket = node.get("server.path") or node.get("path")
+            name = node.get("server.host") or node.get("host")
+            port = node.get("server.port") or node.get("port")
+            if socket:
+                return NetworkSource(
+                    "nbd", node.get("export"), (NetworkHost(transport="unix", socket=socket),)
+                )
+            return NetworkSource("nbd", node.get("export"), (NetworkHost(name, port),)) if name else None
+        case _:
+            return None
+
+
+def _flatten(tree: dict[str, object]) -> dict[str, str]:
+    """Nested objects as dotted keys: QEMU takes either form."""
+    flat: dict[str, str] = {}
+    waiting: list[tuple[str, dict[str, object]]] = [("", tree)]
+    while waiting:
+        prefix, node = waiting.pop()
+        for key, value in node.items():
+            if isinstance(value, dict):
+                waiting.append((f"{prefix}{key}.", value))
+            elif isinstance(value, str):
+                flat[prefix + key] = value
+    return flat
+
+
+def _from_uri(name: str) -> NetworkSource | None:
+    try:
+        uri = urlsplit(name)
+        port = uri.port
+    except ValueError:
+        return None
+    protocol, _, transport = uri.scheme.partition("+")
+    if protocol not in _URI_PROTOCOLS or "//" not in name:
+        return None
+    export = unquote(uri.path.removeprefix("/")) or None
+    if transport == "unix":
+        socket = parse_qs(uri.query).get("socket", [None])[0]
+        return (
+            NetworkSource(protocol, export, (NetworkHost(transport="unix", socket=socket),))
+            if socket
+            else None
+        )
+    if transport not in ("", "tcp") or not uri.hostname:
+        return None
+    host = NetworkHost(uri.hostname, str(port) if port is not None else None)
+    return NetworkSource(protocol, export, (host,), query=uri.query or None)
+
+
+def _pseudo_filename(chain: Chain) -> str:
+    """The chain as QEMU's JSON name, which says the format of every layer, so that QEMU probes none."""
+    if not chain.complete or not chain.layers:
+        message = "The chain is not known to its end, so it cannot be measured."
+        raise ImageError(message)
+    node: dict[str, object] | None = None
+    for layer in reversed(chain.layers):
+        above: dict[str, object] = {"driver": layer.format, "file": _protocol_node(layer)}
+        if layer.data_store:
+            above["data-file"] = _protocol_node(layer.data_store)
+        if layer.format != "raw":
+            above["backing"] = node
+        node = above
+    return "json:" + json.dumps(node)
+
+
+def _protocol_node(layer: Layer) -> dict[str, object]:
+    path = layer.local_path
+    if path is None or layer.format is None or layer.encryption or layer.slices:
+        message = f"The layer {printable(layer.path, _MAX_REASON)} cannot be measured from here."
+        raise ImageError(message)
+    return {"driver": "host_device" if _is_block(path) else "file", "filename": path}

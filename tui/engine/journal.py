@@ -1,0 +1,55 @@
+"""Writing plans in progress into the domain that they are about."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterable
+
+from tui.engine.connection import Connection
+from tui.model.domain import Domain
+from tui.model.journal import Entry, entry_xml, namespace, parse_entry
+from tui.model.xml import InvalidXML
+
+
+def owner() -> str:
+    """How this process signs its plans."""
+    return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
+
+
+def write(connection: Connection, domain: Domain, entry: Entry) -> None:
+    """Put an entry into the live metadata and, for a persistent domain, into the definition as well.
+
+    Raises:
+        HostError: when the domain does not take it; a plan must not go on without its journal.
+    """
+    connection.set_metadata(
+        domain.uuid,
+        namespace(entry.id),
+        entry_xml(entry),
+        config=domain.persistent,
+        live=domain.state.active,
+    )
+
+
+def remove(connection: Connection, domain: Domain, plan_id: str) -> None:
+    """Take an entry out; one that is not there is fine."""
+    # One call for each side: a domain that was restarted may have the entry in its definition alone, and
+    # libvirt refuses the pair when either side lacks it.
+    if domain.state.active:
+        connection.set_metadata(domain.uuid, namespace(plan_id), None, config=False, live=True)
+    if domain.persistent:
+        connection.set_metadata(domain.uuid, namespace(plan_id), None, config=True, live=False)
+
+
+def read(plans: Iterable[str], uuid: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """The entries of a domain, and a sentence for each that cannot be read."""
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for plan in plans:
+        try:
+            entries.append(parse_entry(plan, uuid))
+        except InvalidXML as error:
+            problems.append(str(error))
+    return tuple(entries), tuple(problems)

@@ -1,0 +1,115 @@
+"""After a pivot: look at the host and see that the guest is where it should be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.engine.errors import HostError, NoConnection
+from tui.model.definition import parse_domain
+from tui.model.destination import domain_with_disk_source
+from tui.model.finding import Finding, fine, warning
+from tui.model.storage import Layer
+from tui.model.tracking import same_place
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+
+def prove(host: Host, uuid: str, target: str, expected: Layer) -> tuple[Finding, ...]:
+    """Three looks at the host: the live definition, the persistent one, and the files QEMU has open.
+
+    A persistent definition that still names the old image is mended: the next start of the guest would go back in
+    time without it.
+
+    Raises:
+        NoConnection: when the host went away meanwhile.
+    """
+    connection = host.connection()
+    reading = connection.read(uuid)
+    if reading is None:
+        return (warning("live-source", "The domain does not exist any more.", "Look at the host."),)
+    live = _check_source(reading.xml, target, expected, "live")
+    persistent = (_prove_persistent(host, uuid, target, expected),) if reading.persistent else ()
+    return (live, *persistent, _prove_open(host, uuid, expected))
+
+
+def _check_source(xml: str, target: str, expected: Layer, which: str) -> Finding:
+    disk = parse_domain(xml).disk(target)
+    active = disk.chain.active if disk else None
+    if active is not None and same_place(active, expected):
+        return fine(f"{which}-source", f"The {which} definition names {expected.path}.")
+    found = active.path if active else "no image"
+    return warning(
+        f"{which}-source",
+        f"The {which} definition names {found} for {target}, not {expected.path}.",
+        "Do not remove the old image before this is settled.",
+    )
+
+
+def _prove_persistent(host: Host, uuid: str, target: str, expected: Layer) -> Finding:
+    connection = host.connection()
+    xml = connection.inactive_xml(uuid)
+    finding = _check_source(xml, target, expected, "persistent")
+    if finding.remedy == "":
+        return finding
+    try:
+        connection.define(domain_with_disk_source(xml, target, expected))
+    except NoConnection:
+        raise
+    except HostError as error:
+        return warning(
+            "persistent-source", f"{finding.reason} It could not be mended: {error}", finding.remedy
+        )
+    mended = _check_source(connection.inactive_xml(uuid), target, expected, "persistent")
+    if mended.remedy:
+        return mended
+    return fine("persistent-source", f"The persistent definition was stale and now names {expected.path}.")
+
+
+def _prove_open(host: Host, uuid: str, expected: Layer) -> Finding:
+    path = expected.local_path
+    if path is None or not host.local:
+        why = "it is not a file" if path is None else "the host is not this machine"
+        return warning("image-open", f"Whether QEMU has {expected.path} open was not looked at: {why}.")
+    try:
+        wanted = Path(path).stat()
+    except OSError as error:
+        return warning("image-open", f"{path} cannot be looked at from here: {error.strerror}.")
+    for process in _processes_of(uuid):
+        for descriptor in _descriptors(process):
+            try:
+                found = descriptor.stat()
+            except OSError:
+                # Closed between the listing and the look.
+                continue
+            if (found.st_dev, found.st_ino, found.st_rdev) == (wanted.st_dev, wanted.st_ino, wanted.st_rdev):
+                return fine("image-open", f"QEMU (process {process.name}) has {path} open.")
+    return warning(
+        "image-open",
+        f"No QEMU process was seen that has {path} open.",
+        "Another user's processes cannot be looked into; run as root, or look with lsof.",
+    )
+
+
+def _processes_of(uuid: str) -> list[Path]:
+    """The QEMU processes that libvirt started for a domain, as directories of /proc."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                # It ended, or it is nobody's business.
+                continue
+            if uuid.encode() in words:
+                found.append(process)
+    return found
+
+
+def _descriptors(process: Path) -> list[Path]:
+    try:
+        return [process / "fd" / name for name in os.listdir(process / "fd")]  # noqa: PTH208
+    except OSError:
+        return []

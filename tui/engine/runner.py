@@ -1,0 +1,182 @@
+"""Carrying out a plan, step by step, with its journal in the domain ahead of every step."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui.engine import journal, steps
+from tui.engine.control import End, Level, Outcome
+from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.model.finding import Finding
+from tui.model.host import Link
+from tui.model.journal import STALE_AFTER, Entry
+from tui.model.plan import Plan
+from tui.model.steps import AwaitSync, Step
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+HEARTBEAT = STALE_AFTER / 3
+"""Seconds between two signs of life in the journal."""
+
+
+class PlanRun:
+    """A plan in a thread of its own."""
+
+    def __init__(self, host: Host, plan: Plan) -> None:
+        """Prepare; ``start`` begins."""
+        self.plan = plan
+        self.outcome: Outcome | None = None
+        self._host = host
+        self._step = 0
+        self._left = threading.Event()
+        self._ended = threading.Event()
+        self._quiet = threading.Event()
+        now = host.clock()
+        self._entry = Entry(
+            plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), started=now, heartbeat=now
+        )
+
+    @property
+    def step(self) -> int:
+        """Index of the step being done."""
+        return self._step
+
+    def start(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._carry_out, name=f"plan-{self.plan.id}", daemon=True).start()
+        if self.plan.journalled:
+            threading.Thread(target=self._keep_alive, name=f"heartbeat-{self.plan.id}", daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> Outcome | None:
+        """Block until it ends and say how; ``None`` when ``timeout`` seconds pass first."""
+        self._ended.wait(timeout)
+        return self.outcome
+
+    def leave(self) -> None:
+        """Stop waiting. A job that was started goes on, and its journal stays."""
+        self._left.set()
+        self._host.nudge()
+
+    def _carry_out(self) -> None:
+        try:
+            self.outcome = self._do_all()
+        except steps.Left:
+            self._sign_off()
+            self.outcome = Outcome(End.LEFT, "What was started goes on in QEMU.")
+        except HostError as error:
+            self.outcome = self._give_up(error)
+        except Exception as error:  # noqa: BLE001  # the outermost boundary of this thread
+            self.outcome = Outcome(
+                End.FAILED, f"Something unexpected happened: {type(error).__name__}: {error}."
+            )
+            self._host.log(self.outcome.message, Level.ERROR, domain=self.plan.domain)
+        finally:
+            self._quiet.set()
+            self._ended.set()
+
+    def _do_all(self) -> Outcome:
+        findings: tuple[Finding, ...] = ()
+        for index, step in enumerate(self.plan.steps):
+            self._step = index
+            self._write(index)
+            self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
+            findings += self._do(step)
+        self._quiet.set()
+        if isinstance(self.plan.steps[-1], AwaitSync):
+            # The mirror is held; the journal keeps what is needed to end it later.
+            self._step = len(self.plan.steps)
+            self._sign_off()
+        else:
+            self._clear()
+        return Outcome(End.DONE, f"{self.plan.title}: done.", findings)
+
+    def _do(self, step: Step) -> tuple[Finding, ...]:
+        """Run a step; when the connection breaks meanwhile, find out afterwards whether it happened."""
+        while True:
+            try:
+                return steps.run(step, self._host, self._left)
+            except NoConnection:
+                self._host.log(
+                    f"The connection broke during “{step.title}”; it is looked at again when the host is back.",
+                    Level.WARNING,
+                    domain=self.plan.domain,
+                )
+                self._await_link()
+                if steps.happened(step, self._host):
+                    return ()
+
+    def _await_link(self) -> None:
+        back = self._host.wait_for(
+            lambda s: True if s.link is Link.LIVE and s.listed and s.unread == 0 else None, stop=self._left
+        )
+        if back is None:
+            raise steps.Left
+
+    def _give_up(self, error: HostError) -> Outcome:
+        """Undo what this plan began, as far as the host says that it is there."""
+        self._quiet.set()
+        remarks = [str(error)]
+        for step in reversed(self.plan.steps[: self._step + 1]):
+            try:
+                remarks += steps.undo(
+                    step, self._host, self._entry, failed=step is self.plan.steps[self._step]
+                )
+            except HostError as again:
+                remarks.append(f"It could not be undone: {again}")
+                break
+        else:
+            try:
+                if self.plan.journalled:
+                    self._remove(self.plan.id)
+            except HostError as again:
+                remarks.append(f"The journal could not be removed: {again}")
+        message = " ".join(remarks)
+        self._host.log(f"{self.plan.title}: failed. {message}", Level.ERROR, domain=self.plan.domain)
+        return Outcome(End.FAILED, message)
+
+    # The journal
+
+    def _write(self, reached: int) -> None:
+        if not self.plan.journalled:
+            return
+        self._entry = replace(self._entry, reached=reached, heartbeat=self._host.clock())
+        domain = self._host.state.domain(self.plan.uuid)
+        if domain is None:
+            message = f"{self.plan.domain} does not exist any more."
+            raise StepFailed(message)
+        journal.write(self._host.connection(), domain, self._entry)
+
+    def _sign_off(self) -> None:
+        """Leave the journal without an owner, so that anybody may go on from here at once."""
+        if not self.plan.journalled:
+            return
+        self._quiet.set()
+        domain = self._host.state.domain(self.plan.uuid)
+        self._entry = replace(self._entry, reached=self._step, heartbeat=0.0)
+        try:
+            if domain is not None:
+                journal.write(self._host.connection(), domain, self._entry)
+        except HostError:
+            # The host is gone or the guest is; the heartbeat grows old by itself.
+            return
+
+    def _clear(self) -> None:
+        for plan_id in (*self.plan.closes, *((self.plan.id,) if self.plan.journalled else ())):
+            self._remove(plan_id)
+
+    def _remove(self, plan_id: str) -> None:
+        domain = self._host.state.domain(self.plan.uuid)
+        if domain is not None:
+            journal.remove(self._host.connection(), domain, plan_id)
+
+    def _keep_alive(self) -> None:
+        """Sign the journal now and then, so that nobody takes the plan for abandoned."""
+        while not self._quiet.wait(HEARTBEAT):
+            try:
+                self._write(self._step)
+            except HostError:
+                # A host that is away cannot be written to; the next beat tries again.
+                continue

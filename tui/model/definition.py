@@ -1,0 +1,150 @@
+"""Domain XML into values: the definition, its disks and their mirrors."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from tui.model import xml
+from tui.model.disk import Device, Disk, Driver, Mirror, MirrorJob, MirrorReady
+from tui.model.domain import PLAN_NAMESPACE, Definition
+from tui.model.read_storage import read_chain, read_layer
+from tui.model.storage import Chain
+
+_OWNER = re.compile(r"\+?([0-9]{1,10}):\+?([0-9]{1,10})")
+
+
+def parse_domain(text: str) -> Definition:
+    """Read a ``<domain>``, live or inactive.
+
+    A disk that cannot be understood takes nothing else with it; it is named in ``problems``.
+
+    Raises:
+        xml.InvalidXML: when it is no domain, or has no name or UUID.
+    """
+    root = xml.parse(text)
+    if root.tag != "domain":
+        message = "this XML is not a domain"
+        raise xml.InvalidXML(message)
+    name, uuid = root.findtext("name") or "", xml.content(root, "uuid")
+    if not name or not uuid:
+        message = f"this domain has no {'UUID' if name else 'name'}"
+        raise xml.InvalidXML(message)
+    disks: dict[str, Disk] = {}
+    problems = []
+    for position, element in enumerate(_disk_elements(root), start=1):
+        try:
+            disk = _read_disk(element)
+        except xml.InvalidXML as error:
+            problems.append(f"Disk number {position} of the definition cannot be understood: {error}.")
+            continue
+        if disk.target in disks:
+            problems.append(f"Disk number {position} of the definition has the target of another one.")
+        else:
+            disks[disk.target] = disk
+    return Definition(
+        name,
+        uuid,
+        tuple(disks.values()),
+        title=xml.content(root, "title"),
+        hypervisor=xml.attribute(root, "type"),
+        owner=_read_owner(root),
+        plans=_read_plans(root),
+        problems=tuple(problems),
+    )
+
+
+def parse_disk(text: str) -> Disk:
+    """Read one ``<disk>``.
+
+    Raises:
+        xml.InvalidXML: when it is no disk, or has no target.
+    """
+    root = xml.parse(text)
+    if root.tag != "disk":
+        message = "this XML is not a disk"
+        raise xml.InvalidXML(message)
+    return _read_disk(root)
+
+
+def _disk_elements(root: xml.Element) -> list[xml.Element]:
+    return [disk for devices in xml.children(root, "devices") for disk in xml.children(devices, "disk")]
+
+
+def _read_disk(element: xml.Element) -> Disk:
+    target = xml.child(element, "target")
+    name = xml.attribute(target, "dev")
+    if name is None:
+        message = "this disk has no target"
+        raise xml.InvalidXML(message)
+    device = xml.attribute(element, "device") or "disk"
+    if device not in tuple(Device):
+        message = "this disk is a device of an unknown kind"
+        raise xml.InvalidXML(message)
+    first = read_layer(element)
+    return Disk(
+        target=name,
+        bus=xml.attribute(target, "bus"),
+        device=Device(device),
+        chain=read_chain(element, first),
+        driver=_read_driver(xml.child(element, "driver")),
+        # A CD-ROM cannot be written, whether or not the definition says so.
+        readonly=device == Device.CDROM or xml.child(element, "readonly") is not None,
+        shareable=xml.child(element, "shareable") is not None,
+        transient=xml.child(element, "transient") is not None,
+        mirror=_read_mirror(xml.child(element, "mirror")),
+        serial=xml.content(element, "serial"),
+        snapshot=xml.attribute(element, "snapshot"),
+    )
+
+
+def _read_driver(element: xml.Element | None) -> Driver:
+    return Driver(
+        name=xml.attribute(element, "name"),
+        cache=xml.attribute(element, "cache"),
+        io=xml.attribute(element, "io"),
+        discard=xml.attribute(element, "discard"),
+        detect_zeroes=xml.attribute(element, "detect_zeroes"),
+        error_policy=xml.attribute(element, "error_policy"),
+        rerror_policy=xml.attribute(element, "rerror_policy"),
+        copy_on_read=xml.attribute(element, "copy_on_read") == "on",
+        iothread=xml.attribute(element, "iothread"),
+        queues=xml.attribute(element, "queues"),
+    )
+
+
+def _read_mirror(element: xml.Element | None) -> Mirror | None:
+    if element is None:
+        return None
+    first = read_layer(element)
+    if first is None and element.get("file"):
+        # libvirt's first form: the attributes of a source stand in the mirror itself.
+        first = read_layer(element, element)
+    chain = read_chain(element, first) if first else Chain((), complete=False)
+    job = element.get("job", MirrorJob.COPY)
+    ready = element.get("ready", MirrorReady.NO)
+    return Mirror(
+        MirrorJob(job) if job in tuple(MirrorJob) else MirrorJob.UNKNOWN,
+        # A word we do not know must not pass for in sync.
+        MirrorReady(ready) if ready in tuple(MirrorReady) else MirrorReady.NO,
+        chain,
+    )
+
+
+def _read_owner(root: xml.Element) -> tuple[int, int] | None:
+    for label in xml.children(root, "seclabel"):
+        if label.get("model") == "dac":
+            found = _OWNER.fullmatch(xml.content(label, "label") or "")
+            if found:
+                return int(found[1]), int(found[2])
+    return None
+
+
+def _read_plans(root: xml.Element) -> tuple[str, ...]:
+    return tuple(
+        etree.tostring(entry, encoding="unicode", with_tail=False)
+        for metadata in xml.children(root, "metadata")
+        for entry in xml.elements(metadata)
+        if (etree.QName(entry).namespace or "").startswith(PLAN_NAMESPACE)
+    )

@@ -1,0 +1,80 @@
+"""A domain: what its XML says, and what the host says of its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.model.disk import Disk
+
+PLAN_NAMESPACE = "urn:virt-mirror:plan:"
+"""What the namespace of each of this program's plans in ``<metadata>`` begins with; the plan's id follows."""
+
+
+class RunState(StrEnum):
+    """The state of a domain, in virsh's words."""
+
+    RUNNING = "running"
+    IDLE = "idle"
+    PAUSED = "paused"
+    IN_SHUTDOWN = "in shutdown"
+    SHUT_OFF = "shut off"
+    CRASHED = "crashed"
+    SUSPENDED = "pmsuspended"
+    UNKNOWN = "no state"
+
+    @property
+    def active(self) -> bool:
+        """Whether a QEMU process exists, so that blocks can be copied."""
+        return self not in (RunState.SHUT_OFF, RunState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What one domain XML says."""
+
+    name: str
+    uuid: str
+    disks: tuple[Disk, ...] = ()
+    title: str | None = None
+    hypervisor: str | None = None
+    """``kvm``, ``qemu``, ``test``…"""
+    owner: tuple[int, int] | None = None
+    """User and group of QEMU, from the live ``<seclabel model='dac'>``; ``None`` where it is not said."""
+    plans: tuple[str, ...] = ()
+    """The XML of this program's plans in progress, one string each, as found in ``<metadata>``."""
+    problems: tuple[str, ...] = ()
+    """What could not be understood and is missing here, a sentence each."""
+
+    def disk(self, target: str) -> Disk | None:
+        """The disk of that target name, or ``None``."""
+        return next((disk for disk in self.disks if disk.target == target), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain as the host shows it."""
+
+    definition: Definition
+    """The live definition of an active domain, else the persistent one."""
+    state: RunState
+    persistent: bool
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.definition.name
+
+    @property
+    def uuid(self) -> str:
+        """The UUID, which stays when the name changes."""
+        return self.definition.uuid
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """All drives in the order of the definition."""
+        return self.definition.disks
+
+    def disk(self, target: str) -> Disk | None:
+        """The disk of that target name, or ``None``."""
+        return self.definition.disk(target)

@@ -1,0 +1,55 @@
+"""What a check found: a reason, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    REFUSED = "refused"
+    """The plan must not run."""
+    WARNING = "warning"
+    """It may run, and the user should know this first."""
+    FINE = "fine"
+    """Checked, and as it should be."""
+
+
+class Acceptance(StrEnum):
+    """What a user may take upon himself; each is an option of its own, named for what is lost."""
+
+    LOSE_INTERNAL_SNAPSHOTS = "lose-internal-snapshots"
+    LOSE_CHECKPOINTS = "lose-checkpoints"
+    RISK_FULL_DESTINATION = "risk-full-destination"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check."""
+
+    severity: Severity
+    check: str
+    """A stable name in kebab case, as ``destination-exists``."""
+    reason: str
+    """One sentence: what is so."""
+    remedy: str = ""
+    """One sentence: what to do about it."""
+    acceptance: Acceptance | None = None
+    """The option that would turn this refusal into a warning."""
+
+
+def refused(check: str, reason: str, remedy: str = "", acceptance: Acceptance | None = None) -> Finding:
+    """A finding that stops the plan."""
+    return Finding(Severity.REFUSED, check, reason, remedy, acceptance)
+
+
+def warning(check: str, reason: str, remedy: str = "") -> Finding:
+    """A finding that the user should know."""
+    return Finding(Severity.WARNING, check, reason, remedy)
+
+
+def fine(check: str, reason: str) -> Finding:
+    """A finding that all is well."""
+    return Finding(Severity.FINE, check, reason)

@@ -1,0 +1,71 @@
+"""Everything that is known of one host at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.model.domain import Domain
+from tui.model.job import Job
+from tui.model.journal import Entry
+
+
+class Link(StrEnum):
+    """The connection to a host."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """An immutable picture of a host; the next one replaces it whole."""
+
+    uri: str
+    link: Link = Link.CONNECTING
+    link_since: float = 0.0
+    """Wall clock of the last change of ``link``."""
+    retries: int = 0
+    error: str | None = None
+    """Why the host is not reached, one sentence."""
+    hostname: str | None = None
+    libvirt: tuple[int, int, int] | None = None
+    """Version of the server."""
+    hypervisor: str | None = None
+    """As ``QEMU 7.2.22``."""
+    read_only: bool = False
+    domains: tuple[Domain, ...] = ()
+    """Sorted by name."""
+    listed: bool = False
+    """Whether the names of the domains have arrived since the host was reached."""
+    unread: int = 0
+    """Domains of the first listing whose definition has not arrived yet."""
+    jobs: tuple[Job, ...] = ()
+    """Running ones and the last that ended, oldest first."""
+    entries: tuple[Entry, ...] = ()
+    """Plans in progress, as the journals of all domains have them."""
+    refreshed: float = 0.0
+    """Wall clock of the last news from the host."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.hostname or self.uri
+
+    def domain(self, uuid: str) -> Domain | None:
+        """The domain of that UUID."""
+        return next((d for d in self.domains if d.uuid == uuid), None)
+
+    def job(self, uuid: str, target: str) -> Job | None:
+        """The latest job of a disk, running or ended."""
+        return next((j for j in reversed(self.jobs) if j.key == (uuid, target)), None)
+
+    @property
+    def active_jobs(self) -> tuple[Job, ...]:
+        """Jobs that have not ended."""
+        return tuple(j for j in self.jobs if not j.phase.ended)
+
+    def entries_of(self, uuid: str) -> tuple[Entry, ...]:
+        """Plans in progress on a domain."""
+        return tuple(e for e in self.entries if e.uuid == uuid)

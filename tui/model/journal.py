@@ -1,0 +1,121 @@
+"""A plan in progress, as it is written into the domain's metadata and read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import get_args
+
+from lxml import etree
+
+from tui.model import xml
+from tui.model.domain import PLAN_NAMESPACE
+from tui.model.request import Ending
+from tui.model.steps import StartCopy, Step
+
+STALE_AFTER = 90.0
+"""Seconds without a heartbeat after which the owner is taken to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One plan of one domain: what is to be done, how far it is, and who does it.
+
+    Each entry is a metadata element with a namespace of its own, so that two administrators who work on two
+    disks of one domain never overwrite each other's journal.
+    """
+
+    id: str
+    uuid: str
+    title: str
+    steps: tuple[Step, ...]
+    reached: int
+    """Index of the step that is being done; ``len(steps)`` when all are and the plan is held open."""
+    owner: str
+    """Who runs it, as ``root@host-a:4711``."""
+    started: float
+    """Wall clock, seconds since the epoch."""
+    heartbeat: float
+    """Wall clock of the last sign of life."""
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The disks it is about."""
+        return frozenset(
+            t for s in self.steps for t in (getattr(s, "targets", None) or (getattr(s, "target", None),)) if t
+        )
+
+    @property
+    def copy(self) -> StartCopy | None:
+        """The step that began a mirror, if there is one."""
+        return next((s for s in self.steps if isinstance(s, StartCopy)), None)
+
+    def stale(self, now: float) -> bool:
+        """Whether the owner has not been heard of for too long."""
+        return now - self.heartbeat > STALE_AFTER
+
+
+def namespace(plan_id: str) -> str:
+    """The namespace URI under which libvirt keeps the entry."""
+    return PLAN_NAMESPACE + plan_id
+
+
+def entry_xml(entry: Entry) -> str:
+    """The element for virDomainSetMetadata."""
+    root = etree.Element(
+        etree.QName(namespace(entry.id), "plan"),
+        id=entry.id,
+        title=entry.title,
+        reached=str(entry.reached),
+        owner=entry.owner,
+        started=repr(entry.started),
+        heartbeat=repr(entry.heartbeat),
+    )
+    for step in entry.steps:
+        child = etree.SubElement(root, etree.QName(namespace(entry.id), "step"), kind=type(step).__name__)
+        child.text = json.dumps(asdict(step))
+    return etree.tostring(root, encoding="unicode")
+
+
+_KINDS = {kind.__name__: kind for kind in get_args(Step)}
+
+
+def parse_entry(text: str, uuid: str) -> Entry:
+    """Read an entry back.
+
+    Raises:
+        xml.InvalidXML: when it is not one that this version wrote.
+    """
+    root = xml.parse(text)
+    try:
+        steps = tuple(_step(child.get("kind", ""), child.text or "") for child in root)
+        return Entry(
+            id=_attribute(root, "id"),
+            uuid=uuid,
+            title=_attribute(root, "title"),
+            steps=steps,
+            reached=int(_attribute(root, "reached")),
+            owner=_attribute(root, "owner"),
+            started=float(_attribute(root, "started")),
+            heartbeat=float(_attribute(root, "heartbeat")),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        message = f"a journal entry of this domain cannot be read ({error})"
+        raise xml.InvalidXML(message) from error
+
+
+def _attribute(root: xml.Element, name: str) -> str:
+    value = root.get(name)
+    if value is None:
+        raise KeyError(name)
+    return value
+
+
+def _step(kind: str, text: str) -> Step:
+    fields = json.loads(text)
+    if "ending" in fields:
+        fields["ending"] = Ending(fields["ending"])
+    if "targets" in fields:
+        fields["targets"] = tuple(fields["targets"])
+    step: Step = _KINDS[kind](**fields)
+    return step

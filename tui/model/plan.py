@@ -1,0 +1,37 @@
+"""The one value that preview, runner, journal, resume, undo and history read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.finding import Finding, Severity
+from tui.model.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done to a domain, and what speaks for and against it."""
+
+    id: str
+    """Short, unique on a host: names the plan's element in the domain's metadata."""
+    title: str
+    uuid: str
+    domain: str
+    findings: tuple[Finding, ...]
+    steps: tuple[Step, ...]
+    journalled: bool = True
+    """Whether it is written into the domain first: all that leave something behind when they are cut short."""
+    closes: tuple[str, ...] = ()
+    """Ids of earlier plans in the domain's journal that end when this one is done."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the user decides by, label and value, as ``("from", "/slow/a.qcow2")``."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a finding forbids it."""
+        return any(f.severity is Severity.REFUSED for f in self.findings)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The whole plan as a person would type it."""
+        return tuple(command for step in self.steps for command in step.commands)

@@ -1,0 +1,81 @@
+"""What a user asks for. A request and the state of the host make a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.model.finding import Acceptance
+from tui.model.storage import Chain
+
+
+class Then(StrEnum):
+    """What happens when a mirror is in sync."""
+
+    HOLD = "hold"
+    """It stays in sync until somebody decides."""
+    PIVOT = "pivot"
+    """The guest goes over to the destination."""
+    KEEP = "keep"
+    """The mirror ends; the destination stays as a copy of that instant."""
+
+
+class Ending(StrEnum):
+    """How a job is ended."""
+
+    PIVOT = "pivot"
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRequest:
+    """Mirror one disk of a running domain. Flags that need a copy exist only here."""
+
+    uuid: str
+    target: str
+    destination: Chain
+    """The place to write to, as its first layer; further layers only where the user's XML names a backing chain,
+    ``complete`` only where it says that the chain ends. A format of ``None`` means the source's."""
+    shallow: bool = False
+    """Copy only the active layer; the destination stands on the source's backing file."""
+    reuse_external: bool = False
+    """Write into an image that exists already."""
+    bandwidth: int = 0
+    """Limit in bytes per second; 0 is none."""
+    granularity: int = 0
+    """Bytes; 0 is QEMU's choice."""
+    buf_size: int = 0
+    """Bytes; 0 is QEMU's choice."""
+    synchronous_writes: bool = False
+    transient_job: bool = False
+    then: Then = Then.HOLD
+    timeout: float | None = None
+    """Seconds to wait for in sync before the copy is cancelled; ``None`` waits for ever."""
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequest:
+    """End the jobs of some disks of one domain, together."""
+
+    uuid: str
+    targets: tuple[str, ...]
+    ending: Ending
+    pause: bool = False
+    """Pause the guest until the jobs have ended, for a guest that outruns its destination."""
+    wait: bool = False
+    """Wait first until all of them are in sync; else a disk that is not refuses the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRequest:
+    """Change the limit of a running job."""
+
+    uuid: str
+    target: str
+    bandwidth: int
+    """Bytes per second; 0 is no limit."""
+
+
+Request = CopyRequest | EndRequest | SpeedRequest

@@ -1,0 +1,203 @@
+"""The steps a plan is made of, as values: what they are called and what a person would type instead.
+
+How a step is run, seen to have happened and undone is the engine's part (``tui.engine.steps``), one function each
+for every class here.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from tui.model.quantity import rate
+from tui.model.request import Ending
+
+
+def virsh(*words: str) -> str:
+    """A virsh command line, quoted for a shell."""
+    return shlex.join(("virsh", *words))
+
+
+@dataclass(frozen=True, slots=True)
+class StartCopy:
+    """Begin the mirror of one disk."""
+
+    uuid: str
+    domain: str
+    target: str
+    source: str
+    """Where the disk lies now, for people."""
+    path: str
+    """Where it goes, for people."""
+    xml: str
+    """The destination as ``<disk>``."""
+    creates: bool
+    """Whether libvirt makes the destination file, so that cancelling may remove it."""
+    format: str | None = None
+    shallow: bool = False
+    reuse_external: bool = False
+    blockdev: bool = False
+    transient_job: bool = False
+    synchronous_writes: bool = False
+    bandwidth: int = 0
+    granularity: int = 0
+    buf_size: int = 0
+    simple: bool = True
+    """Whether path, format and flags say all of the destination; if not, the command needs the XML in a file."""
+    legacy: bool = False
+    """Use virDomainBlockRebase, for a server without virDomainBlockCopy."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Mirror {self.target} of {self.domain} to {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["blockcopy", self.domain, self.target]
+        words += ["--dest", self.path] if self.simple else ["--xml", "destination.xml"]
+        if self.simple and self.format:
+            words += ["--format", self.format]
+        flags = {
+            "--blockdev": self.blockdev and self.simple,
+            "--shallow": self.shallow,
+            "--reuse-external": self.reuse_external,
+            "--transient-job": self.transient_job,
+            "--synchronous-writes": self.synchronous_writes,
+        }
+        words += [flag for flag, given in flags.items() if given]
+        if self.bandwidth:
+            words += ["--bandwidth", str(self.bandwidth), "--bytes"]
+        if self.granularity:
+            words += ["--granularity", str(self.granularity)]
+        if self.buf_size:
+            words += ["--buf-size", str(self.buf_size)]
+        return (virsh(*words),)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitSync:
+    """Wait until the destination holds all that the source holds."""
+
+    uuid: str
+    domain: str
+    target: str
+    timeout: float | None = None
+    """Seconds, after which the copy is cancelled."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Wait until {self.target} is in sync"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("event", self.domain, "--event", "block-job-2"),)
+
+
+@dataclass(frozen=True, slots=True)
+class EndJobs:
+    """End the jobs of one or more disks of a domain: all pivot, all are kept, or all are cancelled."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    ending: Ending
+    pause: bool = False
+    """Pause the guest meanwhile, so that all disks change at one instant, or so that they can at all."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        disks = " and ".join(self.targets)
+        match self.ending:
+            case Ending.PIVOT:
+                return f"Pivot {disks} to the new image"
+            case Ending.KEEP:
+                return f"End the mirror of {disks} and keep the copy"
+            case Ending.CANCEL:
+                return f"Cancel the job on {disks}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        flag = ("--pivot",) if self.ending is Ending.PIVOT else ()
+        ends = tuple(virsh("blockjob", self.domain, t, "--abort", "--async", *flag) for t in self.targets)
+        if not self.pause:
+            return ends
+        return (virsh("suspend", self.domain), *ends, virsh("resume", self.domain))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDestination:
+    """Remove the unfinished image that a cancelled copy leaves; only ever one that was made for that copy."""
+
+    uuid: str
+    domain: str
+    target: str
+    path: str
+    since: float
+    """When the copy began, seconds since the epoch: an older file is not ours."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Remove {self.path}, made for this copy"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (shlex.join(("rm", "--", self.path)),)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvePivot:
+    """Look at the host: live definition, persistent definition, image really open. Mend a stale definition."""
+
+    uuid: str
+    domain: str
+    target: str
+    xml: str
+    """The destination as ``<disk>``."""
+    path: str
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Prove that {self.target} is on {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (
+            virsh("domblklist", self.domain),
+            virsh("domblklist", self.domain, "--inactive"),
+            shlex.join(("lsof", "--", self.path)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SetSpeed:
+    """Change the limit of a job."""
+
+    uuid: str
+    domain: str
+    target: str
+    bandwidth: int
+    """Bytes per second; 0 is no limit."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        limit = f"to {rate(self.bandwidth)}" if self.bandwidth else "away"
+        return f"Set the limit of {self.target} {limit}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("blockjob", self.domain, self.target, "--bandwidth", str(self.bandwidth), "--bytes"),)
+
+
+Step = StartCopy | AwaitSync | EndJobs | RemoveDestination | ProvePivot | SetSpeed

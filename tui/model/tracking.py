@@ -1,0 +1,273 @@
+"""How a picture of a host follows from the last one and a piece of news. Pure functions, all of them.
+
+The truth about a job is its terminal event together with the XML afterwards. The two arrive in either order, and
+the event may never arrive: after a lost connection libvirt repeats nothing, and a guest that is powered off takes
+its jobs along in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tui.model.disk import Mirror, MirrorJob, MirrorReady
+from tui.model.domain import Domain
+from tui.model.finding import Finding
+from tui.model.host import HostState
+from tui.model.job import Job, JobEvent, JobType, Phase, Progress, Sample
+from tui.model.journal import Entry
+from tui.model.request import Ending
+from tui.model.steps import EndJobs
+from tui.model.storage import Layer
+
+EVENT_GRACE = 3.0
+"""Seconds that a missing mirror waits for the event that explains it."""
+SAMPLES_KEPT = 600
+ENDED_KEPT = 30
+
+_PHASES = {
+    MirrorReady.NO: Phase.COPYING,
+    MirrorReady.YES: Phase.IN_SYNC,
+    MirrorReady.ABORT: Phase.CANCELLING,
+    MirrorReady.PIVOT: Phase.PIVOTING,
+}
+
+
+def with_domains(state: HostState, uuids: Iterable[str], now: float) -> HostState:
+    """Forget the domains that are not listed any more."""
+    listed = set(uuids)
+    for uuid in [d.uuid for d in state.domains if d.uuid not in listed]:
+        state = without_domain(state, uuid, now)
+    return state
+
+
+def without_domain(state: HostState, uuid: str, now: float) -> HostState:
+    """A domain is gone: undefined, or a transient one that stopped."""
+    jobs = tuple(
+        _end(job, Phase.FAILED, now, f"{job.domain} is gone, and the job with it.")
+        if job.uuid == uuid and not job.phase.ended
+        else job
+        for job in state.jobs
+    )
+    return replace(
+        state,
+        domains=tuple(d for d in state.domains if d.uuid != uuid),
+        entries=tuple(e for e in state.entries if e.uuid != uuid),
+        jobs=_trim(jobs),
+        refreshed=now,
+    )
+
+
+def with_domain(
+    state: HostState, domain: Domain, entries: tuple[Entry, ...], now: float, *, first_look: bool = False
+) -> HostState:
+    """A domain as it was just read, its journal included.
+
+    ``first_look`` says that events may have been missed before this reading, so that nothing is waited for.
+    """
+    others = [d for d in state.domains if d.uuid != domain.uuid]
+    state = replace(
+        state,
+        domains=tuple(sorted([*others, domain], key=lambda d: (d.name, d.uuid))),
+        entries=(*(e for e in state.entries if e.uuid != domain.uuid), *entries),
+        refreshed=now,
+    )
+    for disk in domain.disks:
+        if disk.mirror is not None:
+            state = _with_mirror(state, domain, disk.target, disk.mirror, now, first_look=first_look)
+    for job in state.active_jobs:
+        if job.uuid == domain.uuid and not job.starting:
+            disk_now = domain.disk(job.target)
+            if disk_now is None or disk_now.mirror is None:
+                ending = _ending(entries, job.target) or job.ending
+                state = _with_job(
+                    state, _settle(replace(job, ending=ending), domain, now, first_look=first_look)
+                )
+    return state
+
+
+def with_block_event(state: HostState, uuid: str, target: str, event: JobEvent, now: float) -> HostState:
+    """libvirt said something about a job; what it means shows in the XML that is read next."""
+    job = state.job(uuid, target)
+    if job is None or job.phase.ended:
+        return state
+    if event is JobEvent.READY and job.phase is Phase.COPYING:
+        job = replace(job, phase=Phase.IN_SYNC, in_sync_since=now)
+    return _with_job(replace(state, refreshed=now), replace(job, last_event=event))
+
+
+def with_started(state: HostState, job: Job) -> HostState:
+    """A job that is about to be started here, before the call, so that no event can come too early."""
+    return replace(state, jobs=_trim((*state.jobs, replace(job, starting=True))))
+
+
+def with_start_result(state: HostState, number: int, error: str | None, now: float) -> HostState:
+    """The call that starts a job has returned."""
+    job = next((j for j in state.jobs if j.number == number), None)
+    if job is None:
+        return state
+    if error is None:
+        return _with_job(state, replace(job, starting=False))
+    return _with_job(state, _end(replace(job, starting=False), Phase.FAILED, now, error))
+
+
+def with_progress(
+    state: HostState, number: int, progress: Progress, written: int | None, at: float, now: float
+) -> HostState:
+    """One tick's numbers of one job; ``at`` is monotonic, ``now`` wall clock."""
+    job = next((j for j in state.jobs if j.number == number), None)
+    if job is None or job.phase.ended:
+        return state
+    samples = job.samples
+    if progress.known:
+        samples = (*samples[-SAMPLES_KEPT + 1 :], Sample(at, progress.cur, progress.end, written))
+    return _with_job(replace(state, refreshed=now), replace(job, progress=progress, samples=samples))
+
+
+def with_overdue(state: HostState, now: float) -> HostState:
+    """Settle the jobs whose explaining event did not come."""
+    for job in state.active_jobs:
+        domain = state.domain(job.uuid)
+        if job.vanished is not None and domain is not None and now - job.vanished > EVENT_GRACE:
+            state = _with_job(state, _settle(job, domain, now, first_look=True))
+    return state
+
+
+def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, ...]) -> HostState:
+    """What was checked after the last job of a disk."""
+    job = state.job(uuid, target)
+    return _with_job(state, replace(job, proof=proof)) if job else state
+
+
+def without_job(state: HostState, number: int) -> HostState:
+    """Take an ended job off the list."""
+    return replace(state, jobs=tuple(j for j in state.jobs if j.number != number or not j.phase.ended))
+
+
+def next_number(state: HostState) -> int:
+    """A number for a new job."""
+    return max((j.number for j in state.jobs), default=0) + 1
+
+
+def _with_job(state: HostState, job: Job) -> HostState:
+    return replace(state, jobs=_trim(tuple(job if j.number == job.number else j for j in state.jobs)))
+
+
+def _trim(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    ended = [j for j in jobs if j.phase.ended]
+    forgotten = {j.number for j in ended[:-ENDED_KEPT]} if len(ended) > ENDED_KEPT else set()
+    return tuple(j for j in jobs if j.number not in forgotten)
+
+
+def _with_mirror(
+    state: HostState, domain: Domain, target: str, mirror: Mirror, now: float, *, first_look: bool
+) -> HostState:
+    job = state.job(domain.uuid, target)
+    entries = state.entries_of(domain.uuid)
+    if job is None or job.phase.ended:
+        disk = domain.disk(target)
+        job = Job(
+            number=next_number(state),
+            uuid=domain.uuid,
+            domain=domain.name,
+            target=target,
+            type=JobType.ACTIVE_COMMIT if mirror.job is MirrorJob.ACTIVE_COMMIT else JobType.COPY,
+            phase=Phase.COPYING,
+            source=disk.chain.active if disk else None,
+            destination=mirror.chain,
+        )
+        state = replace(state, jobs=(*state.jobs, job))
+    phase = _PHASES[mirror.ready]
+    if mirror.job is MirrorJob.CONCLUDING:
+        # For a moment at its end the mirror has neither job nor ready; the phase before it still holds.
+        phase = job.phase
+    elif phase is Phase.COPYING and job.phase is Phase.IN_SYNC:
+        # The READY event overtook this reading.
+        phase = Phase.IN_SYNC
+    reached_now = phase is Phase.IN_SYNC and job.phase is Phase.COPYING and not first_look
+    entry = _entry_of(entries, target, mirror)
+    return _with_job(
+        state,
+        replace(
+            job,
+            phase=phase,
+            destination=mirror.chain,
+            in_sync_since=now if reached_now and job.in_sync_since is None else job.in_sync_since,
+            plan=entry.id if entry else job.plan,
+            started=entry.started if entry and job.started is None else job.started,
+            ending=_ending(entries, target),
+            vanished=None,
+        ),
+    )
+
+
+def _entry_of(entries: tuple[Entry, ...], target: str, mirror: Mirror) -> Entry | None:
+    """The plan that began this mirror: same disk, same place."""
+    destination = mirror.destination
+    for entry in entries:
+        copy = entry.copy
+        if copy and copy.target == target and destination and copy.path == destination.path:
+            return entry
+    return None
+
+
+def _ending(entries: tuple[Entry, ...], target: str) -> Ending | None:
+    """How the journal says the job is being ended just now."""
+    for entry in entries:
+        if entry.reached < len(entry.steps):
+            step = entry.steps[entry.reached]
+            if isinstance(step, EndJobs) and target in step.targets:
+                return step.ending
+    return None
+
+
+def _settle(job: Job, domain: Domain, now: float, *, first_look: bool) -> Job:
+    """Say how a job ended whose mirror is gone, or wait for the event that tells."""
+    disk = domain.disk(job.target)
+    source = disk.chain.active if disk else None
+    where = source.path if source else "no medium"
+    destination = job.destination.active
+    moved = source is not None and destination is not None and same_place(source, destination)
+    was_in_sync = job.phase is not Phase.COPYING or job.in_sync_since is not None
+    if not domain.state.active:
+        return _end(
+            job, Phase.FAILED, now, f"{domain.name} stopped, and the job with it; its disk is {where}."
+        )
+    if job.last_event is JobEvent.FAILED:
+        return _end(job, Phase.FAILED, now, f"QEMU gave the job up; the guest goes on with {where}.")
+    if moved and job.last_event in (JobEvent.COMPLETED, None):
+        if job.last_event is None and not first_look:
+            return replace(job, vanished=job.vanished or now)
+        return _end(job, Phase.DONE, now, f"The guest now uses {where}.")
+    if job.last_event is JobEvent.COMPLETED:
+        if job.type is JobType.COPY:
+            return _end(
+                job, Phase.CANCELLED, now, f"The mirror ended from outside; the guest stays on {where}."
+            )
+        return _end(job, Phase.DONE, now, f"The guest now uses {where}.")
+    if job.last_event is JobEvent.CANCELED or (first_look and job.phase is Phase.CANCELLING):
+        return _end_without_pivot(job, where, now, consistent=was_in_sync)
+    if not first_look:
+        return replace(job, vanished=job.vanished or now)
+    return _end(
+        job, Phase.FAILED, now, f"The job ended and the host did not say how; the guest is on {where}."
+    )
+
+
+def _end_without_pivot(job: Job, where: str, now: float, *, consistent: bool) -> Job:
+    destination = job.destination.active
+    copy = destination.path if destination else "the destination"
+    if consistent and job.type is JobType.COPY:
+        phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
+        remark = f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
+        return _end(job, phase, now, remark)
+    return _end(job, Phase.CANCELLED, now, f"The guest stays on {where}; {copy} is incomplete.")
+
+
+def _end(job: Job, phase: Phase, now: float, remark: str) -> Job:
+    return replace(job, phase=phase, ended=now, remark=remark, vanished=None)
+
+
+def same_place(one: Layer, other: Layer) -> bool:
+    """Whether two layers are the same image; formats and indexes do not matter."""
+    return one.source == other.source or one.path == other.path
