@@ -317,7 +317,7 @@ class Connection:
         return BlockSizes(*self._call("domainGetBlockInfo", self._domain(uuid).blockInfo, target, 0))
 
     def job(self, uuid: str, target: str) -> Progress | None:
-        """Progress of the block job on a disk; ``None`` when there is none, which says nothing of how it ended."""
+        """Progress of the block job on a disk; ``None`` when there is none, however it ended."""
         flags = libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES
         answer = self._call("domainGetBlockJobInfo", self._domain(uuid).blockJobInfo, target, flags)
         if not answer:

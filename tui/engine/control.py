@@ -90,7 +90,7 @@ class Control(Protocol):
         """
 
     def plan(self, request: Request) -> Plan:
-        """Look at the host and make the plan; changes nothing. Blocks for as long as the host takes to answer.
+        """Look at the host and make the plan; changes nothing. Blocks until the host has answered.
 
         Raises:
             HostError: when the host cannot be asked.

@@ -195,7 +195,7 @@ class Host:
     ) -> Found | None:
         """Block until ``found`` returns something for the picture of the moment, and return that.
 
-        ``None`` when ``timeout`` seconds have passed, ``stop`` was set (see ``nudge``), or the host was closed.
+        ``None`` when ``timeout`` seconds have passed, ``stop`` is set (see ``nudge``) or the host is closed.
         """
         result: list[Found] = []
 
@@ -392,7 +392,7 @@ class Host:
     # The tick
 
     def _tick(self) -> None:
-        """Sleep until something is due: progress of jobs, an overdue event, or the next attempt to connect."""
+        """Sleep until something is due: progress of jobs, an overdue event, the next attempt to connect."""
         while not self._closed.is_set():
             self._wake.wait(self._pause())
             self._wake.clear()
@@ -442,7 +442,7 @@ class Host:
             self._asking.discard(job.number)
         if progress is not None:
             written, at, now = _guest_written(stats, job.target), self._monotonic(), self.clock()
-            self.apply(lambda s: tracking.with_progress(s, job.number, progress, written, at, now))
+            self.apply(lambda s: tracking.with_progress(s, job.number, progress, written, at=at, now=now))
         else:
             # No job says nothing of how it ended: the XML and the event do.
             self._read(job.uuid)

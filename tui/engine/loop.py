@@ -33,7 +33,7 @@ import libvirt  # noqa: E402  # the environment must be set first
 
 def start_event_loop() -> None:
     """Register libvirt's default event loop and run it; call before opening a connection. Idempotent."""
-    global _started
+    global _started  # noqa: PLW0603  # libvirt has one loop per process, and so has this module
     with _lock:
         if _started:
             return

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def prove(host: Host, uuid: str, target: str, expected: Layer) -> tuple[Finding, ...]:
     """Three looks at the host: the live definition, the persistent one, and the files QEMU has open.
 
-    A persistent definition that still names the old image is mended: the next start of the guest would go back in
-    time without it.
+    A persistent definition that still names the old image is mended: without it the next start of the
+    guest would go back in time.
 
     Raises:
         NoConnection: when the host went away meanwhile.

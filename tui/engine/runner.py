@@ -100,7 +100,7 @@ class PlanRun:
                 return steps.run(step, self._host, self._left)
             except NoConnection:
                 self._host.log(
-                    f"The connection broke during “{step.title}”; it is looked at again when the host is back.",
+                    f"The connection broke during “{step.title}”; to be looked at when the host is back.",
                     Level.WARNING,
                     domain=self.plan.domain,
                 )

@@ -15,7 +15,7 @@ from tui.engine.planning import used_paths
 from tui.model import tracking
 from tui.model.definition import parse_disk
 from tui.model.domain import RunState
-from tui.model.finding import Finding, Severity
+from tui.model.finding import Finding, Severity, fine, warning
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase
 from tui.model.journal import Entry
@@ -32,7 +32,7 @@ CLOCK_SLACK = 2.0
 """Seconds by which a file may be older than the plan that had it made: file times are coarse."""
 
 
-class Left(Exception):  # noqa: N818  # nothing went wrong: somebody stopped waiting
+class Left(Exception):  # nothing went wrong: somebody stopped waiting
     """Nobody waits for the rest of the plan."""
 
 
@@ -56,7 +56,7 @@ def happened(step: Step, host: Host) -> bool:
 
 
 @singledispatch
-def undo(step: Step, host: Host, entry: Entry, *, failed: bool) -> list[str]:
+def undo(step: Step, host: Host, entry: Entry, *, failed: bool) -> list[str]:  # noqa: ARG001
     """Take back what the step did, and say so; ``failed`` when it is the one that went wrong.
 
     Raises:
@@ -289,28 +289,34 @@ def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Findi
     users = used_paths(host.state).get(step.path)
     if users:
         return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
-    if not host.local:
-        try:
-            host.connection().delete_volume(step.path)
-        except NoConnection:
-            raise
-        except HostError as error:
-            return _left_there(step, f"{step.path} stays on the host: {error}")
-        return (Finding(Severity.FINE, "destination-removed", f"{step.path} was removed."),)
+    return _remove_here(step) if host.local else _remove_there(step, host)
+
+
+def _remove_here(step: RemoveDestination) -> tuple[Finding, ...]:
     try:
         if os.lstat(step.path).st_ctime < step.since - CLOCK_SLACK:
             return _left_there(step, f"{step.path} is older than the copy and stays.")
         os.unlink(step.path)  # noqa: PTH108  # beside os.lstat, on the very same string
     except FileNotFoundError:
-        return (Finding(Severity.FINE, "destination-removed", f"{step.path} is not there."),)
+        return (fine("destination-removed", f"{step.path} is not there."),)
     except OSError as error:
         return _left_there(step, f"{step.path} could not be removed: {error.strerror}.")
-    return (Finding(Severity.FINE, "destination-removed", f"{step.path} was removed."),)
+    return (fine("destination-removed", f"{step.path} was removed."),)
+
+
+def _remove_there(step: RemoveDestination, host: Host) -> tuple[Finding, ...]:
+    try:
+        host.connection().delete_volume(step.path)
+    except NoConnection:
+        raise
+    except HostError as error:
+        return _left_there(step, f"{step.path} stays on the host: {error}")
+    return (fine("destination-removed", f"{step.path} was removed."),)
 
 
 def _left_there(step: RemoveDestination, reason: str) -> tuple[Finding, ...]:
     remedy = f"Remove it by hand when you are sure that nothing needs it: {step.commands[0]}"
-    return (Finding(Severity.WARNING, "destination-left", reason, remedy),)
+    return (warning("destination-left", reason, remedy),)
 
 
 @happened.register(RemoveDestination)

@@ -110,7 +110,7 @@ class Job:
     ending: Ending | None = None
     """How it is being ended, as the journal says."""
     plan: str | None = None
-    """The id of the plan in the domain's journal that this job belongs to; ``None`` for somebody else's job."""
+    """The id of the plan in the journal that this job belongs to; ``None`` for somebody else's job."""
     last_event: JobEvent | None = None
     starting: bool = False
     """The call that starts it has not returned yet, so that its mirror may not be there yet."""

@@ -20,7 +20,7 @@ class Plan:
     findings: tuple[Finding, ...]
     steps: tuple[Step, ...]
     journalled: bool = True
-    """Whether it is written into the domain first: all that leave something behind when they are cut short."""
+    """Whether it is written into the domain first: whatever leaves something behind when it is cut short."""
     closes: tuple[str, ...] = ()
     """Ids of earlier plans in the domain's journal that end when this one is done."""
     facts: tuple[tuple[str, str], ...] = ()

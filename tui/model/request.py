@@ -35,8 +35,8 @@ class CopyRequest:
     uuid: str
     target: str
     destination: Chain
-    """The place to write to, as its first layer; further layers only where the user's XML names a backing chain,
-    ``complete`` only where it says that the chain ends. A format of ``None`` means the source's."""
+    """The place to write to, as its first layer; further layers only where the user's XML names a backing
+    chain, ``complete`` only where it says that the chain ends. A format of ``None`` means the source's."""
     shallow: bool = False
     """Copy only the active layer; the destination stands on the source's backing file."""
     reuse_external: bool = False

@@ -1,7 +1,7 @@
 """The steps a plan is made of, as values: what they are called and what a person would type instead.
 
-How a step is run, seen to have happened and undone is the engine's part (``tui.engine.steps``), one function each
-for every class here.
+How a step is run, seen to have happened and undone is the engine's part (``tui.engine.steps``), one function
+each for every class here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StartCopy:
     granularity: int = 0
     buf_size: int = 0
     simple: bool = True
-    """Whether path, format and flags say all of the destination; if not, the command needs the XML in a file."""
+    """Whether path, format and flags say all of the destination; else the command needs the XML in a file."""
     legacy: bool = False
     """Use virDomainBlockRebase, for a server without virDomainBlockCopy."""
 
@@ -154,7 +154,7 @@ class RemoveDestination:
 
 @dataclass(frozen=True, slots=True)
 class ProvePivot:
-    """Look at the host: live definition, persistent definition, image really open. Mend a stale definition."""
+    """Look at the host: live and persistent definition, image really open. Mend a stale definition."""
 
     uuid: str
     domain: str

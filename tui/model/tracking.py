@@ -1,8 +1,8 @@
 """How a picture of a host follows from the last one and a piece of news. Pure functions, all of them.
 
-The truth about a job is its terminal event together with the XML afterwards. The two arrive in either order, and
-the event may never arrive: after a lost connection libvirt repeats nothing, and a guest that is powered off takes
-its jobs along in silence.
+The truth about a job is its terminal event together with the XML afterwards. The two arrive in either order,
+and the event may never arrive: after a lost connection libvirt repeats nothing, and a guest that is powered
+off takes its jobs along in silence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def with_domains(state: HostState, uuids: Iterable[str], now: float) -> HostStat
 def without_domain(state: HostState, uuid: str, now: float) -> HostState:
     """A domain is gone: undefined, or a transient one that stopped."""
     jobs = tuple(
-        _end(job, Phase.FAILED, now, f"{job.domain} is gone, and the job with it.")
+        _end(job, Phase.FAILED, f"{job.domain} is gone, and the job with it.", now)
         if job.uuid == uuid and not job.phase.ended
         else job
         for job in state.jobs
@@ -108,11 +108,11 @@ def with_start_result(state: HostState, number: int, error: str | None, now: flo
         return state
     if error is None:
         return _with_job(state, replace(job, starting=False))
-    return _with_job(state, _end(replace(job, starting=False), Phase.FAILED, now, error))
+    return _with_job(state, _end(replace(job, starting=False), Phase.FAILED, error, now))
 
 
 def with_progress(
-    state: HostState, number: int, progress: Progress, written: int | None, at: float, now: float
+    state: HostState, number: int, progress: Progress, written: int | None, *, at: float, now: float
 ) -> HostState:
     """One tick's numbers of one job; ``at`` is monotonic, ``now`` wall clock."""
     job = next((j for j in state.jobs if j.number == number), None)
@@ -223,48 +223,52 @@ def _ending(entries: tuple[Entry, ...], target: str) -> Ending | None:
 
 def _settle(job: Job, domain: Domain, now: float, *, first_look: bool) -> Job:
     """Say how a job ended whose mirror is gone, or wait for the event that tells."""
+    verdict = _verdict(job, domain, first_look=first_look)
+    if verdict is None:
+        return replace(job, vanished=job.vanished or now)
+    return _end(job, *verdict, now)
+
+
+def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str] | None:  # noqa: PLR0911  # one line for each way a job can end
     disk = domain.disk(job.target)
     source = disk.chain.active if disk else None
-    where = source.path if source else "no medium"
     destination = job.destination.active
-    moved = source is not None and destination is not None and same_place(source, destination)
-    was_in_sync = job.phase is not Phase.COPYING or job.in_sync_since is not None
+    where = source.path if source else "no medium"
     if not domain.state.active:
-        return _end(
-            job, Phase.FAILED, now, f"{domain.name} stopped, and the job with it; its disk is {where}."
-        )
-    if job.last_event is JobEvent.FAILED:
-        return _end(job, Phase.FAILED, now, f"QEMU gave the job up; the guest goes on with {where}.")
-    if moved and job.last_event in (JobEvent.COMPLETED, None):
-        if job.last_event is None and not first_look:
-            return replace(job, vanished=job.vanished or now)
-        return _end(job, Phase.DONE, now, f"The guest now uses {where}.")
-    if job.last_event is JobEvent.COMPLETED:
-        if job.type is JobType.COPY:
-            return _end(
-                job, Phase.CANCELLED, now, f"The mirror ended from outside; the guest stays on {where}."
-            )
-        return _end(job, Phase.DONE, now, f"The guest now uses {where}.")
-    if job.last_event is JobEvent.CANCELED or (first_look and job.phase is Phase.CANCELLING):
-        return _end_without_pivot(job, where, now, consistent=was_in_sync)
-    if not first_look:
-        return replace(job, vanished=job.vanished or now)
-    return _end(
-        job, Phase.FAILED, now, f"The job ended and the host did not say how; the guest is on {where}."
-    )
+        return Phase.FAILED, f"{domain.name} stopped, and the job with it; its disk is {where}."
+    moved = source is not None and destination is not None and same_place(source, destination)
+    event = job.last_event if job.last_event and job.last_event.terminal else None
+    match event:
+        case JobEvent.FAILED:
+            return Phase.FAILED, f"QEMU gave the job up; the guest goes on with {where}."
+        case JobEvent.COMPLETED if moved:
+            return Phase.DONE, f"The guest now uses {where}."
+        case JobEvent.COMPLETED:
+            return Phase.CANCELLED, f"The mirror ended from outside; the guest stays on {where}."
+        case JobEvent.CANCELED:
+            return _ended_without_pivot(job, where)
+        case _ if not first_look:
+            return None
+        case _ if moved:
+            return Phase.DONE, f"The guest now uses {where}."
+        case _ if job.phase is Phase.CANCELLING:
+            return _ended_without_pivot(job, where)
+        case _:
+            return Phase.FAILED, f"The job ended and the host did not say how; the guest is on {where}."
 
 
-def _end_without_pivot(job: Job, where: str, now: float, *, consistent: bool) -> Job:
+def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
     destination = job.destination.active
     copy = destination.path if destination else "the destination"
-    if consistent and job.type is JobType.COPY:
-        phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
-        remark = f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
-        return _end(job, phase, now, remark)
-    return _end(job, Phase.CANCELLED, now, f"The guest stays on {where}; {copy} is incomplete.")
+    if job.type is not JobType.COPY:
+        return Phase.CANCELLED, f"The guest stays on {where}; {copy} has been written to."
+    if job.in_sync_since is None and job.phase is Phase.COPYING:
+        return Phase.CANCELLED, f"The guest stays on {where}; {copy} is incomplete."
+    phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
+    return phase, f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
 
 
-def _end(job: Job, phase: Phase, now: float, remark: str) -> Job:
+def _end(job: Job, phase: Phase, remark: str, now: float) -> Job:
     return replace(job, phase=phase, ended=now, remark=remark, vanished=None)
 
 

@@ -1,0 +1,204 @@
+"""What a host's picture becomes when news arrive, in every order that they can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fake_host import make_chain, make_disk, make_domain, make_mirror, uuid_of
+from tui.model import tracking
+from tui.model.disk import Disk, MirrorReady
+from tui.model.domain import Domain, RunState
+from tui.model.host import HostState
+from tui.model.job import Job, JobEvent, JobType, Phase, Progress
+from tui.model.journal import Entry
+from tui.model.request import Ending
+from tui.model.steps import EndJobs, StartCopy
+
+OLD = "/slow/vda.qcow2"
+NEW = "/fast/vda.qcow2"
+UUID = uuid_of("db01")
+
+
+def domain(path: str = OLD, ready: MirrorReady | None = None, state: RunState = RunState.RUNNING) -> Domain:
+    disk = make_disk("vda", path, mirror=make_mirror(NEW, ready) if ready else None)
+    return make_domain("db01", disks=[disk], state=state)
+
+
+def seen(*steps: Domain | JobEvent, first_look: bool = False) -> HostState:
+    """The picture after readings and events in that order, one second apart."""
+    state = HostState("test:///x")
+    for second, step in enumerate(steps):
+        if isinstance(step, JobEvent):
+            state = tracking.with_block_event(state, UUID, "vda", step, float(second))
+        else:
+            state = tracking.with_domain(state, step, (), float(second), first_look=first_look)
+    return state
+
+
+def job_of(state: HostState) -> Job:
+    job = state.job(UUID, "vda")
+    assert job is not None
+    return job
+
+
+COPYING = domain(ready=MirrorReady.NO)
+SYNC = domain(ready=MirrorReady.YES)
+PIVOTING = domain(ready=MirrorReady.PIVOT)
+PIVOTED = domain(NEW)
+PLAIN = domain(OLD)
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        ((COPYING,), Phase.COPYING),
+        ((COPYING, JobEvent.READY), Phase.IN_SYNC),
+        ((COPYING, JobEvent.READY, COPYING), Phase.IN_SYNC),  # the reading was on its way before the event
+        ((COPYING, SYNC), Phase.IN_SYNC),  # READY can be lost
+        ((COPYING, SYNC, PIVOTING), Phase.PIVOTING),
+        ((SYNC, domain(ready=MirrorReady.ABORT)), Phase.CANCELLING),
+        ((SYNC, PIVOTED), Phase.IN_SYNC),  # the XML is ahead of the event
+        ((SYNC, PIVOTED, JobEvent.COMPLETED, PIVOTED), Phase.DONE),
+        ((SYNC, JobEvent.COMPLETED, PIVOTED), Phase.DONE),
+        ((SYNC, JobEvent.COMPLETED, PLAIN), Phase.CANCELLED),  # completed behind libvirt's back
+        ((COPYING, JobEvent.CANCELED, PLAIN), Phase.CANCELLED),
+        ((COPYING, JobEvent.FAILED, PLAIN), Phase.FAILED),
+        ((COPYING, PLAIN), Phase.COPYING),  # waits for the event: a vanished job is not a success
+        ((SYNC, domain(OLD, state=RunState.SHUT_OFF)), Phase.FAILED),
+    ],
+)
+def test_phase_follows_from_event_and_xml_together(
+    steps: tuple[Domain | JobEvent, ...], phase: Phase
+) -> None:
+    assert job_of(seen(*steps)).phase is phase
+
+
+@pytest.mark.parametrize(
+    ("after", "phase"), [(PIVOTED, Phase.DONE), (PLAIN, Phase.FAILED), (SYNC, Phase.IN_SYNC)]
+)
+def test_after_a_lost_connection_the_xml_alone_decides(after: Domain, phase: Phase) -> None:
+    state = tracking.with_domain(seen(SYNC), after, (), 9.0, first_look=True)
+    assert job_of(state).phase is phase
+
+
+def test_a_missing_event_is_waited_for_and_then_done_without() -> None:
+    state = seen(SYNC, PIVOTED)
+    assert job_of(tracking.with_overdue(state, 1.5)).phase is Phase.IN_SYNC
+    assert job_of(tracking.with_overdue(state, 1.0 + tracking.EVENT_GRACE + 0.1)).phase is Phase.DONE
+
+
+def test_a_job_about_to_start_is_not_taken_for_ended() -> None:
+    job = Job(1, UUID, "db01", "vda", JobType.COPY, Phase.COPYING, None, make_chain(NEW))
+    state = tracking.with_started(seen(PLAIN), job)
+    state = tracking.with_domain(state, PLAIN, (), 2.0)
+    assert job_of(state).phase is Phase.COPYING
+    # The event can overtake the call that started the job.
+    state = tracking.with_block_event(state, UUID, "vda", JobEvent.FAILED, 2.0)
+    state = tracking.with_start_result(state, 1, None, 3.0)
+    state = tracking.with_domain(state, PLAIN, (), 3.0)
+    assert job_of(state).phase is Phase.FAILED
+
+
+def test_a_refused_start_is_a_failed_job_with_the_reason() -> None:
+    job = Job(1, UUID, "db01", "vda", JobType.COPY, Phase.COPYING, None, make_chain(NEW))
+    state = tracking.with_start_result(tracking.with_started(seen(PLAIN), job), 1, "no room", 3.0)
+    assert (job_of(state).phase, job_of(state).remark) == (Phase.FAILED, "no room")
+
+
+def entry(*, reached: int, ending: Ending = Ending.KEEP, path: str = NEW) -> Entry:
+    copy = StartCopy(UUID, "db01", "vda", OLD, path, "<disk/>", creates=True)
+    end = EndJobs(UUID, "db01", ("vda",), ending)
+    return Entry("p1", UUID, "Mirror", (copy, end), reached, "root@a:1", started=7.0, heartbeat=7.0)
+
+
+def test_the_journal_tells_whose_job_it_is_and_since_when() -> None:
+    state = tracking.with_domain(HostState("x"), COPYING, (entry(reached=0),), 1.0)
+    assert (job_of(state).plan, job_of(state).started) == ("p1", 7.0)
+    state = tracking.with_domain(HostState("x"), COPYING, (entry(reached=0, path="/else"),), 1.0)
+    assert (job_of(state).plan, job_of(state).started) == (None, None)
+
+
+def test_a_kept_copy_is_done_and_a_cancelled_one_is_not() -> None:
+    for ending, phase in ((Ending.KEEP, Phase.DONE), (Ending.CANCEL, Phase.CANCELLED)):
+        state = tracking.with_domain(seen(SYNC), SYNC, (entry(reached=1, ending=ending),), 1.0)
+        state = tracking.with_block_event(state, UUID, "vda", JobEvent.CANCELED, 2.0)
+        state = tracking.with_domain(state, PLAIN, (entry(reached=1, ending=ending),), 2.0)
+        assert job_of(state).phase is phase
+        assert "consistent" in (job_of(state).remark or "")
+
+
+def test_in_sync_since_is_known_only_when_it_was_seen() -> None:
+    assert job_of(seen(COPYING, JobEvent.READY)).in_sync_since == 1.0
+    assert job_of(seen(SYNC, first_look=True)).in_sync_since is None
+
+
+def test_a_domain_that_is_gone_takes_its_jobs_along() -> None:
+    state = tracking.with_domains(seen(SYNC), [], 5.0)
+    assert state.domains == ()
+    assert job_of(state).phase is Phase.FAILED
+
+
+def test_progress_that_means_nothing_leaves_no_sample() -> None:
+    state = seen(COPYING)
+    number = job_of(state).number
+    for progress in (Progress(0, 0, 0), Progress(0, 1, 0), Progress(1, 1, 0)):
+        state = tracking.with_progress(state, number, progress, None, at=1.0, now=1.0)
+    assert job_of(state).samples == ()
+    assert job_of(state).percent is None
+    state = tracking.with_progress(state, number, Progress(999, 1000, 0), 5, at=2.0, now=2.0)
+    assert [s.cur for s in job_of(state).samples] == [999]
+    assert job_of(state).percent == 99
+
+
+def test_ended_jobs_are_forgotten_in_the_end() -> None:
+    state = HostState("x")
+    for _ in range(tracking.ENDED_KEPT + 5):
+        state = tracking.with_domain(state, SYNC, (), 1.0)
+        state = tracking.with_domain(state, PIVOTED, (), 1.0, first_look=True)
+    assert len(state.jobs) == tracking.ENDED_KEPT
+
+
+news = st.lists(
+    st.one_of(
+        st.sampled_from(list(JobEvent)),
+        st.builds(
+            domain,
+            st.sampled_from([OLD, NEW]),
+            st.one_of(st.none(), st.sampled_from(list(MirrorReady))),
+            st.sampled_from(list(RunState)),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(news, st.booleans())
+def test_whatever_arrives_the_picture_stays_honest(steps: list[Domain | JobEvent], first_look: bool) -> None:  # noqa: FBT001
+    state = seen(*steps, first_look=first_look)
+    last = next((s for s in reversed(steps) if isinstance(s, Domain)), None)
+    for job in state.jobs:
+        assert job.phase.ended == (job.ended is not None)
+        assert not job.phase.ended or job.remark
+    assert len([j for j in state.jobs if not j.phase.ended]) <= 1
+    assert len({j.number for j in state.jobs}) == len(state.jobs)
+    job_now = state.job(UUID, "vda")
+    if last is not None and _mirror(last.disks[0]):
+        assert job_now is not None
+        assert not job_now.phase.ended
+    done = [j for j in state.jobs if j.phase is Phase.DONE]
+    assert not done or any(isinstance(s, Domain) and s.disks[0].chain.layers[0].path == NEW for s in steps)
+
+
+def _mirror(disk: Disk) -> bool:
+    return disk.mirror is not None
+
+
+def test_values_are_not_changed_in_place() -> None:
+    state = seen(COPYING)
+    before = replace(state)
+    tracking.with_block_event(state, UUID, "vda", JobEvent.READY, 5.0)
+    assert state == before
