@@ -26,7 +26,8 @@ from tui.engine.connection import (
 from tui.engine.control import Level, LogLine
 from tui.engine.errors import HostError, NoConnection, ReadOnlyError
 from tui.engine.images import ImageError, read_chain
-from tui.engine.planning import is_local, make_plan
+from tui.engine.planning import make_plan
+from tui.engine.uri import is_local
 from tui.engine.pool import CallPool
 from tui.engine.runner import PlanRun
 from tui.model import tracking, xml

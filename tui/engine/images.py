@@ -169,8 +169,7 @@ def _named(name: str, overlay: str) -> Source | None:
         return _from_json(_json_object(name))
     protocol, colon, rest = name.partition(":")
     if not colon or "/" in protocol:
-        return _local(os.path.join(os.path.dirname(overlay), name))  # noqa: PTH118, PTH120  names stay as
-        they are
+        return _local(os.path.join(os.path.dirname(overlay), name))  # noqa: PTH118, PTH120  # names stay as they are
     if protocol == "file" and not rest.startswith("//"):
         return _local(os.path.join(os.path.dirname(overlay), rest))  # noqa: PTH118, PTH120
     return _from_uri(name)

@@ -11,9 +11,8 @@ from tui.engine import proof
 from tui.engine.connection import CopyFlags
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
-from tui.engine.planning import used_paths
 from tui.model import tracking
-from tui.model.definition import parse_disk
+from tui.model.destination import parse_destination
 from tui.model.domain import RunState
 from tui.model.finding import Finding, Severity, fine, warning
 from tui.model.host import HostState, Link
@@ -71,7 +70,7 @@ def undo(step: Step, host: Host, entry: Entry, *, failed: bool) -> list[str]:  #
 @run.register(StartCopy)
 def _(step: StartCopy, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     connection = host.connection()
-    destination = parse_disk(step.xml).chain
+    destination = parse_destination(step.xml)
     domain = host.state.domain(step.uuid)
     disk = domain.disk(step.target) if domain else None
     numbers: list[int] = []
@@ -286,7 +285,7 @@ def _(step: EndJobs, host: Host) -> bool:
 
 @run.register(RemoveDestination)
 def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    users = used_paths(host.state).get(step.path)
+    users = host.state.users_of(step.path)
     if users:
         return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
     return _remove_here(step) if host.local else _remove_there(step, host)
@@ -329,7 +328,7 @@ def _(step: RemoveDestination, host: Host) -> bool:
 
 @run.register(ProvePivot)
 def _(step: ProvePivot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    layer = parse_disk(step.xml).chain.layers[0]
+    layer = parse_destination(step.xml).layers[0]
     findings = proof.prove(host, step.uuid, step.target, layer)
     host.apply(lambda s: tracking.with_proof(s, step.uuid, step.target, findings))
     for finding in findings:

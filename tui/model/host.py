@@ -66,6 +66,15 @@ class HostState:
         """Jobs that have not ended."""
         return tuple(j for j in self.jobs if not j.phase.ended)
 
+    def users_of(self, path: str) -> tuple[str, ...]:
+        """The disks of this host, as ``db01 vda``, that have a path in their chain or their mirror now."""
+        return tuple(
+            f"{domain.name} {disk.target}"
+            for domain in self.domains
+            for disk in domain.disks
+            if path in disk.local_paths
+        )
+
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""
         return tuple(e for e in self.entries if e.uuid == uuid)
