@@ -27,9 +27,10 @@ from tui.engine.control import Level, LogLine
 from tui.engine.errors import HostError, NoConnection, ReadOnlyError
 from tui.engine.images import ImageError, read_chain
 from tui.engine.planning import make_plan
-from tui.engine.uri import is_local
 from tui.engine.pool import CallPool
+from tui.engine.recovery import recover
 from tui.engine.runner import PlanRun
+from tui.engine.uri import is_local
 from tui.model import tracking, xml
 from tui.model.definition import parse_domain
 from tui.model.domain import Definition, Domain, RunState
@@ -380,6 +381,10 @@ class Host:
         before = self._state
         after = self.apply(lambda s: tracking.with_domain(s, domain, entries, now, first_look=first_look))
         self._tell_endings(before, after)
+        own = {run.plan.id for run in self._runs if run.outcome is None}
+        others = tuple(entry for entry in entries if entry.id not in own)
+        if others and not self.read_only:
+            recover(self, domain, others)
 
     def _tell_endings(self, before: HostState, after: HostState) -> None:
         running = {job.number for job in before.active_jobs}

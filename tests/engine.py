@@ -1,0 +1,102 @@
+"""What the tests of the engine share: a host that is listed, requests in a line, runs that are awaited."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.guests import Guest
+from tests.hypervisor import Hypervisor
+from tui.engine.control import End, LogLine, Outcome
+from tui.engine.host import Host
+from tui.model.host import HostState, Link
+from tui.model.job import Job, Phase
+from tui.model.plan import Plan
+from tui.model.request import CopyRequest, Ending, EndRequest, Request
+from tui.model.storage import Chain, FileSource, Layer
+
+PATIENCE = 30.0
+"""Seconds after which something that should happen is taken not to happen."""
+
+
+@contextmanager
+def watched(hypervisor: Hypervisor, **options: Any) -> Iterator[Host]:
+    """A host, its listing complete."""
+    host = Host(hypervisor.uri, **options)
+    try:
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE), host.state.error
+        yield host
+    finally:
+        host.close()
+
+
+def listed(state: HostState) -> bool:
+    """Whether everything on the host has been read."""
+    return state.link is Link.LIVE and state.listed and state.unread == 0
+
+
+def log_of(host: Host) -> list[LogLine]:
+    """A list that the host's log lines are added to."""
+    lines: list[LogLine] = []
+    host.subscribe(lambda _state: None, lines.append)
+    return lines
+
+
+def copy_request(
+    guest: Guest,
+    path: Path | str,
+    *,
+    target: str = "vda",
+    image_format: str | None = None,
+    **options: Any,
+) -> CopyRequest:
+    """Copy a disk to a file."""
+    return CopyRequest(
+        guest.uuid, target, Chain((Layer(FileSource(str(path)), image_format),), complete=False), **options
+    )
+
+
+def end_request(guest: Guest, ending: Ending, *targets: str, **options: Any) -> EndRequest:
+    """End jobs of a guest."""
+    return EndRequest(guest.uuid, targets or ("vda",), ending, **options)
+
+
+def carried_out(host: Host, request: Request, end: End = End.DONE) -> Outcome:
+    """Plan it, run it, and insist on how it ends."""
+    plan = accepted(host, request)
+    outcome = host.run(plan).wait(PATIENCE)
+    assert outcome is not None, f"{plan.title} did not end"
+    assert outcome.end is end, outcome.message
+    return outcome
+
+
+def accepted(host: Host, request: Request) -> Plan:
+    """A plan that nothing refuses."""
+    plan = host.plan(request)
+    assert not plan.refused, [f for f in plan.findings if f.severity.value == "refused"]
+    return plan
+
+
+def refusals(plan: Plan) -> set[str]:
+    """The checks that refuse a plan."""
+    return {f.check for f in plan.findings if f.severity.value == "refused"}
+
+
+def job_in(host: Host, guest: Guest, *phases: Phase, target: str = "vda") -> Job:
+    """Wait for a disk's job to be in one of these phases."""
+
+    def found(state: HostState) -> Job | None:
+        job = state.job(guest.uuid, target)
+        return job if job is not None and job.phase in phases else None
+
+    job = host.wait_for(found, timeout=PATIENCE)
+    assert job is not None, host.state.job(guest.uuid, target)
+    return job
+
+
+def command(*words: str) -> str:
+    """Run a program to its end and give what it printed; a failure fails the test."""
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout

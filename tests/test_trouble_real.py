@@ -1,0 +1,230 @@
+"""What goes wrong on a real host, and that nothing is lost or claimed that is not so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import outside
+from tests.engine import (
+    accepted,
+    carried_out,
+    copy_request,
+    end_request,
+    job_in,
+    listed,
+    refusals,
+    watched,
+)
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tui.engine import journal
+from tui.engine.control import End
+from tui.model.finding import Acceptance
+from tui.model.host import Link
+from tui.model.job import Phase
+from tui.model.journal import Entry
+from tui.model.plan import Plan
+from tui.model.request import Ending, Then
+
+SLOW = 1 * MIB
+"""Bytes per second that leave time to do something in mid-copy."""
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def program(
+    guest: Guest, path: Path, then: Then = Then.HOLD, bandwidth: int = 0
+) -> Iterator[subprocess.Popen[str]]:
+    """Another process that copies vda; yielded once its job runs."""
+    words = [sys.executable, str(HERE / "interrupted.py"), guest.hypervisor.uri, guest.uuid, str(path), then]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    process = subprocess.Popen([*words, str(bandwidth)], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("bandwidth", [SLOW, 0], ids=["copying", "in sync"])
+def test_killed_and_started_again_it_knows_what_it_made(
+    hypervisor: Hypervisor, guest: Guests, bandwidth: int
+) -> None:
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with program(vm, new, bandwidth=bandwidth) as process:
+        if not bandwidth:
+            vm.wait_ready()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert vm.mirror() is not None
+    with watched(hypervisor) as host:
+        job = job_in(host, vm, Phase.COPYING if bandwidth else Phase.IN_SYNC)
+        (entry,) = host.state.entries_of(vm.uuid)
+        assert job.plan == entry.id
+        assert entry.copy is not None
+        assert entry.copy.creates
+        carried_out(host, end_request(vm, Ending.CANCEL))
+    assert vm.mirror() is None
+    assert not new.exists()
+    assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
+
+
+def test_killed_in_sync_and_pivoted_by_the_next(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with program(vm, new, Then.HOLD):
+        vm.wait_ready()
+    with watched(hypervisor) as host:
+        job_in(host, vm, Phase.IN_SYNC)
+        outcome = carried_out(host, end_request(vm, Ending.PIVOT))
+        assert len(outcome.findings) == 3
+        assert not host.state.entries
+    assert vm.source() == str(new)
+
+
+def test_two_clients_see_the_same_and_one_of_them_acts(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with watched(hypervisor) as one, watched(hypervisor) as two:
+        run = one.run(accepted(one, copy_request(vm, new, bandwidth=SLOW)))
+        job_in(one, vm, Phase.COPYING)
+        seen = job_in(two, vm, Phase.COPYING)
+        assert seen.plan == run.plan.id
+        assert refusals(two.plan(copy_request(vm, vm.directory / "other.qcow2")))
+        carried_out(two, end_request(vm, Ending.CANCEL))
+        outcome = run.wait(30)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert job_in(one, vm, Phase.CANCELLED)
+    assert vm.mirror() is None
+    assert not new.exists()
+    assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["restarted", "killed"])
+def test_the_daemon_goes_in_mid_copy(hypervisor: Hypervisor, guest: Guests, kill: bool) -> None:  # noqa: FBT001
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, copy_request(vm, new, bandwidth=SLOW, then=Then.PIVOT)))
+        job_in(host, vm, Phase.COPYING)
+        hypervisor.stop_daemon(kill=kill)
+        assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=30)
+        hypervisor.start_daemon()
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=30)
+        assert job_in(host, vm, Phase.COPYING)
+        vm.virsh("blockjob", "vda", "--bandwidth", "0")
+        outcome = run.wait(30)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+    assert vm.source() == str(new)
+
+
+@pytest.mark.parametrize("bandwidth", [SLOW, 0], ids=["copying", "in sync"])
+def test_the_guest_is_powered_off(hypervisor: Hypervisor, guest: Guests, bandwidth: int) -> None:
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, copy_request(vm, new, bandwidth=bandwidth)))
+        job_in(host, vm, Phase.COPYING if bandwidth else Phase.IN_SYNC)
+        if not bandwidth:
+            run.wait(30)
+        vm.virsh("destroy")
+        job = job_in(host, vm, Phase.FAILED)
+        assert str(vm.images()[0]) in (job.remark or "")
+        if bandwidth:
+            outcome = run.wait(30)
+            assert outcome is not None
+            assert outcome.end is End.FAILED
+        else:
+            # Held in sync, nobody waited for it: what it left is known and can be removed.
+            carried_out(host, end_request(vm, Ending.CANCEL))
+    assert vm.source(inactive=True) == str(vm.images()[0])
+    assert not new.exists()
+    assert "urn:virt-mirror" not in vm.xml()
+
+
+def test_a_destination_that_fills_up(hypervisor: Hypervisor, guest: Guests, small: Path) -> None:
+    vm = guest(disks=[DiskSpec(data=56 * MIB)])
+    new = small / "copy.raw"
+    with watched(hypervisor) as host:
+        request = copy_request(vm, new, image_format="raw")
+        assert "free-space" in refusals(host.plan(request))
+        plan = host.plan(request)
+        forced = copy_request(vm, new, image_format="raw", accepted=frozenset(_acceptances(plan)))
+        outcome = carried_out(host, forced, End.FAILED)
+        assert job_in(host, vm, Phase.FAILED)
+        assert str(vm.images()[0]) in outcome.message
+    assert vm.mirror() is None
+    assert vm.state() == "running"
+    assert not new.exists()
+    assert outside.is_writing(vm.images()[0])
+
+
+def _acceptances(plan: Plan) -> list[Acceptance]:
+    return [f.acceptance for f in plan.findings if f.acceptance is not None]
+
+
+def test_a_job_of_somebody_else_is_found_and_can_be_steered(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest()
+    new = vm.directory / "theirs.qcow2"
+    vm.virsh("blockcopy", "vda", "--dest", new, "--transient-job")
+    vm.wait_ready()
+    with watched(hypervisor) as host:
+        job = job_in(host, vm, Phase.IN_SYNC)
+        assert job.plan is None
+        carried_out(host, end_request(vm, Ending.CANCEL))
+    assert vm.mirror() is None
+    assert new.exists(), "what somebody else made is not ours to remove"
+
+
+def test_a_pivot_by_somebody_else_ends_the_held_plan(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest()
+    new = vm.directory / "copy.qcow2"
+    with watched(hypervisor) as host:
+        carried_out(host, copy_request(vm, new))
+        vm.virsh("blockjob", "vda", "--pivot")
+        assert job_in(host, vm, Phase.DONE)
+        assert host.wait_for(lambda s: True if not s.entries else None, timeout=30)
+    assert vm.source() == str(new)
+    assert new.exists()
+
+
+def test_a_guest_left_paused_by_a_killed_pivot_goes_on(hypervisor: Hypervisor, guest: Guests) -> None:
+    """Killed between suspend and resume: the next start finds the journal and lets the guest go on."""
+    vm = guest(disks=[DiskSpec(), DiskSpec()])
+    with watched(hypervisor) as host:
+        for target in ("vda", "vdb"):
+            carried_out(host, copy_request(vm, vm.directory / f"new-{target}", target=target))
+        plan = accepted(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
+    _leave_in_the_middle(hypervisor, vm, plan)
+    vm.virsh("suspend")
+    with watched(hypervisor) as host:
+        outside.wait_for(lambda: vm.state() == "running", 10, "the guest goes on")
+        carried_out(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
+        assert not host.state.entries
+
+
+def _leave_in_the_middle(hypervisor: Hypervisor, vm: Guest, plan: Plan) -> None:
+    """Write the journal of a process that does not exist any more."""
+    with watched(hypervisor) as host:
+        domain = host.state.domain(vm.uuid)
+        assert domain is not None
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
+        entry = Entry(plan.id, vm.uuid, plan.title, plan.steps, 0, owner, host.clock(), host.clock())
+        journal.write(host.connection(), domain, entry)

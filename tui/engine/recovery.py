@@ -1,0 +1,80 @@
+"""What is put right by itself when a journal is found whose owner is gone.
+
+Only what nobody can want otherwise: a guest that was paused for a pivot goes on, and an entry that has nothing
+left to tell is removed. All else waits for the user, who finds the job or its leftovers on the screen.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tui.engine import journal
+from tui.engine.control import Level
+from tui.model.domain import Domain, RunState
+from tui.model.host import HostState
+from tui.model.journal import Entry
+from tui.model.steps import EndJobs
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+
+def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
+    """Put right what can be.
+
+    Raises:
+        HostError: when the host refuses.
+    """
+    for entry in entries:
+        if not owner_gone(entry, host.clock()):
+            continue
+        if _left_paused(entry, domain):
+            host.connection().resume(domain.uuid)
+            host.log(
+                f"{domain.name} was left paused by “{entry.title}” of {entry.owner}, and goes on now.",
+                Level.WARNING,
+                commands=(f"virsh resume {domain.name}",),
+                domain=domain.name,
+            )
+        if _says_nothing_more(entry, domain, host.state, local=host.local):
+            journal.remove(host.connection(), domain, entry.id)
+
+
+def owner_gone(entry: Entry, now: float) -> bool:
+    """Whether nobody carries the plan out any more."""
+    if entry.stale(now):
+        return True
+    here, _, process = journal.owner().rpartition(":")
+    there, _, number = entry.owner.rpartition(":")
+    if there != here or number == process or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        # It runs, as somebody else: the number was given anew, and the heartbeat will tell.
+        return False
+    return False
+
+
+def _left_paused(entry: Entry, domain: Domain) -> bool:
+    if domain.state is not RunState.PAUSED or entry.reached >= len(entry.steps):
+        return False
+    step = entry.steps[entry.reached]
+    return isinstance(step, EndJobs) and step.pause
+
+
+def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local: bool) -> bool:
+    """Whether no mirror and no file is left that only this entry explains."""
+    copy = entry.copy
+    if copy is None:
+        return True
+    job = state.job(domain.uuid, copy.target)
+    if job is not None and not job.phase.ended:
+        return False
+    disk = domain.disk(copy.target)
+    active = disk.chain.active if disk else None
+    pivoted = active is not None and active.path == copy.path
+    return pivoted or not copy.creates or (local and not os.path.lexists(copy.path))
