@@ -1,0 +1,193 @@
+"""What virt-mirror costs, beside virsh where virsh does the same, in one run: ``python -m tests.benchmark``.
+
+Ratios, not seconds, are what can be compared between machines. Nothing here decides a test.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from tests.engine import PATIENCE, accepted, carried_out, copy_request, end_request, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tui.engine.host import TICK, Host
+from tui.model.host import HostState
+from tui.model.job import Phase
+from tui.model.request import Ending, Then
+
+GIB = 1024 * MIB
+ROUNDS = 3
+DISKS_PER_GUEST = 10
+IDLE_DOMAINS = 1000
+
+
+def say(name: str, value: str, goal: str = "") -> None:
+    """One line of the report."""
+    sys.stdout.write(f"{name:<58} {value:>16}  {goal}\n")
+    sys.stdout.flush()
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds that an action takes."""
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def copy_and_pivot(hypervisor: Hypervisor, guests: Guests) -> None:
+    """Wall time of a whole copy with pivot, the two taking turns on the same guest."""
+    guest = guests(disks=[DiskSpec(size=GIB, data=GIB)], delay=None)
+    ours, theirs = [], []
+    with watched(hypervisor) as host:
+        for number in range(ROUNDS):
+            one, two = guest.directory / f"ours-{number}", guest.directory / f"theirs-{number}"
+            ours.append(timed(partial(carried_out, host, copy_request(guest, one, then=Then.PIVOT))))
+            theirs.append(timed(partial(_virsh_copy, guest, two)))
+            one.unlink()
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    say("copy with pivot of 1 GiB, ours / virsh", f"{ratio:.2f}", "goal: below 1")
+    say("  ours, virsh (medians, s)", f"{statistics.median(ours):.2f}, {statistics.median(theirs):.2f}")
+
+
+def _virsh_copy(guest: Guest, path: Path) -> None:
+    guest.virsh("blockcopy", "vda", "--dest", path, "--transient-job", "--wait", "--pivot")
+
+
+def ready_to_pivot(hypervisor: Hypervisor, guests: Guests) -> None:
+    """From the READY event to the COMPLETED one, as a third party sees them."""
+    guest = guests(disks=[DiskSpec(size=256 * MIB, data=256 * MIB)], delay=None)
+    ours, theirs = [], []
+    with watched(hypervisor) as witness, watched(hypervisor) as host:
+        for number in range(2 * ROUNDS + 1):
+            one, two = guest.directory / f"ours-{number}", guest.directory / f"theirs-{number}"
+            with _instants(witness, guest) as instants:
+                carried_out(host, copy_request(guest, one, then=Then.PIVOT))
+            ours.append(instants[1] - instants[0])
+            with _instants(witness, guest) as instants:
+                _virsh_copy(guest, two)
+            theirs.append(instants[1] - instants[0])
+            one.unlink()
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    say("READY to pivoted, ours / virsh", f"{ratio:.2f}", "goal: below 0.2 (virsh polls each 0.5 s)")
+    say("  ours, virsh (medians, ms)", f"{statistics.median(ours):.3f}, {statistics.median(theirs):.3f}")
+
+
+@contextmanager
+def _instants(witness: Host, guest: Guest) -> Iterator[list[float]]:
+    """When a job became in sync, and when it was done."""
+    instants: list[float] = []
+    wanted = [Phase.IN_SYNC, Phase.DONE]
+    known = {job.number for job in witness.state.jobs}
+
+    def look(state: HostState) -> None:
+        job = state.job(guest.uuid, "vda")
+        if job is not None and job.number not in known and len(instants) < len(wanted):
+            if job.phase is wanted[len(instants)]:
+                instants.append(time.perf_counter())
+            elif job.phase is Phase.DONE:
+                instants.extend([time.perf_counter()] * 2)
+
+    unsubscribe = witness.subscribe(look, lambda _line: None)
+    try:
+        yield instants
+        witness.wait_for(lambda _state: True if len(instants) >= len(wanted) else None, timeout=PATIENCE)
+    finally:
+        unsubscribe()
+
+
+def calls_per_tick(hypervisor: Hypervisor, guests: Guests) -> None:
+    """libvirt calls of a tick, while so many mirrors are held in sync."""
+    spec = DiskSpec(size=MIB, data=0)
+    made = [guests(disks=[spec] * DISKS_PER_GUEST, delay=None) for _ in range(5)]
+    pairs = [(vm, f"vd{letter}") for vm in made for letter in "abcdefghij"]
+    with watched(hypervisor) as host:
+        running = 0
+        for goal in (1, 10, 50):
+            for vm, target in pairs[running:goal]:
+                request = copy_request(vm, vm.directory / f"copy-{target}", target=target)
+                host.run(accepted(host, request))
+            running = goal
+            host.wait_for(partial(_all_in_sync, goal), timeout=PATIENCE)
+            say(f"libvirt calls per tick with {goal} jobs", f"{_calls(host):.1f}", f"goal: {1 + goal}")
+        for vm in made:
+            targets = [target for owner, target in pairs if owner is vm]
+            carried_out(host, end_request(vm, Ending.CANCEL, *targets))
+
+
+def _all_in_sync(goal: int, state: HostState) -> bool | None:
+    jobs = state.active_jobs
+    return True if len(jobs) == goal and all(j.phase is Phase.IN_SYNC for j in jobs) else None
+
+
+def _calls(host: Host, ticks: int = 5) -> float:
+    # Readings that the last events asked for are no part of a tick.
+    time.sleep(2 * TICK)
+    before = host.connection().calls.total()
+    time.sleep(ticks * TICK)
+    return (host.connection().calls.total() - before) / ticks
+
+
+def idle_uri(directory: Path, domains: int = IDLE_DOMAINS) -> str:
+    """A file for libvirt's test driver with so many domains; for the screen's benchmark as well."""
+    body = "".join(
+        f"<domain type='test'><name>vm{n:04}</name><uuid>{uuid4()}</uuid><memory>8192</memory>"
+        "<os><type>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+        f"<source file='/images/vm{n:04}.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>"
+        for n in range(domains)
+    )
+    path = directory / "node.xml"
+    path.write_text(f"<node>{body}</node>")
+    return f"test://{path}"
+
+
+def idle_host(directory: Path) -> None:
+    """A thousand domains and no job: how soon they are known, and what they cost from then on."""
+    uri = idle_uri(directory)
+    begin = time.perf_counter()
+    host = Host(uri)
+    try:
+        host.wait_for(lambda s: True if s.listed and s.domains else None, timeout=PATIENCE)
+        named = time.perf_counter() - begin
+        host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=PATIENCE)
+        complete = time.perf_counter() - begin
+        say(f"engine: names, definitions of {IDLE_DOMAINS} domains (s)", f"{named:.2f}, {complete:.2f}")
+        say(f"libvirt calls per tick with {IDLE_DOMAINS} idle domains", f"{_calls(host):.1f}", "goal: 0")
+    finally:
+        host.close()
+
+
+def memory() -> None:
+    """What this process took at most."""
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    say("resident memory of engine and benchmark (MiB)", f"{kib / 1024:.0f}")
+
+
+def main() -> None:
+    """Run all of it."""
+    say(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}", "")
+    hypervisor = Hypervisor("benchmark")
+    guests = Guests(hypervisor)
+    try:
+        copy_and_pivot(hypervisor, guests)
+        guests.remove()
+        ready_to_pivot(hypervisor, guests)
+        guests.remove()
+        calls_per_tick(hypervisor, guests)
+        idle_host(hypervisor.root)
+        memory()
+    finally:
+        guests.remove()
+        hypervisor.stop()
+
+
+if __name__ == "__main__":
+    main()
