@@ -56,13 +56,23 @@ class Host:
         uri: str | None,
         *,
         read_only: bool = False,
+        places: tuple[str, ...] = (),
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to connect, in the background. ``uri`` of ``None`` is libvirt's own choice."""
+        """Begin to connect, in the background.
+
+        Args:
+            uri: libvirt's; ``None`` is its own choice.
+            read_only: open a connection that cannot write, and refuse to.
+            places: directories to propose for new images, ahead of the storage pools'.
+            clock: wall clock, seconds since the epoch.
+            monotonic: for rates and delays, seconds.
+        """
         self.uri = uri or ""
         self.read_only = read_only
         self.clock = clock
+        self._places = places
         self._monotonic = monotonic
         self._state = HostState(uri=self.uri or "default", link_since=clock(), read_only=read_only)
         self._changed = threading.Condition()
@@ -137,14 +147,15 @@ class Host:
         self.apply(lambda state: tracking.without_job(state, number))
 
     def places(self) -> tuple[str, ...]:
-        """Directories of the storage pools, for completion."""
+        """Directories for new images: those that were given, then the storage pools'."""
         try:
             pools = self.connection().pools()
         except HostError:
             # Embedded hypervisors have no pools, and a lost host has no completion.
-            return ()
+            pools = ()
         paths = (xml.parse(pool).findtext("target/path") for pool in pools)
-        return tuple(sorted({p for p in paths if p and PurePath(p).is_absolute() and p != "/dev"}))
+        found = sorted({p for p in paths if p and PurePath(p).is_absolute() and p != "/dev"})
+        return (*self._places, *(p for p in found if p not in self._places))
 
     def close(self) -> None:
         """Let go of the host at once; jobs go on in QEMU."""
