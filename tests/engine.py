@@ -85,12 +85,17 @@ def refusals(plan: Plan) -> set[str]:
     return {f.check for f in plan.findings if f.severity.value == "refused"}
 
 
+def journal_is_empty(host: Host) -> bool:
+    """Wait until no plan is in progress; the metadata's event comes after the plan's end."""
+    return bool(host.wait_for(lambda s: True if not s.entries else None, timeout=PATIENCE))
+
+
 def job_in(host: Host, guest: Guest, *phases: Phase, target: str = "vda") -> Job:
-    """Wait for a disk's job to be in one of these phases."""
+    """Wait for a disk's job to be in one of these phases, the call that starts it having returned."""
 
     def found(state: HostState) -> Job | None:
         job = state.job(guest.uuid, target)
-        return job if job is not None and job.phase in phases else None
+        return job if job is not None and job.phase in phases and not job.starting else None
 
     job = host.wait_for(found, timeout=PATIENCE)
     assert job is not None, host.state.job(guest.uuid, target)

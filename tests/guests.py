@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,6 +26,8 @@ from tui.lab import images
 from tui.lab.guest import boot_sector, domain_xml
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.hypervisor import Hypervisor
 
 IDLE: Final = b"\xf4\xeb\xfd".ljust(510, b"\0") + b"\x55\xaa"
@@ -118,7 +119,7 @@ class Guest:
         raise AssertionError(msg)
 
     def source(self, target: str = "vda", *, inactive: bool = False) -> str | None:
-        """What a disk's active layer is: a file, a device, a network disk's name, or None for an empty drive."""
+        """What a disk's active layer is: a file, a device, a network disk's name; None for an empty drive."""
         return _source(self.disk(target, inactive=inactive))
 
     def chain(self, target: str = "vda") -> list[str]:
@@ -216,11 +217,12 @@ class Guests:
             disks: in order; a string is a ``<disk>`` element as libvirt wants it.
             persistent: define it; otherwise it is transient, and thus runs.
             running: start it.
-            delay: ticks of 55 ms to sleep after each burst of writes; 0 writes as fast as it can (some 100 MiB/s);
-                None never writes.
-            burst: writes of 32 KiB between two sleeps, a power of two up to 128. The default writes 4.6 MiB/s.
+            delay: ticks of 55 ms to sleep after each burst of writes; 0 writes as fast as it can (some
+                100 MiB/s); None never writes.
+            burst: writes of 32 KiB between two sleeps, a power of two up to 128. The default writes
+                4.6 MiB/s.
             walk: MiB at the start of the disk that are written over and over, a power of two.
-            drives: how many disks it writes to, 1 or 2.
+            drives: how many disks it writes to, 1 or 2; 2 takes the first two.
             devices: more elements for ``<devices>``.
             hypervisor: the host, if not the usual one.
         """
@@ -244,7 +246,7 @@ class Guests:
                 images.install_boot_sector(made[target][0], spec.format, sector)
             elements.append(_disk(spec, target, made[target]))
         document = directory / "domain.xml"
-        document.write_text(_domain(name, uuid, elements, devices))
+        document.write_text(_domain(name, uuid, elements, devices, drives))
         if persistent:
             host.virsh("define", document)
             if running:
@@ -333,10 +335,7 @@ class NbdServer:
         command = ["setpriv", "--pdeathsig=KILL", "qemu-nbd", *where, *options, str(self.image)]
         self._process = subprocess.Popen(command, start_new_session=True)
         try:
-            wait_for(lambda: ready.exists() or self._process.poll() is not None, 10, "qemu-nbd listens")
-            if self._process.returncode is not None:
-                msg = f"qemu-nbd ended: {self._process.returncode}"
-                raise AssertionError(msg)
+            wait_for(ready.exists, what="qemu-nbd listens")
         except BaseException:
             self.stop()
             raise
@@ -380,11 +379,18 @@ def make_chain(spec: DiskSpec, directory: Path, stem: str) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def _domain(name: str, uuid: UUID, disks: Sequence[etree._Element], devices: str) -> str:
+def _domain(name: str, uuid: UUID, disks: Sequence[etree._Element], devices: str, drives: int) -> str:
     domain = etree.fromstring(domain_xml(name, [], uuid=uuid))
     parent = domain.find("devices")
-    if parent is None:
+    system = domain.find("os")
+    if parent is None or system is None:
         raise AssertionError
+    if drives > 1:
+        # The firmware leaves alone every disk that it isn't told to boot from, and numbers the others in order.
+        for boot in system.findall("boot"):
+            system.remove(boot)
+        for order, disk in enumerate(disks[:drives], start=1):
+            etree.SubElement(disk, "boot", order=str(order))
     parent.extend(disks)
     parent.extend(etree.fromstring(f"<devices>{devices}</devices>"))
     return etree.tostring(domain, encoding="unicode")

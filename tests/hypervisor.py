@@ -1,8 +1,8 @@
 """A host of one's own for a test: a private libvirtd with real QEMU, beside any other on the machine.
 
-It has its own mount and host-name namespace, so that it finds its own configuration and state where libvirt looks
-for them, and several of them are several hosts to libvirt. Root is not needed where ordinary users may make user
-namespaces.
+It has its own mount and host-name namespace, so that it finds its own configuration and state where libvirt
+looks for them, and several of them are several hosts to libvirt. Root is not needed where a user has
+subordinate user and group ids.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MIB: Final = 1024 * 1024
 
 _PROGRAMS: Final = ("libvirtd", "virsh", "unshare", "qemu-img", "qemu-io", "qemu-nbd", "qemu-system-x86_64")
+# libvirt sets supplementary groups. A user namespace allows that only if newgidmap has mapped its groups, and
+# --map-auto calls that.
+_USER_NAMESPACE: Final = ("unshare", "--user", "--map-root-user", "--map-auto", "--mount")
 _PORTS: Final = 64
 """Ports for migrations to one host."""
 _FIRST_PORT: Final = 49152
@@ -40,8 +43,8 @@ auth_unix_rw = "none"
 log_outputs = "3:file:{root}/libvirtd.log"
 """
 
-# Nothing that takes a privilege, a cgroup of one's own or a second daemon. As libvirt's own user QEMU couldn't open
-# /dev/kvm where the probe could, and every call would probe QEMU again.
+# Nothing that takes a privilege, one's own cgroup or a second daemon. As libvirt's own user QEMU couldn't
+# open /dev/kvm where the probe could, and every call would probe QEMU again.
 _QEMU: Final = """\
 user = "root"
 group = "root"
@@ -88,8 +91,10 @@ class Hypervisor:
             msg = f"not installed: {', '.join(missing)}"
             raise UnavailableError(msg)
         privileged = os.geteuid() == 0
-        # /var/tmp, because images don't belong in memory, where /tmp may be. The names of libvirt's sockets below
-        # it have 108 bytes at the most.
+        if not privileged:
+            _need_user_namespace()
+        # /var/tmp, because images don't belong in memory, where /tmp may be. The names of libvirt's sockets
+        # below it have 108 bytes at the most.
         self.root: Final = Path(tempfile.mkdtemp(prefix="vm-", dir="/var/tmp"))
         self.name: Final = name
         self.uri: Final = f"qemu+unix:///system?socket={self.root}/sock/libvirt-sock"
@@ -102,7 +107,7 @@ class Hypervisor:
         }
         command = [sys.executable, keeper.__file__, json.dumps(settings)]
         if not privileged:
-            command = ["unshare", "--user", "--map-root-user", "--mount", *command]
+            command = [*_USER_NAMESPACE, *command]
         with (self.root / "keeper.log").open("wb") as log:
             # A session of its own: Ctrl-C at the terminal is for the tests, which then end in order.
             self._keeper = subprocess.Popen(
@@ -161,7 +166,7 @@ class Hypervisor:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Keep libvirtd from running, as on a host that doesn't answer any more: connections neither work nor break."""
+        """Keep libvirtd from running, as a host that hangs: connections neither work nor break."""
         self._ask("freeze")
         try:
             yield
@@ -202,9 +207,16 @@ class Hypervisor:
         except BrokenPipeError:
             pass  # The keeper has ended; its log tells why.
         if not answer.startswith("ok"):
-            msg = f"{answer.strip() or 'the private hypervisor ended'}: {self.log().strip() or 'it said nothing'}"
+            msg = f"{answer.strip() or 'the private hypervisor ended'}:\n{self.log()}"
             raise UnavailableError(msg)
         return answer.removeprefix("ok").strip()
+
+
+def _need_user_namespace() -> None:
+    done = subprocess.run([*_USER_NAMESPACE, "true"], capture_output=True, check=False, text=True)
+    if done.returncode:
+        msg = f"needs root, or newuidmap and this user in /etc/subuid and subgid: {done.stderr.strip()}"
+        raise UnavailableError(msg)
 
 
 def _which(program: str) -> str | None:

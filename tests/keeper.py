@@ -1,9 +1,9 @@
 """The parent of one private libvirtd and of all its guests: it ends them when its standard input ends.
 
-Run as a program by ``tests.hypervisor``. It's a process of its own for two reasons. As a subreaper it inherits
-every guest's process when QEMU goes to the background, so that it can name and end each of them, and nobody
-else's; and libvirt, which waits for a stopped guest's process to vanish, isn't held up by a slow init. And it
-outlives a killed test run just long enough to leave nothing behind.
+Run as a program by ``tests.hypervisor``. It's a process of its own for two reasons. As a subreaper it
+inherits every guest's process when QEMU goes to the background, so that it can name and end each of them,
+and nobody else's; and libvirt, which waits for a stopped guest's process to vanish, isn't held up by a slow
+init. And it outlives a killed test run just long enough to leave nothing behind.
 
 Commands come in as lines, each is answered by one line: ``start``, ``stop``, ``kill``, ``freeze``, ``thaw``.
 """
@@ -37,7 +37,7 @@ exec libvirtd -f "$1/libvirtd.conf" -p "$1/run/libvirtd.pid"
 """
 """Shell, in a new mount and host-name namespace: the root, and the host name. ``exec`` keeps the process id.
 
-libvirt looks up the host name, so the hosts file has to know it, or every look-up would wait for the network."""
+libvirt looks up the host name, so the hosts file knows it, or each look-up would wait for the network."""
 
 
 class Settings(TypedDict):
@@ -71,7 +71,7 @@ class Keeper:
             self._mounted = True
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notices.bind(str(self._root / "notify"))
-        self._notices.setblocking(False)
+        self._notices.settimeout(0)
         # A byte arrives here with every SIGCHLD, so that one select waits for children and for messages.
         self._children, writer = os.pipe()
         os.set_blocking(self._children, False)
@@ -145,7 +145,7 @@ class Keeper:
         )
         deadline = time.monotonic() + _PATIENCE
         while self._daemon and (left := deadline - time.monotonic()) > 0:
-            select.select([self._children, self._notices], [], [], left)
+            select.select([self._children, self._notices.fileno()], [], [], left)
             self._reap()
             # libvirtd speaks systemd's protocol: this comes when its drivers are up and it answers calls.
             if self._noticed(b"READY=1"):
@@ -204,7 +204,7 @@ def _children() -> list[int]:
             status = (entry / "stat").read_text()
         except OSError:
             continue  # It has ended since the directory was read.
-        # The name, in parentheses, may itself hold spaces and parentheses; state and parent come after the last.
+        # The name, in parentheses, may itself hold spaces and parentheses; state and parent follow the last.
         if int(status.rpartition(")")[2].split()[1]) == os.getpid():
             found.append(int(entry.name))
     return found

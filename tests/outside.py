@@ -34,7 +34,7 @@ def wait_for(predicate: Callable[[], object], timeout: float = 10, what: str = "
 
 
 def is_writing(path: Path, timeout: float = 5) -> bool:
-    """Whether somebody writes to a file, decided as soon as it changes, or after ``timeout`` seconds without change."""
+    """Whether somebody writes to a file: True as soon as it changes, False after ``timeout`` seconds."""
 
     def seen() -> tuple[int, int, int]:
         status = path.stat()

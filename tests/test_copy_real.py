@@ -18,6 +18,7 @@ from tests.engine import (
     copy_request,
     end_request,
     job_in,
+    journal_is_empty,
     log_of,
     refusals,
     watched,
@@ -171,7 +172,7 @@ def test_keep_leaves_a_consistent_copy_and_the_guest_where_it_was(
         carried_out(host, end_request(vm, Ending.KEEP))
         assert outside.images_equal(new, top)
         assert job_in(host, vm, Phase.DONE).remark
-        assert not host.state.entries
+        assert journal_is_empty(host)
     assert vm.state() == "paused"
     assert vm.source() == str(top)
     assert outside.check(new) == 0
@@ -215,7 +216,7 @@ def test_two_disks_pivot_behind_one_barrier(hypervisor: Hypervisor, guest: Guest
         for target in ("vda", "vdb"):
             carried_out(host, copy_request(vm, vm.directory / f"new-{target}", target=target))
         carried_out(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
-        assert not host.state.entries
+        assert journal_is_empty(host)
     assert [vm.source(t) for t in ("vda", "vdb")] == [
         str(vm.directory / "new-vda"),
         str(vm.directory / "new-vdb"),

@@ -78,12 +78,16 @@ def test_disks_of_every_kind(guest: Guests) -> None:
             DiskSpec(bus="ide", device="cdrom", format="raw", readonly=True, size=MIB, data=0),
             "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>",
         ],
-        drives=2,
     )
     listed = [line.split() for line in made.virsh("domblklist").splitlines() if line.strip()]
     assert [target for target, _ in listed] == ["vda", "vdb", "sda", "hda", "hdc"]
     assert made.source("hdc") is None
-    assert is_writing(made.images("vdb")[0])
+
+
+def test_writes_to_two_disks(guest: Guests) -> None:
+    made = guest(disks=[DiskSpec(), DiskSpec(bus="scsi", format="raw")], drives=2)
+    for target in ("vda", "sda"):
+        assert is_writing(made.images(target)[0])
 
 
 def test_what_a_test_leaves_is_removed(hypervisor: Hypervisor, guest: Guests) -> None:

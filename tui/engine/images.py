@@ -107,8 +107,8 @@ def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
 
 def _qemu_img(arguments: list[str], timeout: float) -> str:
     try:
-        process = subprocess.Popen(  # noqa: S603  an argument vector, no shell
-            ["qemu-img", *arguments],  # noqa: S607  the administrator's own, found as a shell would
+        process = subprocess.Popen(
+            ["qemu-img", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -81,7 +81,6 @@ class PlanRun:
         findings: tuple[Finding, ...] = ()
         for index, step in enumerate(self.plan.steps):
             self._step = index
-            self._write(index)
             self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
             findings += self._do(step)
         self._quiet.set()
@@ -94,9 +93,10 @@ class PlanRun:
         return Outcome(End.DONE, f"{self.plan.title}: done.", findings)
 
     def _do(self, step: Step) -> tuple[Finding, ...]:
-        """Run a step; when the connection breaks meanwhile, find out afterwards whether it happened."""
+        """Run a step, journal first; when the connection breaks, find out afterwards whether it happened."""
         while True:
             try:
+                self._write(self._step)
                 return steps.run(step, self._host, self._left)
             except NoConnection:
                 self._host.log(

@@ -1,0 +1,137 @@
+"""The pictures of the README, taken from the lab: ``python -m tests.screenshots``.
+
+Every picture is the program itself on real guests; a state is waited for, never drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from textual.pilot import Pilot
+
+from tui.app.app import MirrorApp
+from tui.engine.host import Host
+from tui.lab.lab import Lab
+from tui.model.host import HostState
+from tui.model.job import Phase
+
+HERE = Path(__file__).resolve().parent.parent / "screenshots"
+WIDE = (120, 36)
+NARROW = (80, 24)
+PATIENCE = 60.0
+
+
+class Photographer:
+    """One screen of the program, and the host it shows."""
+
+    def __init__(self, pilot: Pilot[None], host: Host) -> None:
+        """Take pictures of what ``pilot`` drives."""
+        self.pilot = pilot
+        self.host = host
+
+    async def until(self, true: Callable[[HostState], bool]) -> None:
+        """Wait for the host, then for the screen to have painted it."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            None, lambda: self.host.wait_for(lambda s: True if true(s) else None, timeout=PATIENCE)
+        )
+        if not found:
+            message = "the lab did not get to the state of the picture"
+            raise TimeoutError(message)
+        await self.pilot.pause(0.3)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let what they start come to rest."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause(0.8)
+
+    async def put_cursor_on(self, name: str) -> None:
+        """Go to a domain by the filter, as a person would."""
+        await self.press("1", "slash", *name, "enter")
+        await self.press("escape")
+
+    def take(self, name: str) -> None:
+        """Write the picture."""
+        svg = self.pilot.app.export_screenshot(title="virt-mirror")
+        (HERE / f"{name}.svg").write_text(svg)
+        sys.stdout.write(f"{name}.svg\n")
+
+
+def job_is(phase: Phase, domain: str, target: str = "vda") -> Callable[[HostState], bool]:
+    """Whether a disk's latest job is in a phase."""
+    return lambda s: any((j.domain, j.target, j.phase) == (domain, target, phase) for j in s.jobs[-8:])
+
+
+async def wide(camera: Photographer) -> None:
+    """The story of the README at 120 columns."""
+    await camera.until(lambda s: s.listed and s.unread == 0)
+    await camera.put_cursor_on("web01")
+    await camera.press("m", "enter", "enter")
+    await camera.until(job_is(Phase.COPYING, "web01"))
+    await camera.put_cursor_on("db01")
+    await camera.press("m")
+    await camera.pilot.pause(1.0)
+    camera.take("form")
+    await camera.press("enter", "enter")
+    await camera.until(job_is(Phase.COPYING, "db01"))
+    await camera.until(lambda s: all((j.percent or 0) >= 20 for j in s.active_jobs))
+    camera.take("copying")
+    await camera.press("3", "enter")
+    await camera.pilot.pause(1.0)
+    camera.take("details")
+    await camera.press("escape")
+    await camera.until(job_is(Phase.IN_SYNC, "db01"))
+    await camera.until(job_is(Phase.IN_SYNC, "web01"))
+    await camera.pilot.pause(2.0)
+    camera.take("in-sync")
+    await camera.put_cursor_on("old")
+    await camera.press("m")
+    await camera.pilot.pause(1.0)
+    camera.take("refused")
+    await camera.press("escape")
+    await camera.put_cursor_on("db01")
+    await camera.press("p")
+    await camera.pilot.pause(0.5)
+    camera.take("pivot")
+    await camera.press("y")
+    await camera.until(job_is(Phase.DONE, "db01"))
+    await camera.pilot.pause(1.0)
+    camera.take("proof")
+
+
+async def narrow(camera: Photographer) -> None:
+    """The same program at 80 columns."""
+    await camera.until(lambda s: s.listed and s.unread == 0)
+    camera.take("narrow")
+
+
+async def photograph(
+    lab: Lab, size: tuple[int, int], story: Callable[[Photographer], Awaitable[None]]
+) -> None:
+    """Run the program at a size and tell it a story."""
+    host = Host(lab.uri, places=(str(lab.fast),))
+    app = MirrorApp([host], suggested_bandwidth=lab.suggested_bandwidth)
+    async with app.run_test(size=size) as pilot:
+        await story(Photographer(pilot, host))
+    host.close()
+
+
+def main() -> None:
+    """Prepare a lab of its own, take all pictures, and remove it."""
+    # Not the user's lab: that one may be open. Short, for the sockets in it.
+    with TemporaryDirectory(prefix="vm", dir="/var/tmp") as directory:
+        lab = Lab(Path(directory) / "lab")
+        try:
+            lab.prepare(lambda sentence: sys.stdout.write(f"{sentence}\n") and None)
+            asyncio.run(photograph(lab, WIDE, wide))
+            asyncio.run(photograph(lab, NARROW, narrow))
+        finally:
+            lab.tear_down(lambda sentence: sys.stdout.write(f"{sentence}\n") and None)
+
+
+if __name__ == "__main__":
+    main()

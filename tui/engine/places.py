@@ -1,0 +1,296 @@
+"""What lies at a path: seen directly where the host is this machine, else as far as its pools know."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+from pathlib import Path
+
+from lxml import etree
+
+from tui.engine.connection import Connection
+from tui.engine.errors import HostError, NoConnection
+from tui.engine.images import ImageError, image_info
+from tui.model import xml
+from tui.model.facts import ImageFacts, LayerFacts, PathFacts, PathKind, same_name
+from tui.model.storage import Layer
+
+# Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
+# ruff: noqa: PTH116, PTH120
+
+_SECTOR = 512
+_ACL = "system.posix_acl_access"
+_HAS_SNAPSHOTS = frozenset({"qcow2", "qcow"})
+
+
+def look_here(
+    layer: Layer, given_backing: Layer | None, *, reuse: bool, owner: tuple[int, int] | None, own: bool
+) -> PathFacts:
+    """Look at a destination on this machine.
+
+    Args:
+        layer: the destination.
+        given_backing: what the user says that it stands on.
+        reuse: whether it is an image already.
+        owner: user and group of QEMU, where they are known.
+        own: whether QEMU and libvirt run as the user of this process.
+    """
+    path = layer.local_path
+    if path is None or not path.startswith("/"):
+        return PathFacts()
+    parent = os.path.dirname(path.rstrip("/")) or "/"
+    facts = _look_at_parent(parent, owner, own=own)
+    given = given_backing.local_path if given_backing else None
+    kind, status = _kind(path)
+    facts = PathFacts(
+        kind=kind,
+        size=_size(status),
+        allocated=status.st_blocks * _SECTOR if status and kind is PathKind.FILE else None,
+        given_backing_exists=_exists(given) if given else None,
+        parent_exists=facts.parent_exists,
+        searchable=facts.searchable,
+        writable=facts.writable,
+        free=facts.free,
+    )
+    if reuse and layer.format and kind in (PathKind.FILE, PathKind.BLOCK):
+        return _with_image(facts, path, layer.format)
+    return facts
+
+
+def _kind(path: str) -> tuple[PathKind | None, os.stat_result | None]:
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return PathKind.MISSING, None
+    except (OSError, ValueError):
+        # A directory on the way is closed to this user, which says nothing of what libvirt will find.
+        return None, None
+    kinds = {stat.S_IFREG: PathKind.FILE, stat.S_IFBLK: PathKind.BLOCK, stat.S_IFDIR: PathKind.DIRECTORY}
+    return kinds.get(stat.S_IFMT(status.st_mode), PathKind.OTHER), status
+
+
+def _exists(path: str) -> bool | None:
+    kind, _status = _kind(path)
+    return None if kind is None else kind is not PathKind.MISSING
+
+
+def _size(status: os.stat_result | None) -> int | None:
+    if status is None:
+        return None
+    if not stat.S_ISBLK(status.st_mode):
+        return status.st_size
+    # Opening the device would take rights that this user may not have.
+    number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    try:
+        return int(Path(f"/sys/dev/block/{number}/size").read_text(encoding="ascii")) * _SECTOR
+    except (OSError, ValueError):
+        return None
+
+
+def _look_at_parent(parent: str, owner: tuple[int, int] | None, *, own: bool) -> PathFacts:
+    kind, _status = _kind(parent)
+    if kind is None:
+        return PathFacts()
+    if kind is not PathKind.DIRECTORY:
+        return PathFacts(parent_exists=False)
+    try:
+        system = os.statvfs(parent)
+    except OSError:
+        return PathFacts(parent_exists=True)
+    writable = not system.f_flag & os.ST_RDONLY
+    if own:
+        return PathFacts(
+            parent_exists=True,
+            searchable=os.access(parent, os.X_OK),
+            writable=writable and os.access(parent, os.W_OK | os.X_OK),
+            free=system.f_bavail * system.f_frsize,
+        )
+    return PathFacts(
+        parent_exists=True,
+        searchable=_searchable(parent, owner) if owner else None,
+        # libvirtd, which makes the file and gives it away, is root.
+        writable=writable,
+        free=system.f_bavail * system.f_frsize,
+    )
+
+
+def _searchable(directory: str, owner: tuple[int, int]) -> bool | None:
+    """Whether a user gets as far as a directory; ``None`` where an access list decides."""
+    uid, gid = owner
+    if uid == 0:
+        return True
+    try:
+        groups = set(os.getgrouplist(pwd.getpwuid(uid).pw_name, gid))
+    except KeyError:
+        groups = {gid}
+    path = os.path.realpath(directory)
+    answer: bool | None = True
+    while True:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        if uid == status.st_uid:
+            bit = stat.S_IXUSR
+        else:
+            bit = stat.S_IXGRP if status.st_gid in groups else stat.S_IXOTH
+        if not status.st_mode & bit:
+            if not _has_acl(path):
+                return False
+            answer = None
+        if path == "/":
+            return answer
+        path = os.path.dirname(path)
+
+
+def _has_acl(path: str) -> bool:
+    try:
+        return _ACL in os.listxattr(path)
+    except OSError:
+        return False
+
+
+def _with_image(facts: PathFacts, path: str, image_format: str) -> PathFacts:
+    if shutil.which("qemu-img") is None or not os.access(path, os.R_OK):
+        return facts
+    image, unreadable = None, None
+    try:
+        info = image_info(path, image_format)
+    except ImageError as error:
+        unreadable = error.message
+    else:
+        backing = info.full_backing_file or info.backing_file
+        local = backing is not None and backing.startswith("/")
+        exists = _exists(backing) if backing and local else None
+        image = ImageFacts(info.virtual_size, backing, info.backing_format, exists)
+    return PathFacts(
+        kind=facts.kind,
+        size=facts.size,
+        allocated=facts.allocated,
+        image=image,
+        unreadable=unreadable,
+        given_backing_exists=facts.given_backing_exists,
+        parent_exists=facts.parent_exists,
+        searchable=facts.searchable,
+        writable=facts.writable,
+        free=facts.free,
+    )
+
+
+def layer_here(layer: Layer) -> LayerFacts:
+    """What a layer of the source takes on this machine, and its internal snapshots."""
+    allocated = 0
+    for path in (layer.local_path, layer.data_store.local_path if layer.data_store else None):
+        _found, status = _kind(path) if path else (None, None)
+        if status is None:
+            if path == layer.local_path:
+                return LayerFacts(layer.path, None, _snapshots(layer))
+            continue
+        if stat.S_ISBLK(status.st_mode):
+            # How much of a device an image has used is not seen from outside.
+            taken = _size(status) if layer.format == "raw" else None
+            if taken is None:
+                return LayerFacts(layer.path, None, _snapshots(layer))
+            allocated += taken
+        else:
+            allocated += status.st_blocks * _SECTOR
+    return LayerFacts(layer.path, allocated, _snapshots(layer))
+
+
+def _snapshots(layer: Layer) -> tuple[str, ...] | None:
+    if layer.format not in _HAS_SNAPSHOTS:
+        return ()
+    if layer.local_path is None:
+        return None
+    try:
+        return image_info(layer.local_path, layer.format).snapshots
+    except ImageError:
+        return None
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two names lead to one file or device on this machine."""
+    try:
+        first, second = os.stat(one), os.stat(other)
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISBLK(first.st_mode) and stat.S_ISBLK(second.st_mode):
+        return first.st_rdev == second.st_rdev
+    return os.path.samestat(first, second)
+
+
+# Hosts elsewhere
+
+
+def look_there(connection: Connection, layer: Layer) -> PathFacts:
+    """Ask the storage pools of a host about a destination; they may be behind what is there."""
+    path = layer.local_path
+    if path is None or not path.startswith("/"):
+        return PathFacts()
+    volume, free = _volume(connection, path), _free(connection, path)
+    if volume is None:
+        # A pool lists a directory as it was at its last refresh: not listed does not mean not there.
+        return PathFacts(parent_exists=None if free is None else True, free=free)
+    capacity, physical = _bytes(volume, "capacity"), _bytes(volume, "physical")
+    allocated = _bytes(volume, "allocation")
+    kinds = {"file": PathKind.FILE, "block": PathKind.BLOCK, "dir": PathKind.DIRECTORY}
+    image = None
+    found = xml.child(xml.child(volume, "target"), "format")
+    # libvirt guessed this format; what it says counts only where it is the one the user named.
+    if capacity is not None and found is not None and found.get("type") == layer.format:
+        below = xml.child(volume, "backingStore")
+        backing = below.findtext("path") if below is not None else None
+        below_format = xml.child(below, "format")
+        image = ImageFacts(capacity, backing, below_format.get("type") if below_format is not None else None)
+    return PathFacts(
+        kind=kinds.get(volume.get("type", "file")),
+        size=physical if physical is not None else capacity,
+        allocated=allocated,
+        image=image,
+        parent_exists=True,
+        free=free,
+    )
+
+
+def layer_there(connection: Connection, layer: Layer) -> LayerFacts:
+    """What the pools of a host know of a layer of the source."""
+    volume = _volume(connection, layer.local_path) if layer.local_path else None
+    snapshots = None if layer.format in _HAS_SNAPSHOTS else ()
+    return LayerFacts(layer.path, _bytes(volume, "allocation") if volume is not None else None, snapshots)
+
+
+def known_there(connection: Connection, path: str) -> bool:
+    """Whether a pool of the host knows the file at a path."""
+    return _volume(connection, path) is not None
+
+
+def _volume(connection: Connection, path: str) -> etree._Element | None:
+    try:
+        text = connection.volume_xml(path)
+        return xml.parse(text) if text else None
+    except NoConnection:
+        raise
+    except (HostError, xml.InvalidXML):
+        # A host without storage pools, or a pool in a bad state, knows nothing.
+        return None
+
+
+def _free(connection: Connection, path: str) -> int | None:
+    try:
+        pools = [xml.parse(pool) for pool in connection.pools()]
+    except NoConnection:
+        raise
+    except (HostError, xml.InvalidXML):
+        return None
+    directory = os.path.dirname(same_name(path))
+    for pool in pools:
+        target = pool.findtext("target/path")
+        if target and same_name(target) == directory:
+            return _bytes(pool, "available")
+    return None
+
+
+def _bytes(parent: etree._Element, tag: str) -> int | None:
+    return xml.number((parent.findtext(tag) or "").strip() or None)

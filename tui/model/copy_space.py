@@ -1,0 +1,105 @@
+"""How much a copy takes at its destination, and whether there is room for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tui.model.copy_case import CopyCase
+from tui.model.facts import PathKind
+from tui.model.finding import Acceptance, Finding, fine, refused, warning
+from tui.model.quantity import size
+
+_METADATA_SHARE = 4096
+"""qcow2 keeps ten bytes for each cluster of 64 KiB, about a 6500th; other formats somewhat more."""
+_METADATA_LEAST = 1024 * 1024
+_THIN_SHARE = 0.9
+"""A disk of which less than this is allocated counts as thin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes; ``None`` where it is not known."""
+
+    likely: int | None
+    """What is allocated in the layers that are copied."""
+    most: int | None
+    """When the guest writes everywhere, or where zeroes cannot be left out."""
+    room: int | None
+    """What is free, and what the destination has already."""
+
+
+def predict(case: CopyCase) -> Space:
+    """What the destination will take."""
+    place = case.facts.destination
+    virtual = case.facts.sizes.capacity if case.facts.sizes else None
+    allocated = [layer.allocated for layer in case.copied]
+    known = [amount for amount in allocated if amount is not None]
+    most = virtual
+    if virtual is not None and not case.raw:
+        most = virtual + virtual // _METADATA_SHARE + _METADATA_LEAST
+    likely = sum(known) if known and len(known) == len(allocated) else None
+    if likely is not None and most is not None:
+        likely = min(likely, most)
+    if case.blockdev:
+        room = place.size
+    elif place.free is None:
+        room = None
+    else:
+        room = place.free + ((place.allocated or 0) if case.request.reuse_external else 0)
+    return Space(likely, most, room)
+
+
+def check_space(case: CopyCase) -> Iterator[Finding]:
+    """A full destination ends the job in silence; the guest goes on."""
+    place = case.facts.destination
+    if case.destination.local_path is None or (case.blockdev and case.raw):
+        # Nobody can see the room, or the sizes are equal and it is all there.
+        return
+    if place.parent_exists is False or (case.blockdev and place.kind not in (None, PathKind.BLOCK)):
+        return
+    space = predict(case)
+    if space.room is None or (space.most is None and space.likely is None):
+        yield warning(
+            "space-unchecked",
+            f"The room at {case.path} is unchecked; the copy can take {size(space.most)}.",
+            "Look on the host; when the destination is full the copy fails, and the guest goes on as before.",
+        )
+        return
+    need = space.likely if space.likely is not None else space.most
+    if need is not None and space.room < need:
+        yield case.unless_accepted(
+            refused(
+                "space",
+                f"The copy needs about {size(need)}, and {case.path} has room for {size(space.room)}.",
+                "Make room, choose another place, or try all the same with --risk-full-destination.",
+                Acceptance.RISK_FULL_DESTINATION,
+            )
+        )
+    elif space.most is not None and space.room < space.most:
+        yield warning(
+            "space-tight",
+            f"{case.path} has room for {size(space.room)}; the copy needs about {size(space.likely)}, and "
+            f"{size(space.most)} once the guest has written everywhere.",
+            "Watch the room there, now and after a pivot.",
+        )
+    else:
+        yield fine(
+            "space",
+            f"{case.path} has room for {size(space.room)}; the copy takes at most {size(space.most)}.",
+        )
+
+
+def check_thin(case: CopyCase) -> Iterator[Finding]:
+    """A raw image has no way to leave out what the guest has freed, unless the disk passes that on."""
+    space = predict(case)
+    if not case.raw or case.disk.driver.discard == "unmap" or space.most is None or space.likely is None:
+        return
+    if space.likely < _THIN_SHARE * space.most and not case.blockdev:
+        yield warning(
+            "thin-becomes-fat",
+            f"The raw image can come to take {size(space.most)} where {size(space.likely)} are taken now: "
+            "the disk has no discard='unmap', so space that the guest frees is never given back, and a file "
+            "system that cannot punch holes stores the zeroes as well.",
+            "Choose qcow2 as the format, or set discard='unmap' for the disk before the guest starts.",
+        )

@@ -1,0 +1,92 @@
+"""The wish to end jobs, with the disks it is about: what every check of it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.facts import EndFacts, Running, UseKind
+from tui.model.job import JobType
+from tui.model.journal import Entry
+from tui.model.request import Ending, EndRequest
+from tui.model.steps import StartCopy
+from tui.model.text import printable
+
+MIRRORS = (JobType.COPY, JobType.ACTIVE_COMMIT)
+"""Jobs that have two phases: they get in sync, and then somebody ends them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndCase:
+    """A request whose targets are known."""
+
+    request: EndRequest
+    facts: EndFacts
+    targets: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The domain, for people."""
+        return printable(self.facts.domain.name)
+
+    @property
+    def jobs(self) -> tuple[Running, ...]:
+        """The jobs that are to end."""
+        return tuple(job for target in self.targets if (job := self.facts.job(target)))
+
+    @property
+    def pause(self) -> bool:
+        """Whether the guest stands still meanwhile: disks that belong together change at one instant."""
+        together = len(self.jobs) > 1 and self.request.ending is not Ending.CANCEL
+        return self.request.pause or together
+
+    def entries(self, target: str) -> tuple[Entry, ...]:
+        """The plans of the journal that are about a disk."""
+        return tuple(entry for entry in self.facts.entries if target in entry.targets)
+
+    def begun_by(self, target: str) -> tuple[Entry, StartCopy] | None:
+        """The plan that began the copy of a disk; with a job, only that of this very job."""
+        job = self.facts.job(target)
+        destination = job.destination.active if job else None
+        for entry in reversed(self.facts.entries):
+            copy = entry.copy
+            if copy is None or copy.target != target:
+                continue
+            if job is None or (destination is not None and destination.path == copy.path):
+                return entry, copy
+        return None
+
+    @property
+    def closes(self) -> tuple[str, ...]:
+        """Plans that are over with this one: those that began these jobs, or are about these disks alone."""
+        targets = set(self.targets)
+        return tuple(
+            entry.id
+            for entry in self.facts.entries
+            if (entry.copy and entry.copy.target in targets) or (entry.targets and entry.targets <= targets)
+        )
+
+    def others(self, target: str, path: str) -> tuple[str, ...]:
+        """Who needs the destination besides the mirror that ends and the plans that are closed."""
+        closed = set(self.closes)
+        own = (self.facts.domain.uuid, target)
+        return tuple(
+            sorted(
+                {
+                    use.who
+                    for use in self.facts.users_of(path)
+                    if not (use.kind is UseKind.MIRROR and (use.uuid, use.target) == own)
+                    and not (use.kind is UseKind.PLAN and use.plan in closed)
+                }
+            )
+        )
+
+
+def all_targets(request: EndRequest, facts: EndFacts) -> tuple[str, ...]:
+    """Every disk with a job that can end so, and for a cancel those that an interrupted plan is about."""
+    running = [job.target for job in facts.running]
+    if request.ending is not Ending.CANCEL:
+        return tuple(job.target for job in facts.running if job.type in MIRRORS)
+    left = [
+        disk.target for disk in facts.domain.disks if any(disk.target in e.targets for e in facts.entries)
+    ]
+    return tuple(dict.fromkeys((*running, *left)))

@@ -1,0 +1,191 @@
+"""What speaks for and against ending jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model.end_case import MIRRORS, EndCase
+from tui.model.facts import Running
+from tui.model.finding import Finding, fine, refused, warning
+from tui.model.job import JobType, Phase
+from tui.model.request import Ending
+from tui.model.steps import StartCopy
+from tui.model.text import printable
+
+_ENDS_IN = {
+    Ending.PIVOT: Phase.PIVOTING,
+    Ending.KEEP: Phase.CANCELLING,
+    Ending.CANCEL: Phase.CANCELLING,
+}
+
+
+def check_targets(case: EndCase) -> Iterator[Finding]:
+    """Whether there is something to end."""
+    if not case.targets:
+        what = "no mirror" if case.request.ending is not Ending.CANCEL else "no job"
+        yield refused("no-jobs", f"{case.name} has {what} on any disk.", "There is nothing to end.")
+    for target in case.targets:
+        if case.facts.domain.disk(target) is None and not case.entries(target):
+            disks = ", ".join(printable(disk.target) for disk in case.facts.domain.disks) or "none"
+            yield refused(
+                "no-such-disk",
+                f"{case.name} has no disk {printable(target)}.",
+                f"Choose one of its disks: {disks}.",
+            )
+            continue
+        job = case.facts.job(target)
+        leftover = case.request.ending is Ending.CANCEL and case.entries(target)
+        if job is None and not leftover:
+            yield refused(
+                "no-job", f"{printable(target)} of {case.name} has no job.", "Look at the jobs of this host."
+            )
+        if job is not None and job.phase in (Phase.PIVOTING, Phase.CANCELLING):
+            yield from _check_already_ending(case, job)
+
+
+def _check_already_ending(case: EndCase, job: Running) -> Iterator[Finding]:
+    disk = f"{printable(job.target)} of {case.name}"
+    if job.phase is not _ENDS_IN[case.request.ending]:
+        yield refused(
+            "ending-otherwise",
+            f"{disk} is {job.phase} already, and that cannot be taken back.",
+            "Wait until it has ended.",
+        )
+    elif case.request.pause:
+        yield warning(
+            "already-ending",
+            f"{disk} is {job.phase} already; the guest is only paused until that has ended.",
+        )
+    else:
+        yield refused(
+            "already-ending",
+            f"{disk} is {job.phase} already.",
+            "Wait until it has ended; if the guest outruns the destination, ask again with --pause.",
+        )
+
+
+def check_pause(case: EndCase) -> Iterator[Finding]:
+    """Say that the guest stands still."""
+    if case.pause and case.jobs:
+        why = "" if case.request.pause else ", so that all its disks change at one instant"
+        yield warning("pausing", f"{case.name} stands still until the jobs have ended{why}.")
+
+
+def check_others(case: EndCase) -> Iterator[Finding]:
+    """Whose job it is."""
+    for job in case.jobs:
+        disk = f"{printable(job.target)} of {case.name}"
+        if case.begun_by(job.target) is None:
+            yield warning(
+                "foreign-job",
+                f"The {job.type} job on {disk} was started by somebody else.",
+                "Ask whoever did; what it wrote stays in any case.",
+            )
+        for entry in case.entries(job.target):
+            if not entry.stale(case.facts.now) and entry.owner != case.facts.owner:
+                yield warning(
+                    "plan-in-progress",
+                    f"{printable(entry.owner)} is waiting for this job: {printable(entry.title)}.",
+                    "Ask there first.",
+                )
+
+
+def check_pivot(case: EndCase) -> Iterator[Finding]:
+    """What a pivot needs."""
+    for job in case.jobs:
+        yield from _check_sync(case, job)
+        destination = job.destination.active
+        if job.type in MIRRORS and destination is None:
+            yield refused(
+                "destination-unknown",
+                f"The host does not say where the mirror of {printable(job.target)} goes.",
+                "Pivot with virsh when you know, or cancel.",
+            )
+
+
+def check_keep(case: EndCase) -> Iterator[Finding]:
+    """What a copy needs to be of use."""
+    for job in case.jobs:
+        if job.type is JobType.ACTIVE_COMMIT:
+            yield refused(
+                "nothing-to-keep",
+                f"The job on {printable(job.target)} commits into its own backing chain; it makes no copy.",
+                "Pivot, or cancel.",
+            )
+        else:
+            yield from _check_sync(case, job)
+
+
+def _check_sync(case: EndCase, job: Running) -> Iterator[Finding]:
+    disk = f"{printable(job.target)} of {case.name}"
+    if job.type not in MIRRORS:
+        yield refused(
+            "not-a-mirror",
+            f"The {job.type} job on {disk} ends by itself; it is no mirror.",
+            "Wait for it, or cancel it.",
+        )
+    elif job.phase is Phase.IN_SYNC:
+        yield fine("in-sync", f"{disk} is in sync.")
+    elif job.phase is Phase.COPYING and case.request.wait:
+        yield fine("waits-for-sync", f"{disk} is at {percent(job)}; the plan waits until it is in sync.")
+    elif job.phase is Phase.COPYING:
+        yield refused(
+            "not-in-sync",
+            f"{disk} is at {percent(job)} and not in sync; what was copied so far is of no use by itself.",
+            "Wait until it is in sync, or have the plan wait for it.",
+        )
+
+
+def percent(job: Running) -> str:
+    """How far a job is, for people."""
+    return "an unknown part" if job.percent is None else f"{job.percent} %"
+
+
+def check_cancel(case: EndCase) -> Iterator[Finding]:
+    """What a cancelled job leaves behind."""
+    for target in case.targets:
+        job, begun = case.facts.job(target), case.begun_by(target)
+        if job is not None and job.type is JobType.ACTIVE_COMMIT:
+            base = job.destination.active
+            yield warning(
+                "base-modified",
+                f"{printable(base.path) if base else 'The base'} has been written to and stays so; "
+                "other images that stand on it are invalid.",
+                "Pivot instead where you can.",
+            )
+        if job is None:
+            yield from _check_nobody_at_it(case, target)
+        if begun is not None:
+            yield from _check_destination(case, target, begun[1])
+
+
+def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:
+    for entry in case.entries(target):
+        if not entry.stale(case.facts.now):
+            yield refused(
+                "plan-in-progress",
+                f"{printable(entry.owner)} is at work on {printable(target)}: {printable(entry.title)}.",
+                "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
+            )
+        else:
+            yield fine(
+                "plan-left-over",
+                f"“{printable(entry.title)}” of {printable(entry.owner)} was interrupted and is closed.",
+            )
+
+
+def _check_destination(case: EndCase, target: str, copy: StartCopy) -> Iterator[Finding]:
+    path = printable(copy.path)
+    users = case.others(target, copy.path)
+    if users:
+        yield fine("destination-kept", f"{path} is used by {', '.join(users)} and stays.")
+    elif not copy.creates:
+        yield fine("destination-kept", f"{path} was there before the copy and stays.")
+    elif not case.facts.removable.get(copy.path, False):
+        yield warning(
+            "destination-left",
+            f"{path} cannot be removed from here and stays on the host.",
+            "Remove it by hand when you are sure that nothing needs it.",
+        )
+    else:
+        yield fine("destination-removed", f"{path} was made for this copy and is removed.")

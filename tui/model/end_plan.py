@@ -1,0 +1,161 @@
+"""A wish to end jobs, or to change their speed, and what is known of the host make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import end_checks
+from tui.model.copy_plan import in_order
+from tui.model.destination import destination_xml
+from tui.model.end_case import MIRRORS, EndCase, all_targets
+from tui.model.facts import EndFacts, Running
+from tui.model.finding import Finding, refused
+from tui.model.job import Phase
+from tui.model.plan import Plan
+from tui.model.quantity import rate, size
+from tui.model.request import Ending, EndRequest, SpeedRequest
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, Step
+from tui.model.text import printable
+from tui.model.xml import InvalidXML
+
+_LONGEST = 2**63 - 1
+_VERBS = {Ending.PIVOT: "Pivot", Ending.KEEP: "Keep the copy of", Ending.CANCEL: "Cancel the job on"}
+
+
+def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
+    """Make the plan; a request without targets means every disk of the domain that has a job."""
+    case = EndCase(request, facts, tuple(dict.fromkeys(request.targets)) or all_targets(request, facts))
+    findings = [
+        *end_checks.check_targets(case),
+        *end_checks.check_pause(case),
+        *end_checks.check_others(case),
+    ]
+    match request.ending:
+        case Ending.PIVOT:
+            findings += end_checks.check_pivot(case)
+        case Ending.KEEP:
+            findings += end_checks.check_keep(case)
+        case Ending.CANCEL:
+            findings += end_checks.check_cancel(case)
+    steps: tuple[Step, ...] = ()
+    try:
+        steps = tuple(_steps(case))
+    except InvalidXML as error:
+        reason = f"The destination cannot be written as XML: {printable(str(error))}."
+        findings.append(refused("destination-xml", reason, "Pivot with virsh, or cancel."))
+    disks = " and ".join(printable(target) for target in case.targets) or "nothing"
+    return Plan(
+        id=plan_id,
+        title=f"{_VERBS[request.ending]} {disks} of {case.name}",
+        uuid=facts.domain.uuid,
+        domain=facts.domain.name,
+        findings=in_order(findings),
+        steps=steps,
+        journalled=any(isinstance(step, EndJobs) for step in steps),
+        closes=case.closes,
+        facts=_facts(case),
+    )
+
+
+def _steps(case: EndCase) -> Iterator[Step]:
+    uuid, name, ending = case.facts.domain.uuid, case.facts.domain.name, case.request.ending
+    jobs = case.jobs
+    if case.request.wait and ending is not Ending.CANCEL:
+        copying = [job for job in jobs if job.phase is Phase.COPYING and job.type in MIRRORS]
+        yield from (AwaitSync(uuid, name, job.target) for job in copying)
+    if jobs:
+        yield EndJobs(uuid, name, tuple(job.target for job in jobs), ending, case.pause)
+    if ending is Ending.PIVOT:
+        yield from _proofs(case)
+    elif ending is Ending.CANCEL:
+        yield from _removals(case)
+
+
+def _proofs(case: EndCase) -> Iterator[ProvePivot]:
+    domain = case.facts.domain
+    for job in case.jobs:
+        destination, begun = job.destination.active, case.begun_by(job.target)
+        if destination is not None:
+            xml = begun[1].xml if begun else destination_xml(destination)
+            yield ProvePivot(domain.uuid, domain.name, job.target, xml, destination.path)
+
+
+def _removals(case: EndCase) -> Iterator[RemoveDestination]:
+    domain = case.facts.domain
+    for target in case.targets:
+        begun = case.begun_by(target)
+        if begun is None:
+            continue
+        entry, copy = begun
+        removable = copy.creates and case.facts.removable.get(copy.path, False)
+        if removable and not case.others(target, copy.path):
+            yield RemoveDestination(domain.uuid, domain.name, target, copy.path, entry.started)
+
+
+def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:
+    facts = [("domain", case.name)]
+    for target in case.targets:
+        job = case.facts.job(target)
+        begun = case.begun_by(target)
+        if job is None:
+            facts.append(("disk", f"{printable(target)}  no job"))
+            if begun:
+                facts.append(("left over", printable(begun[1].path)))
+            continue
+        facts.append(("disk", f"{printable(target)}  {job.type}  {_state(job)}"))
+        if job.source:
+            facts.append(("from", printable(job.source.path)))
+        if job.destination.active:
+            facts.append(("to", printable(job.destination.active.path)))
+    facts.append(("undo", _undo(case)))
+    return tuple(facts)
+
+
+def _state(job: Running) -> str:
+    if job.phase is Phase.COPYING:
+        return f"copying, {end_checks.percent(job)}"
+    lag = job.progress.remaining if job.progress else None
+    return f"{job.phase}, lag {size(lag)}" if job.phase is Phase.IN_SYNC else str(job.phase)
+
+
+def _undo(case: EndCase) -> str:
+    match case.request.ending:
+        case Ending.PIVOT:
+            return "none: mirror back to return; the old image stays as it is at the pivot"
+        case Ending.KEEP:
+            return "none is needed: the guest stays where it is; a new mirror starts over"
+        case Ending.CANCEL:
+            return "none: what was copied is given up; the guest stays where it is"
+
+
+def plan_speed(request: SpeedRequest, facts: EndFacts, plan_id: str) -> Plan:
+    """Make the plan to change the limit of a job."""
+    domain, target = facts.domain, printable(request.target)
+    name = printable(domain.name)
+    job = facts.job(request.target)
+    findings: list[Finding] = []
+    if job is None:
+        findings.append(
+            refused("no-job", f"{target} of {name} has no job.", "Look at the jobs of this host.")
+        )
+    if not 0 <= request.bandwidth <= _LONGEST:
+        findings.append(
+            refused(
+                "bandwidth",
+                f"A limit of {request.bandwidth} bytes per second is none that libvirt can count.",
+                "Give a smaller one, or 0 for no limit.",
+            )
+        )
+    now = job.progress.bandwidth if job and job.progress else None
+    limits = tuple("none" if limit == 0 else rate(limit) for limit in (now, request.bandwidth))
+    step = SetSpeed(domain.uuid, domain.name, request.target, request.bandwidth)
+    return Plan(
+        id=plan_id,
+        title=f"Change the limit of {target} of {name}",
+        uuid=domain.uuid,
+        domain=domain.name,
+        findings=in_order(findings),
+        steps=(step,),
+        journalled=False,
+        facts=(("domain", name), ("disk", target), ("limit now", limits[0]), ("limit then", limits[1])),
+    )

@@ -1,0 +1,209 @@
+"""What the checks before a plan must know of the host; whatever nobody could find out is ``None``."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tui.model.disk import Disk, MirrorJob, MirrorReady
+from tui.model.domain import Domain
+from tui.model.job import JobType, Phase, Progress
+from tui.model.journal import Entry
+from tui.model.storage import Chain, Layer
+from tui.model.text import printable
+
+_PHASES = {
+    MirrorReady.NO: Phase.COPYING,
+    MirrorReady.YES: Phase.IN_SYNC,
+    MirrorReady.ABORT: Phase.CANCELLING,
+    MirrorReady.PIVOT: Phase.PIVOTING,
+}
+
+
+class PathKind(StrEnum):
+    """What lies at a path."""
+
+    MISSING = "nothing"
+    FILE = "a file"
+    BLOCK = "a block device"
+    DIRECTORY = "a directory"
+    OTHER = "a special file"
+
+
+class UseKind(StrEnum):
+    """Why a path is not free."""
+
+    LAYER = "layer"
+    """It is in the backing chain of a disk."""
+    MIRROR = "mirror"
+    """A job writes to it."""
+    PLAN = "plan"
+    """A plan in progress is about to write to it, or has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One disk that needs a path."""
+
+    uuid: str
+    domain: str
+    target: str
+    kind: UseKind
+    plan: str | None = None
+    """The id of the plan, where that is the reason."""
+
+    @property
+    def who(self) -> str:
+        """As ``db01 vda``, for people."""
+        return f"{printable(self.domain)} {printable(self.target)}"
+
+
+Uses = Mapping[str, tuple[Use, ...]]
+"""Paths, normalised, and who needs them."""
+
+
+def same_name(path: str) -> str:
+    """One spelling of a path; ``//`` and ``..`` hide that two of them are the same."""
+    return posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else posixpath.normpath(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A disk, in bytes."""
+
+    capacity: int
+    """What the guest sees."""
+    allocation: int
+    physical: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One layer of the source."""
+
+    path: str
+    allocated: int | None = None
+    """Bytes that it takes."""
+    snapshots: tuple[str, ...] | None = None
+    """Names of its internal snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image that is to be written to says of itself, read in the format the user named."""
+
+    virtual_size: int
+    backing: str | None = None
+    backing_format: str | None = None
+    backing_exists: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What lies at the destination, and around it."""
+
+    kind: PathKind | None = None
+    size: int | None = None
+    """Bytes of the file or the device."""
+    allocated: int | None = None
+    """Bytes that the file takes already."""
+    image: ImageFacts | None = None
+    unreadable: str | None = None
+    """Why it is no image of that format, a sentence."""
+    given_backing_exists: bool | None = None
+    """Whether the backing file that the user's XML names is there."""
+    parent_exists: bool | None = None
+    searchable: bool | None = None
+    """Whether the user that QEMU runs as gets as far as the directory."""
+    writable: bool | None = None
+    """Whether libvirt, which makes the file, may write there."""
+    free: int | None = None
+    """Bytes of the file system or the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFacts:
+    """All that the checks of a copy look at."""
+
+    domain: Domain
+    disk: Disk | None = None
+    libvirt: tuple[int, int, int] | None = None
+    supports_block_copy: bool = True
+    """Whether the server has virDomainBlockCopy; else there is only virDomainBlockRebase."""
+    sizes: Sizes | None = None
+    layers: tuple[LayerFacts, ...] = ()
+    """One for each layer of the source, the active one first."""
+    uses: Uses = field(default_factory=dict)
+    destination: PathFacts = PathFacts()
+    checkpoints: tuple[str, ...] | None = None
+    running: Progress | None = None
+    """The job on the disk; pulls and commits show no mirror."""
+    entries: tuple[Entry, ...] = ()
+    """The journal of the domain."""
+    now: float = 0.0
+
+    def users_of(self, path: str) -> tuple[Use, ...]:
+        """Who needs a path."""
+        return self.uses.get(same_name(path), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A block job as the host shows it at this moment."""
+
+    target: str
+    type: JobType
+    phase: Phase
+    source: Layer | None
+    destination: Chain
+    progress: Progress | None = None
+
+    @property
+    def percent(self) -> int | None:
+        """Whole percent, never 100 before it is in sync."""
+        if self.phase is not Phase.COPYING:
+            return 100
+        if self.progress is None or not self.progress.known:
+            return None
+        return max(0, min(99, 100 * self.progress.cur // self.progress.end))
+
+
+def running_on(disk: Disk, progress: Progress | None) -> Running | None:
+    """The job of a disk out of its definition and virDomainGetBlockJobInfo's answer."""
+    mirror = disk.mirror
+    if mirror is not None:
+        kind = JobType.ACTIVE_COMMIT if mirror.job is MirrorJob.ACTIVE_COMMIT else JobType.COPY
+        # At its very end a mirror has no job any more, and nothing can be asked of it.
+        ending = mirror.job is MirrorJob.CONCLUDING
+        phase = Phase.CANCELLING if ending else _PHASES[mirror.ready]
+        return Running(disk.target, kind, phase, disk.chain.active, mirror.chain, progress)
+    if progress is None:
+        return None
+    return Running(
+        disk.target, progress.type, Phase.COPYING, disk.chain.active, Chain(complete=False), progress
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EndFacts:
+    """All that the checks before the end of a job look at."""
+
+    domain: Domain
+    running: tuple[Running, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    uses: Uses = field(default_factory=dict)
+    removable: Mapping[str, bool] = field(default_factory=dict)
+    """Whether this program can remove the file at a path: only where it sees it, or a pool knows it."""
+    owner: str = ""
+    """How this process signs its plans."""
+    now: float = 0.0
+
+    def job(self, target: str) -> Running | None:
+        """The job on a disk."""
+        return next((r for r in self.running if r.target == target), None)
+
+    def users_of(self, path: str) -> tuple[Use, ...]:
+        """Who needs a path."""
+        return self.uses.get(same_name(path), ())
