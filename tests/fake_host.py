@@ -167,6 +167,7 @@ def make_state(
         hypervisor="QEMU 7.2.22",
         read_only=read_only,
         domains=tuple(sorted(domains or (make_domain(),), key=lambda d: d.name)),
+        listed=link is Link.LIVE,
         unread=unread,
         jobs=tuple(jobs),
         refreshed=NOW,

@@ -386,7 +386,7 @@ def _domain(name: str, uuid: UUID, disks: Sequence[etree._Element], devices: str
     if parent is None or system is None:
         raise AssertionError
     if drives > 1:
-        # The firmware leaves alone every disk that it isn't told to boot from, and numbers the others in order.
+        # The firmware ignores every disk that it isn't told to boot from, and numbers the others in order.
         for boot in system.findall("boot"):
             system.remove(boot)
         for order, disk in enumerate(disks[:drives], start=1):

@@ -120,17 +120,22 @@ async def photograph(
     host.close()
 
 
+def say(sentence: str) -> None:
+    """Tell what is being done."""
+    sys.stdout.write(f"{sentence}\n")
+
+
 def main() -> None:
     """Prepare a lab of its own, take all pictures, and remove it."""
     # Not the user's lab: that one may be open. Short, for the sockets in it.
     with TemporaryDirectory(prefix="vm", dir="/var/tmp") as directory:
         lab = Lab(Path(directory) / "lab")
         try:
-            lab.prepare(lambda sentence: sys.stdout.write(f"{sentence}\n") and None)
+            lab.prepare(say)
             asyncio.run(photograph(lab, WIDE, wide))
             asyncio.run(photograph(lab, NARROW, narrow))
         finally:
-            lab.tear_down(lambda sentence: sys.stdout.write(f"{sentence}\n") and None)
+            lab.tear_down(say)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def test_all_representations_are_one_value(name: str) -> None:
     ],
 )
 def test_the_end_and_the_unknown(inner: str, chain: Chain) -> None:
-    """An empty element is the end, no element means that nobody looked, and a layer without a place is not known."""
+    """An empty element is the end; with none nobody looked; a layer without a place is not known."""
     assert parse_disk(disk(f"<driver type='qcow2'/><source file='/path/to/top'/>{inner}")).chain == chain
 
 
@@ -155,7 +155,8 @@ def test_a_chain_as_deep_as_the_parser_allows() -> None:
     """Deep chains are read to their end without recursion."""
     inner = "<backingStore/>"
     for number in range(240):
-        inner = f"<backingStore type='file'><format type='qcow2'/><source file='/{number}'/>{inner}</backingStore>"
+        layer = f"<format type='qcow2'/><source file='/{number}'/>"
+        inner = f"<backingStore type='file'>{layer}{inner}</backingStore>"
     chain = parse_disk(disk(f"<source file='/top'/>{inner}")).chain
     assert len(chain.layers) == 241
     assert chain.complete

@@ -169,8 +169,8 @@ SOURCES: list[tuple[str, str, Source | None]] = [
     ("hologram", "<source cube='1'/>", UnknownSource("hologram")),
     (
         "nvme",
-        "<source type='pci' managed='yes' namespace='1'>"
-        "<address domain='0x0000' bus='0x01' slot='0x1f' function='0x7'/></source>",
+        """<source type='pci' managed='yes' namespace='1'>
+        <address domain='0x0000' bus='0x01' slot='0x1f' function='0x7'/></source>""",
         NvmeSource("1", "0000:01:1f.7", managed=True),
     ),
     (
@@ -180,7 +180,8 @@ SOURCES: list[tuple[str, str, Source | None]] = [
     ),
     (
         "network",
-        "<source protocol='nbd' name='e' tls='yes' tlsHostname='h.example'><host name='::1' port='10809'/></source>",
+        """<source protocol='nbd' name='e' tls='yes' tlsHostname='h.example'>
+        <host name='::1' port='10809'/></source>""",
         NetworkSource("nbd", "e", (NetworkHost("::1", "10809"),), tls="yes", tls_hostname="h.example"),
     ),
     (
@@ -190,8 +191,8 @@ SOURCES: list[tuple[str, str, Source | None]] = [
     ),
     (
         "network",
-        "<source protocol='rbd' name='pool/image'><host name='m1' port='6789'/><host name='m2'/>"
-        "<snapshot name='s'/><config file='/etc/ceph.conf'/></source>",
+        """<source protocol='rbd' name='pool/image'><host name='m1' port='6789'/><host name='m2'/>
+        <snapshot name='s'/><config file='/etc/ceph.conf'/></source>""",
         NetworkSource(
             "rbd",
             "pool/image",
@@ -263,7 +264,8 @@ def test_slices_cache_and_data_store() -> None:
         disk(
             "<driver type='qcow2'><metadata_cache><max_size unit='KiB'>8</max_size></metadata_cache></driver>"
             "<source file='/top'><slices><slice type='storage' offset='12345' size='123'/></slices>"
-            "<dataStore type='block'><format type='raw'/><source dev='/dev/d' index='9'/></dataStore></source>"
+            "<dataStore type='block'><format type='raw'/><source dev='/dev/d' index='9'/></dataStore>"
+            "</source>"
         )
     )
     assert found.chain.layers == (
@@ -300,7 +302,7 @@ def test_mirror_words(attributes: str, job: MirrorJob, ready: MirrorReady) -> No
 
 
 def test_mirror_of_attributes_alone() -> None:
-    """As the first libvirt with block copy wrote it: no job, no children, and nothing said of a backing chain."""
+    """As the first libvirt with block copy wrote it: no job, no children, no word of a chain."""
     mirror = parse_disk(disk("<source file='/a'/><mirror file='/n' format='qed' ready='yes'/>")).mirror
     assert mirror is not None
     assert (mirror.job, mirror.ready) == (MirrorJob.COPY, MirrorReady.YES)
@@ -311,7 +313,8 @@ def test_mirror_with_the_chain_it_shares() -> None:
     """A shallow mirror stands on the source's backing file; attributes give way to what the children say."""
     inner = (
         "<mirror type='file' file='/n' format='qcow2' job='copy'><format type='qcow2'/>"
-        "<source file='/n' index='4'/><backingStore type='file'><format type='raw'/><source file='/base' index='5'/>"
+        "<source file='/n' index='4'/>"
+        "<backingStore type='file'><format type='raw'/><source file='/base' index='5'/>"
         "<backingStore/></backingStore></mirror>"
     )
     mirror = parse_disk(disk("<source file='/a'/>" + inner)).mirror

@@ -167,13 +167,66 @@ def test_random_text(text: str) -> None:
 
 
 _NAMES = st.sampled_from(
-    "domain name uuid devices disk source target mirror backingStore backingFile backing format driver slices slice "
-    "encryption secret dataStore host address metadata seclabel label metadata_cache max_size auth title x".split()
+    [
+        "domain",
+        "name",
+        "uuid",
+        "devices",
+        "disk",
+        "source",
+        "target",
+        "mirror",
+        "backingStore",
+        "backingFile",
+        "backing",
+        "format",
+        "driver",
+        "slices",
+        "slice",
+        "encryption",
+        "secret",
+        "dataStore",
+        "host",
+        "address",
+        "metadata",
+        "seclabel",
+        "label",
+        "metadata_cache",
+        "max_size",
+        "auth",
+        "title",
+        "x",
+    ]
 )
 _ATTRIBUTES = st.dictionaries(
     st.sampled_from(
-        "type device file dev dir pool volume protocol name port index format job ready offset size unit bus slot "
-        "namespace model uuid usage transport path".split()
+        [
+            "type",
+            "device",
+            "file",
+            "dev",
+            "dir",
+            "pool",
+            "volume",
+            "protocol",
+            "name",
+            "port",
+            "index",
+            "format",
+            "job",
+            "ready",
+            "offset",
+            "size",
+            "unit",
+            "bus",
+            "slot",
+            "namespace",
+            "model",
+            "uuid",
+            "usage",
+            "transport",
+            "path",
+        ]
     ),
     st.sampled_from(
         ["file", "block", "network", "nvme", "volume", "copy", "yes", "dac", "/a", "vda", "", "1", "-1"]

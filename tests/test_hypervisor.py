@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.guests import DiskSpec
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import allocated, backing_file, check, images_equal, is_writing, virtual_size, wait_for
@@ -169,6 +171,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.usefixtures("hypervisor")
 def test_nothing_is_left_of_a_killed_run() -> None:
     """Neither a process, nor a mount, nor a directory."""
     top = Path(__file__).parent.parent

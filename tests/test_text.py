@@ -13,7 +13,19 @@ from tui.model.text import printable
 
 @pytest.mark.parametrize(
     "text",
-    ["", "db01", "vm[prod]", "[/x]", "[bold]x[/]", "/a b/c.qcow2", "Größe", "数据库", "a\\x1b", "😀", "e\u0301"],
+    [
+        "",
+        "db01",
+        "vm[prod]",
+        "[/x]",
+        "[bold]x[/]",
+        "/a b/c.qcow2",
+        "Größe",
+        "数据库",
+        "a\\x1b",
+        "😀",
+        "e\u0301",
+    ],
 )
 def test_what_can_be_shown_is_kept(text: str) -> None:
     assert printable(text) == text

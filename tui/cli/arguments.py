@@ -144,7 +144,7 @@ def _add_hosts(parser: argparse.ArgumentParser, *, uris: str, default: object) -
 
 
 # argparse has no public name for what add_subparsers returns.
-def _add(commands: Any, name: str, summary: str, about: str) -> argparse.ArgumentParser:  # noqa: ANN401
+def _add(commands: Any, name: str, summary: str, about: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=about, allow_abbrev=False
     )
@@ -162,7 +162,7 @@ def _consent(found: argparse.Namespace) -> Consent:
     return Consent(found.dry_run, found.yes, found.json)
 
 
-def _add_list(commands: Any) -> None:  # noqa: ANN401
+def _add_list(commands: Any) -> None:
     parser = _add(
         commands,
         "list",
@@ -174,7 +174,7 @@ def _add_list(commands: Any) -> None:  # noqa: ANN401
     parser.set_defaults(make=lambda found: ListCommand(found.domain, found.json))
 
 
-def _add_jobs(commands: Any) -> None:  # noqa: ANN401
+def _add_jobs(commands: Any) -> None:
     parser = _add(
         commands,
         "jobs",
@@ -188,7 +188,7 @@ def _add_jobs(commands: Any) -> None:  # noqa: ANN401
     parser.set_defaults(make=lambda found: JobsCommand(found.watch, found.json))
 
 
-def _add_copy(commands: Any) -> None:  # noqa: ANN401
+def _add_copy(commands: Any) -> None:
     parser = _add(
         commands,
         "copy",
@@ -297,7 +297,7 @@ def _check_copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> N
         parser.error("--timeout needs --wait, --pivot or --keep, as nobody would be there to cancel")
 
 
-def _add_ending(commands: Any, ending: Ending) -> None:  # noqa: ANN401
+def _add_ending(commands: Any, ending: Ending) -> None:
     summary, about = _ENDINGS[ending]
     parser = _add(commands, ending.value, summary, about)
     parser.add_argument("domain", metavar="DOMAIN", help="the guest")
@@ -307,15 +307,22 @@ def _add_ending(commands: Any, ending: Ending) -> None:  # noqa: ANN401
         action="store_true",
         help="pause the guest meanwhile, if it writes faster than can be copied",
     )
+    if ending is not Ending.CANCEL:
+        parser.add_argument("--wait", action="store_true", help="wait first until all of them are in sync")
     _add_consent(parser)
     parser.set_defaults(
         make=lambda found: EndCommand(
-            ending, found.domain, tuple(dict.fromkeys(found.disks)), found.pause, _consent(found)
+            ending,
+            found.domain,
+            tuple(dict.fromkeys(found.disks)),
+            found.pause,
+            getattr(found, "wait", False),
+            _consent(found),
         )
     )
 
 
-def _add_speed(commands: Any) -> None:  # noqa: ANN401
+def _add_speed(commands: Any) -> None:
     parser = _add(
         commands,
         "speed",
@@ -337,7 +344,7 @@ def _add_speed(commands: Any) -> None:  # noqa: ANN401
     )
 
 
-def _add_demo(commands: Any) -> None:  # noqa: ANN401
+def _add_demo(commands: Any) -> None:
     parser = _add(
         commands,
         "demo",

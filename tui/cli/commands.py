@@ -70,6 +70,8 @@ class EndCommand:
     disks: tuple[str, ...] = ()
     """All that have a job when none is named."""
     pause: bool = False
+    wait: bool = False
+    """Wait first until all of them are in sync."""
     consent: Consent = Consent()
 
 

@@ -67,7 +67,7 @@ def _disk(state: HostState, domain: Domain, disk: Disk) -> Document:
         "target": disk.target,
         "device": disk.device.value,
         "bus": disk.bus,
-        "capacity": None,
+        "capacity": state.capacity(domain.uuid, disk.target),
         "chain": _chain(disk.chain),
         "mirror": _mirror(disk.mirror) if disk.mirror else None,
         "job": _running(job) if job and not job.phase.ended else None,
@@ -136,7 +136,7 @@ def plan_document(control: Control, plan: Plan) -> Document:
     return {
         "id": plan.id,
         "title": plan.title,
-        "host": control.uri,
+        "host": control.state.uri,
         "domain": plan.domain,
         "uuid": plan.uuid,
         "refused": plan.refused,

@@ -117,7 +117,7 @@ def wait_ready(control: Control) -> bool:
             (state,) = follower.states
             if state.link is Link.LOST:
                 return False
-            if state.link is Link.LIVE and not state.unread:
+            if state.link is Link.LIVE and state.listed and not state.unread:
                 return True
             follower.wait()
 
@@ -125,7 +125,7 @@ def wait_ready(control: Control) -> bool:
 def _unreached(control: Control) -> str:
     reason = control.state.error or "it does not answer"
     return (
-        f"No connection to {control.uri}: {reason.rstrip('.')}. "
+        f"No connection to {control.state.uri}: {reason.rstrip('.')}. "
         "Check the URI, that libvirt runs there, and that you may use it."
     )
 
@@ -141,7 +141,7 @@ def find_domain(fleet: Fleet, text: str) -> tuple[Control, Domain]:
         return found[0]
     shown = printable(text)
     if found:
-        hosts = " and ".join(printable(c.uri) for c, _ in found)
+        hosts = " and ".join(printable(c.state.uri) for c, _ in found)
         message = f"More than one domain is called {shown}: name one of {hosts} with -c, or give the UUID."
         raise CommandError(WRONG, message)
     if fleet.dead:

@@ -71,7 +71,7 @@ class Output:
 def _open(stream: TextIO | None) -> TextIO:
     """The stream, able to write whatever comes; nowhere if the process was started without it."""
     if stream is None:
-        return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  # lives as long as the process
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  # lives as long as the process
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure:
         reconfigure(errors="backslashreplace")

@@ -339,6 +339,19 @@ class Connection:
         )
         return {domain.UUIDString(): stats for domain, stats in rows}
 
+    def capacities(self) -> dict[tuple[str, str], int]:
+        """The virtual sizes of all disks in bytes by UUID and target, in one call; busy domains may be missing."""
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        rows = self._call(
+            "getAllDomainStats", self._conn.getAllDomainStats, libvirt.VIR_DOMAIN_STATS_BLOCK, flags
+        )
+        return {
+            (domain.UUIDString(), stats[f"block.{n}.name"]): stats[f"block.{n}.capacity"]
+            for domain, stats in rows
+            for n in range(stats.get("block.count", 0))
+            if f"block.{n}.capacity" in stats
+        }
+
     def block_copy(self, uuid: str, target: str, xml: str, params: dict[str, int], flags: CopyFlags) -> None:
         """Start a mirror with virDomainBlockCopy; ``params`` as libvirt names them."""
         bits = (

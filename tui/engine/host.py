@@ -339,10 +339,21 @@ class Host:
                 if uuid not in known
             ]
             domains = tuple(sorted([*state.domains, *new], key=lambda d: (d.name, d.uuid)))
-            return replace(state, domains=domains, listed=True, unread=len(names), refreshed=now)
+            return replace(state, domains=domains, listed=True, unread=len(names) + 1, refreshed=now)
 
         for domain in self.apply(listed).domains:
             self._read(domain.uuid, listing=True, resync=resync)
+        self._pool.submit(self._measure)
+
+    def _measure(self) -> None:
+        """Learn the sizes of all disks at once, as the last part of a listing."""
+        try:
+            sizes = self.connection().capacities()
+        except HostError:
+            # Drivers other than QEMU's have no such statistics; the sizes stay unknown.
+            sizes = {}
+        self.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+        self._count_read()
 
     def _read(self, uuid: str, *, urgent: bool = False, listing: bool = False, resync: bool = False) -> None:
         """Read a domain soon, once, however many reasons there are for it."""
@@ -392,10 +403,29 @@ class Host:
         before = self._state
         after = self.apply(lambda s: tracking.with_domain(s, domain, entries, now, first_look=first_look))
         self._tell_endings(before, after)
+        if chains:
+            self._measure_disks(domain)
         own = {run.plan.id for run in self._runs if run.outcome is None}
         others = tuple(entry for entry in entries if entry.id not in own)
         if others and not self.read_only:
             recover(self, domain, others)
+
+    def _measure_disks(self, domain: Domain) -> None:
+        """Learn the sizes of disks that came after the listing, or whose domain was off."""
+        sizes = {}
+        for disk in domain.disks:
+            if not disk.empty and self._state.capacity(domain.uuid, disk.target) is None:
+                try:
+                    sizes[domain.uuid, disk.target] = (
+                        self.connection().block_sizes(domain.uuid, disk.target).capacity
+                    )
+                except NoConnection:
+                    raise
+                except HostError:
+                    # An image that is missing or cannot be opened has no size to show.
+                    continue
+        if sizes:
+            self.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
 
     def _tell_endings(self, before: HostState, after: HostState) -> None:
         running = {job.number for job in before.active_jobs}

@@ -10,6 +10,8 @@ import json
 import os
 import stat
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,6 +27,8 @@ MAX_DEPTH = 200
 """Layers, as many as libvirt follows."""
 
 _MAX_REASON = 300
+
+_DYING = 1.0
 
 _URI_PROTOCOLS = frozenset({"nbd", "http", "https", "ftp", "ftps"})
 
@@ -43,8 +47,7 @@ def image_info(path: str, format: str, timeout: float = TIMEOUT) -> ImageInfo:  
     try:
         return parse_image_info(answer)
     except InvalidAnswer as error:
-        message = f"{printable(path, _MAX_REASON)} cannot be read: {error}."
-        raise ImageError(message) from error
+        raise ImageError(f"{printable(path, _MAX_REASON)} cannot be read: {error}.") from error
 
 
 def measure(source: int | Chain, format: str, timeout: float = TIMEOUT) -> Measure:  # noqa: A002
@@ -67,12 +70,13 @@ def measure(source: int | Chain, format: str, timeout: float = TIMEOUT) -> Measu
     try:
         return parse_measure(_qemu_img(arguments, timeout))
     except InvalidAnswer as error:
-        message = f"The space that a {format} image needs is not known: {error}."
-        raise ImageError(message) from error
+        raise ImageError(f"The space that a {format} image needs is not known: {error}.") from error
 
 
 def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
     """Follow a backing chain through the images, for a domain whose definition does not list it.
+
+    All of it takes ``timeout`` seconds at most.
 
     The chain is not complete where the next format is not recorded, an image cannot be read, or the images
     back each other in a circle.
@@ -80,6 +84,7 @@ def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
     layers: list[Layer] = []
     seen = set[str]()
     below: Layer | None = layer
+    deadline = time.monotonic() + timeout
     while below is not None and len(layers) < MAX_DEPTH:
         path = below.local_path
         if path is not None:
@@ -93,7 +98,7 @@ def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
         if path is None or below.format is None:
             return Chain(tuple(layers), complete=False)
         try:
-            info = image_info(path, below.format, timeout)
+            info = image_info(path, below.format, max(0.0, deadline - time.monotonic()))
         except ImageError:
             return Chain(tuple(layers), complete=False)
         if info.data_file and below.data_store is None:
@@ -115,31 +120,29 @@ def _qemu_img(arguments: list[str], timeout: float) -> str:
             env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
-        message = "qemu-img is not installed here, so images cannot be read."
-        raise ImageError(message) from error
+        raise ImageError("qemu-img is not installed here, so images cannot be read.") from error
     except (OSError, ValueError) as error:
-        message = f"qemu-img cannot be started ({printable(str(error), _MAX_REASON)})."
-        raise ImageError(message) from error
-    with process:
-        try:
-            answer, complaint = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            message = f"qemu-img did not answer within {timeout:g} seconds."
-            raise ImageError(message) from error
+        raise ImageError(f"qemu-img cannot be started ({printable(str(error), _MAX_REASON)}).") from error
+    try:
+        answer, complaint = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        # One that is stuck in the kernel, as on a dead NFS server, does not even die: it is left to itself.
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_DYING)
+        raise ImageError(f"qemu-img did not answer within {timeout:g} seconds.") from error
     if process.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines()
         reason = (
             printable(lines[-1].removeprefix("qemu-img: "), _MAX_REASON) if lines else "it does not say why"
         )
-        message = f"qemu-img failed: {reason.rstrip('.')}."
-        raise ImageError(message)
+        raise ImageError(f"qemu-img failed: {reason.rstrip('.')}.")
     return answer.decode(errors="surrogateescape")
 
 
 def _plain(path: str) -> str:
     """A path that can be nothing else: no option, and no protocol, which has a colon before any slash."""
-    return os.path.abspath(path)  # noqa: PTH100  Path would drop a trailing slash
+    return os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118  the name stays as it is
 
 
 def _is_block(path: str) -> bool:
@@ -169,10 +172,14 @@ def _named(name: str, overlay: str) -> Source | None:
         return _from_json(_json_object(name))
     protocol, colon, rest = name.partition(":")
     if not colon or "/" in protocol:
-        return _local(os.path.join(os.path.dirname(overlay), name))  # noqa: PTH118, PTH120  # names stay as they are
+        return _local(_beside(overlay, name))
     if protocol == "file" and not rest.startswith("//"):
-        return _local(os.path.join(os.path.dirname(overlay), rest))  # noqa: PTH118, PTH120
+        return _local(_beside(overlay, rest))
     return _from_uri(name)
+
+
+def _beside(overlay: str, name: str) -> str:
+    return os.path.join(os.path.dirname(overlay), name)  # noqa: PTH118, PTH120  the name stays as it is
 
 
 def _json_object(name: str) -> dict[str, object]:
@@ -246,10 +253,11 @@ def _from_uri(name: str) -> NetworkSource | None:
 def _pseudo_filename(chain: Chain) -> str:
     """The chain as QEMU's JSON name, which says the format of every layer, so that QEMU probes none."""
     if not chain.complete or not chain.layers:
-        message = "The chain is not known to its end, so it cannot be measured."
-        raise ImageError(message)
+        raise ImageError("The chain is not known to its end, so it cannot be measured.")
     node: dict[str, object] | None = None
     for layer in reversed(chain.layers):
+        if layer.format is None:
+            raise ImageError(f"The format of {printable(layer.path, _MAX_REASON)} is not known.")
         above: dict[str, object] = {"driver": layer.format, "file": _protocol_node(layer)}
         if layer.data_store:
             above["data-file"] = _protocol_node(layer.data_store)
@@ -261,7 +269,6 @@ def _pseudo_filename(chain: Chain) -> str:
 
 def _protocol_node(layer: Layer) -> dict[str, object]:
     path = layer.local_path
-    if path is None or layer.format is None or layer.encryption or layer.slices:
-        message = f"The layer {printable(layer.path, _MAX_REASON)} cannot be measured from here."
-        raise ImageError(message)
+    if path is None or layer.encryption or layer.slices:
+        raise ImageError(f"The layer {printable(layer.path, _MAX_REASON)} cannot be measured from here.")
     return {"driver": "host_device" if _is_block(path) else "file", "filename": path}

@@ -99,19 +99,13 @@ def _look_at_parent(parent: str, owner: tuple[int, int] | None, *, own: bool) ->
         system = os.statvfs(parent)
     except OSError:
         return PathFacts(parent_exists=True)
-    writable = not system.f_flag & os.ST_RDONLY
-    if own:
-        return PathFacts(
-            parent_exists=True,
-            searchable=os.access(parent, os.X_OK),
-            writable=writable and os.access(parent, os.W_OK | os.X_OK),
-            free=system.f_bavail * system.f_frsize,
-        )
+    # libvirtd, which makes the file and gives it away, is root: only root can try in its place. To anybody
+    # else a file system that is mounted read-only tells.
+    tried = own or os.geteuid() == 0
     return PathFacts(
         parent_exists=True,
-        searchable=_searchable(parent, owner) if owner else None,
-        # libvirtd, which makes the file and gives it away, is root.
-        writable=writable,
+        searchable=os.access(parent, os.X_OK) if own else _searchable(parent, owner) if owner else None,
+        writable=os.access(parent, os.W_OK) if tried else not system.f_flag & os.ST_RDONLY,
         free=system.f_bavail * system.f_frsize,
     )
 

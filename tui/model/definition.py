@@ -25,12 +25,10 @@ def parse_domain(text: str) -> Definition:
     """
     root = xml.parse(text)
     if root.tag != "domain":
-        message = "this XML is not a domain"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this XML is not a domain")
     name, uuid = root.findtext("name") or "", xml.content(root, "uuid")
     if not name or not uuid:
-        message = f"this domain has no {'UUID' if name else 'name'}"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML(f"this domain has no {'UUID' if name else 'name'}")
     disks: dict[str, Disk] = {}
     problems = []
     for position, element in enumerate(_disk_elements(root), start=1):
@@ -63,8 +61,7 @@ def parse_disk(text: str) -> Disk:
     """
     root = xml.parse(text)
     if root.tag != "disk":
-        message = "this XML is not a disk"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this XML is not a disk")
     return _read_disk(root)
 
 
@@ -76,12 +73,10 @@ def _read_disk(element: xml.Element) -> Disk:
     target = xml.child(element, "target")
     name = xml.attribute(target, "dev")
     if name is None:
-        message = "this disk has no target"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this disk has no target")
     device = xml.attribute(element, "device") or "disk"
     if device not in tuple(Device):
-        message = "this disk is a device of an unknown kind"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this disk is a device of an unknown kind")
     first = read_layer(element)
     return Disk(
         target=name,

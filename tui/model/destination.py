@@ -13,24 +13,14 @@ from tui.model.write_storage import append_chain, set_driver, source_element, ty
 
 _NO_DESTINATION = (DirSource, UnknownSource, VhostUserSource, VhostVdpaSource)
 
-_SOURCE_ATTRIBUTES = frozenset(
-    {
-        "file",
-        "dev",
-        "pool",
-        "volume",
-        "mode",
-        "protocol",
-        "name",
-        "query",
-        "tls",
-        "tlsHostname",
-        "type",
-        "format",
-    }
-    | {"namespace", "managed", "index", "startupPolicy"}
+_CARRIED = frozenset(
+    {"file", "dev", "dir", "path", "pool", "volume", "mode", "type", "namespace", "managed", "format"}
+    | {"protocol", "name", "query", "tls", "tlsHostname"}
 )
-"""Those that are carried over, and the last two, which mean nothing to a copy."""
+"""Attributes of a source that are carried over."""
+
+_IDLE = frozenset({"index", "startupPolicy"})
+"""Those that mean nothing to a copy."""
 
 
 def destination_xml(layer: Layer, *, backing: Chain | None = None) -> str:
@@ -46,8 +36,7 @@ def destination_xml(layer: Layer, *, backing: Chain | None = None) -> str:
     """
     for part in (layer, *(backing.layers if backing else ())):
         if isinstance(part.source, _NO_DESTINATION):
-            message = f"a copy cannot be written to a {type_of(part.source)} source"
-            raise xml.InvalidXML(message)
+            raise xml.InvalidXML(f"a copy cannot be written to a {type_of(part.source)} source")
     disk = etree.Element("disk", type=type_of(layer.source))
     if layer.format or layer.metadata_cache is not None:
         driver = etree.SubElement(disk, "driver", name="qemu")
@@ -71,21 +60,19 @@ def parse_destination(text: str) -> Chain:
     """
     root = xml.parse(text)
     if root.tag != "disk":
-        message = "this XML is not a disk"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this XML is not a disk")
+    for ignored in xml.children(root, "mirror"):
+        root.remove(ignored)
     first = read_layer(root)
     if first is None:
-        message = "this disk has no source, so there is nowhere to write to"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this disk has no source, so there is nowhere to write to")
     for source in root.iter("source"):
-        lost = sorted(set(source.attrib) - _SOURCE_ATTRIBUTES)
+        lost = sorted(set(source.attrib) - _CARRIED - _IDLE)
         if lost:
-            message = f"the attribute {lost[0]!r} of a source is not known here and would be lost"
-            raise xml.InvalidXML(message)
+            raise xml.InvalidXML(f"the attribute {lost[0]!r} of a source is not known here and would be lost")
     found = read_chain(root, first)
     if len(found.layers) != _places(root):
-        message = "the backing chain of this disk has a layer without a source, or more than one"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("the backing chain of this disk has a layer without a source, or more than one")
     # libvirt's numbers are those of another running guest.
     chain = Chain(tuple(_unnumbered(layer) for layer in found.layers), found.complete)
     # Whoever starts the copy would find out too late that it cannot be written.
@@ -95,9 +82,15 @@ def parse_destination(text: str) -> Chain:
 
 def _places(disk: xml.Element) -> int:
     """How many layers are spoken of, with a usable source or without."""
-    below = disk.iter("backingStore", "backingFile")
-    return 1 + sum(
-        len(xml.children(part, "source")) or bool(part.get("type") or xml.elements(part)) for part in below
+    nested = disk.iter("backingStore", "backingFile")
+    flat = sum(1 for _ in disk.iter("backing"))
+    return (
+        1
+        + flat
+        + sum(
+            len(xml.children(part, "source")) or bool(part.get("type") or xml.elements(part))
+            for part in nested
+        )
     )
 
 
@@ -127,8 +120,7 @@ def domain_with_disk_source(text: str, target: str, layer: Layer) -> str:
         None,
     )
     if root.tag != "domain" or disk is None:
-        message = "this domain has no such disk"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("this domain has no such disk")
     source = source_element(layer)
     old = xml.child(disk, "source")
     driver = xml.child(disk, "driver")

@@ -132,7 +132,7 @@ def _check_sync(case: EndCase, job: Running) -> Iterator[Finding]:
         yield refused(
             "not-in-sync",
             f"{disk} is at {percent(job)} and not in sync; what was copied so far is of no use by itself.",
-            "Wait until it is in sync, or have the plan wait for it.",
+            "Wait until it is in sync, or say --wait.",
         )
 
 

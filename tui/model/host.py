@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tui.model.domain import Domain
@@ -40,11 +41,13 @@ class HostState:
     listed: bool = False
     """Whether the names of the domains have arrived since the host was reached."""
     unread: int = 0
-    """Domains of the first listing whose definition has not arrived yet."""
+    """Answers of the listing that have not arrived yet: definitions, and the sizes of all disks."""
     jobs: tuple[Job, ...] = ()
     """Running ones and the last that ended, oldest first."""
     entries: tuple[Entry, ...] = ()
     """Plans in progress, as the journals of all domains have them."""
+    capacities: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Virtual sizes in bytes, by domain UUID and target; what was not asked for is missing. Never changed."""
     refreshed: float = 0.0
     """Wall clock of the last news from the host."""
 
@@ -56,6 +59,10 @@ class HostState:
     def domain(self, uuid: str) -> Domain | None:
         """The domain of that UUID."""
         return next((d for d in self.domains if d.uuid == uuid), None)
+
+    def capacity(self, uuid: str, target: str) -> int | None:
+        """The virtual size of a disk in bytes, where it is known."""
+        return self.capacities.get((uuid, target))
 
     def job(self, uuid: str, target: str) -> Job | None:
         """The latest job of a disk, running or ended."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 
-class InvalidAnswer(ValueError):  # noqa: N818  it says what is wrong with the text, not that a program erred
+class InvalidAnswer(ValueError):
     """The text is not an answer of qemu-img; the message is a sentence."""
 
 
@@ -57,8 +57,7 @@ def parse_image_info(text: str) -> ImageInfo:
     specific = _member(_member(answer, "format-specific"), "data")
     size, format_ = _number(answer, "virtual-size"), _string(answer, "format")
     if size is None or format_ is None:
-        message = "qemu-img does not say the size and the format of this image"
-        raise InvalidAnswer(message)
+        raise InvalidAnswer("qemu-img does not say the size and the format of this image")
     return ImageInfo(
         virtual_size=size,
         format=format_,
@@ -84,8 +83,7 @@ def parse_measure(text: str) -> Measure:
     answer = _object(text)
     required, full = _number(answer, "required"), _number(answer, "fully-allocated")
     if required is None or full is None:
-        message = "qemu-img does not say how much space this image needs"
-        raise InvalidAnswer(message)
+        raise InvalidAnswer("qemu-img does not say how much space this image needs")
     return Measure(required, full, _number(answer, "bitmaps") or 0)
 
 
@@ -93,11 +91,9 @@ def _object(text: str) -> dict[str, object]:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError) as error:
-        message = "the answer of qemu-img is not JSON"
-        raise InvalidAnswer(message) from error
+        raise InvalidAnswer("the answer of qemu-img is not JSON") from error
     if not isinstance(answer, dict):
-        message = "the answer of qemu-img is not an object"
-        raise InvalidAnswer(message)
+        raise InvalidAnswer("the answer of qemu-img is not an object")
     return answer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 """What stands for a number that is not known: never zero, never 100 %."""
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -81,13 +81,11 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     factor = _factor(found[2].lower()) if found and text.isascii() else None
     if not found or factor is None:
-        message = "a size is a whole number of bytes, or one with a unit such as 64K, 40G or 1GiB"
-        raise ValueError(message)
+        raise ValueError("a size is a whole number of bytes, or one with a unit such as 64K, 40G or 1GiB")
     digits = found[1].lstrip("0") or "0"
     value = int(digits) * factor if len(digits) <= len(str(_LARGEST)) else _LARGEST + 1
     if value > _LARGEST:
-        message = "this size is larger than libvirt can count"
-        raise ValueError(message)
+        raise ValueError("this size is larger than libvirt can count")
     return value
 
 

@@ -173,8 +173,7 @@ def _read_data_store(store: xml.Element | None) -> Layer | None:
     source = xml.child(store, "source")
     if source is not None and xml.child(source, "dataStore") is not None:
         # A data file is raw and has none of its own; not to follow one keeps this from recursing.
-        message = "a data store has a data store of its own"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("a data store has a data store of its own")
     return read_layer(store)
 
 
@@ -215,8 +214,7 @@ def _read_slices(source: xml.Element) -> tuple[Slice, ...]:
     for part in xml.children(holder, "slice") if holder is not None else ():
         offset, size = xml.number(part.get("offset")), xml.number(part.get("size"))
         if offset is None or size is None:
-            message = "a slice of a source has no offset or no size in bytes"
-            raise xml.InvalidXML(message)
+            raise xml.InvalidXML("a slice of a source has no offset or no size in bytes")
         slices.append(Slice(offset, size))
     return tuple(slices)
 
@@ -228,8 +226,7 @@ def _read_metadata_cache(holder: xml.Element) -> int | None:
             amount = xml.number((size.text or "").strip())
             unit = _UNITS.get((size.get("unit") or "bytes").lower())
             if amount is None or unit is None:
-                message = "the size of a metadata cache is not a number with a unit"
-                raise xml.InvalidXML(message)
+                raise xml.InvalidXML("the size of a metadata cache is not a number with a unit")
             return amount * unit
     return None
 

@@ -86,8 +86,7 @@ def append_chain(holder: xml.Element, chain: Chain) -> None:
     """
     for layer in chain.layers:
         if layer.format is None:
-            message = "a layer of the backing chain has no format"
-            raise xml.InvalidXML(message)
+            raise xml.InvalidXML("a layer of the backing chain has no format")
         holder = _child(holder, "backingStore", type=type_of(layer.source))
         holder.append(_format(layer))
         holder.append(source_element(layer))
@@ -113,8 +112,7 @@ def _place(source: Source) -> xml.Element:
         case NvmeSource():
             _fill_nvme(element, source)
         case UnknownSource():
-            message = f"a {source.location} cannot be written as XML"
-            raise xml.InvalidXML(message)
+            raise xml.InvalidXML(f"a {source.location} cannot be written as XML")
         case _:
             assert_never(source)
     return element
@@ -140,8 +138,7 @@ def _fill_network(element: xml.Element, source: NetworkSource) -> None:
 def _fill_nvme(element: xml.Element, source: NvmeSource) -> None:
     address = _PCI_ADDRESS.fullmatch(source.address)
     if not address:
-        message = "the address of an NVMe controller is not one such as 0000:01:00.0"
-        raise xml.InvalidXML(message)
+        raise xml.InvalidXML("the address of an NVMe controller is not one such as 0000:01:00.0")
     _set(element, type="pci", managed="yes" if source.managed else "no", namespace=source.namespace)
     _child(element, "address", **{name: f"0x{digits}" for name, digits in address.groupdict().items()})
 
@@ -183,5 +180,6 @@ def _set(element: xml.Element, **attributes: str | None) -> None:
         try:
             element.set(name, value)
         except ValueError as error:
-            message = f"the {name} of a {element.tag} has a character that XML cannot carry"
-            raise xml.InvalidXML(message) from error
+            raise xml.InvalidXML(
+                f"the {name} of a {element.tag} has a character that XML cannot carry"
+            ) from error

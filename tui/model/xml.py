@@ -23,7 +23,7 @@ _PROLOG = re.compile(r"\ufeff?(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,20}")
 
 
-class InvalidXML(ValueError):  # noqa: N818  it says what is wrong with the text, not that a program erred
+class InvalidXML(ValueError):
     """The text is not XML that this program reads; the message is a sentence."""
 
 
@@ -35,12 +35,10 @@ def parse(text: str) -> Element:
         well-formed.
     """
     if len(text) > MAX_SIZE:
-        message = f"this XML is {len(text)} characters long, more than libvirt can carry"
-        raise InvalidXML(message)
+        raise InvalidXML(f"this XML is {len(text)} characters long, more than libvirt can carry")
     prolog = _PROLOG.match(text)
     if text.startswith("<!DOCTYPE", prolog.end() if prolog else 0):
-        message = "this XML has a document type declaration, which is never read"
-        raise InvalidXML(message)
+        raise InvalidXML("this XML has a document type declaration, which is never read")
     # The encoding named in a declaration is void in a string that is decoded already: bytes with an encoding
     # of our choice are the only form in which lxml disregards it.
     parser = etree.XMLParser(
@@ -56,14 +54,13 @@ def parse(text: str) -> Element:
     try:
         root = etree.fromstring(text.encode(), parser)
     except UnicodeEncodeError as error:
-        message = "this is not XML: it contains half a character"
-        raise InvalidXML(message) from error
+        raise InvalidXML("this is not XML: it contains half a character") from error
     except etree.XMLSyntaxError as error:
-        message = f"this is not well-formed XML: {printable(error.msg or 'it cannot be parsed', _MAX_REASON)}"
-        raise InvalidXML(message) from error
+        raise InvalidXML(
+            f"this is not well-formed XML: {printable(error.msg or 'it cannot be parsed', _MAX_REASON)}"
+        ) from error
     if root.getroottree().docinfo.internalDTD is not None:
-        message = "this XML has a document type declaration, which is never read"
-        raise InvalidXML(message)
+        raise InvalidXML("this XML has a document type declaration, which is never read")
     return root
 
 

@@ -1,0 +1,450 @@
+"""What the main screen shows, how the cursor behaves, and that nothing brings it down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.app_pilot import Screen, opened, played
+from tests.fake_host import (
+    GIB,
+    NOW,
+    FakeControl,
+    make_disk,
+    make_domain,
+    make_job,
+    make_mirror,
+    make_samples,
+    make_state,
+)
+from tui.app.app import MirrorApp
+from tui.app.commands import Panel
+from tui.app.dialogs.ask import Question
+from tui.app.dialogs.details import JobDetails
+from tui.app.widgets.items import Items
+from tui.engine.control import Level, LogLine
+from tui.model.host import HostState, Link
+from tui.model.job import Job, Phase
+from tui.model.request import Request
+from tui.model.plan import Plan
+
+HOSTILE = [
+    "vm[prod]",
+    "[/x]",
+    "[red]",
+    "[@click=app.bell]x[/]",
+    "line\nbreak\rback\ttab",
+    "esc\x1b[31m\x1b]0;title\x07",
+    "right\u202eleft",
+    "x" * 300,
+    "データベース" * 30,
+    "e\u0301\u200d\U0001f468\u200d\U0001f469",
+    "\\[",
+    "$error",
+    "",
+]
+
+
+def names(screen: Screen) -> list[str]:
+    return [f"{row.name}/{row.target}" for row in screen.main.domains.table.items]
+
+
+def current(screen: Screen) -> str | None:
+    row = screen.main.domains.table.current
+    return row.name if row else None
+
+
+def fleet(count: int) -> HostState:
+    return make_state(*(make_domain(f"vm{n:04}") for n in range(count)))
+
+
+@played
+async def test_first_paint_before_the_host_answers() -> None:
+    async with opened(FakeControl(states=HostState("qemu:///system"))) as screen:
+        assert "connecting…" in screen.main.header.plain
+        assert screen.main.domains.table.current is None
+        await screen.press("m", "p", "x", "b", "enter", "space", "y", "j", "G", "2", "3", "l")
+
+
+@played
+async def test_header_counts_and_hosts() -> None:
+    job = make_job("db01", samples=make_samples())
+    async with opened(FakeControl(states=make_state(jobs=[job]))) as screen:
+        assert "1 domain  1 job  100 MiB/s" in screen.main.header.plain
+        assert screen.main.header.plain.rstrip().endswith("live")
+
+
+@played
+async def test_a_lost_host_is_shown_with_age_and_retries_and_the_other_goes_on() -> None:
+    a = FakeControl("qemu+ssh://a/system", make_state(make_domain("one"), hostname="a"))
+    b = FakeControl("qemu+ssh://b/system", make_state(make_domain("two"), hostname="b"))
+    async with opened(a, b) as screen:
+        assert screen.main.header.plain.rstrip().endswith("live")
+        b.publish(replace(b.state, link=Link.LOST, retries=3, link_since=NOW + 10, error="No route to [host]."))
+        await screen.until(lambda: "1 of 2 lost" in screen.main.header.plain)
+        assert "lost 1m05s ago, 3 retries" in screen.main.hosts_bar.plain
+        assert "No route to [host]." in screen.main.hosts_bar.plain
+        assert names(screen) == ["one/vda", "two/vda"]
+        a.publish(make_state(make_domain("one"), make_domain("three"), hostname="a"))
+        await screen.until(lambda: len(names(screen)) == 3)
+        b.publish(replace(b.state, link=Link.LIVE, error=None, retries=0))
+        await screen.until(lambda: screen.main.header.plain.rstrip().endswith("live"))
+
+
+@played
+async def test_the_cursor_stays_on_its_object() -> None:
+    control = FakeControl(states=fleet(50))
+    async with opened(control) as screen:
+        await screen.go_to("vm0020")
+        await screen.press("I")
+        assert current(screen) == "vm0020"
+        control.publish(make_state(*(make_domain(f"vm{n:04}") for n in range(0, 60, 2))))
+        await screen.until(lambda: len(names(screen)) == 30)
+        assert current(screen) == "vm0020"
+        await screen.press("greater_than_sign")
+        assert current(screen) == "vm0020"
+        await screen.press("slash", *"20", "enter")
+        assert current(screen) == "vm0020"
+        assert screen.main.domains.border_title == "Domains 1/30"
+        await screen.press("escape")
+        assert len(names(screen)) == 30
+        assert current(screen) == "vm0020"
+
+
+@played
+async def test_no_other_object_comes_under_the_cursor_when_its_own_goes_away() -> None:
+    control = FakeControl(states=fleet(10))
+    async with opened(control) as screen:
+        await screen.go_to("vm0005")
+        control.publish(make_state(*(make_domain(f"vm{n:04}") for n in range(10) if n != 5)))
+        await screen.until(lambda: len(names(screen)) == 9)
+        assert current(screen) is None
+        await screen.press("p", "x", "m")
+        assert control.calls == []
+        await screen.press("j")
+        assert current(screen) is not None
+
+
+@played
+async def test_filter_and_its_inverse() -> None:
+    states = make_state(make_domain("web[1]"), make_domain("db"), make_domain("web2"))
+    async with opened(FakeControl(states=states)) as screen:
+        await screen.press("slash", *"web[", "enter")
+        assert names(screen) == ["web[1]/vda"]
+        await screen.press("slash", "home", "exclamation_mark", "enter")
+        assert names(screen) == ["db/vda", "web2/vda"]
+        await screen.press("escape")
+        assert len(names(screen)) == 3
+
+
+@played
+async def test_sort_by_heading_and_keys() -> None:
+    jobs = [make_job("bb", phase=Phase.IN_SYNC), make_job("cc")]
+    states = make_state(make_domain("aa"), make_domain("bb"), make_domain("cc"), jobs=jobs)
+    async with opened(FakeControl(states=states)) as screen:
+        await screen.press("less_than_sign")
+        assert names(screen) == ["bb/vda", "cc/vda", "aa/vda"]
+        await screen.pilot.click("#domain-table", offset=(4, 0))
+        assert names(screen) == ["aa/vda", "bb/vda", "cc/vda"]
+        await screen.pilot.click("#domain-table", offset=(4, 0))
+        assert names(screen) == ["cc/vda", "bb/vda", "aa/vda"]
+
+
+@played
+async def test_a_tick_paints_only_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [make_job(f"vm{n:04}", number=n + 1, cur=GIB) for n in range(50)]
+    control = FakeControl(states=replace(fleet(1000), jobs=tuple(jobs)))
+    painted: list[tuple[str | None, int, int]] = []
+    plain = Items.refresh_item_line
+
+    def counted(view: Items[object], index: int, line: int) -> None:
+        painted.append((view.id, index, line))
+        plain(view, index, line)
+
+    async with opened(control) as screen:
+        monkeypatch.setattr(Items, "refresh_item_line", counted)
+        control.publish(replace(control.state, refreshed=NOW + 1))
+        await screen.until(lambda: screen.main.picture.states[0].refreshed == NOW + 1)
+        assert painted == []
+        moved = replace(jobs[1], progress=replace(jobs[1].progress, cur=2 * GIB))  # type: ignore[type-var]
+        control.publish(replace(control.state, jobs=(jobs[0], moved, *jobs[2:]), refreshed=NOW + 2))
+        await screen.until(lambda: screen.main.picture.states[0].refreshed == NOW + 2)
+        assert set(painted) == {("domain-table", 1, 0), ("jobs", 1, 0)}
+
+
+@played
+async def test_many_pictures_at_once_are_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = FakeControl(states=fleet(3))
+    async with opened(control) as screen:
+        taken = []
+        take = screen.main.take
+
+        def counted(states: dict[int, HostState]) -> None:
+            taken.append(states)
+            take(states)
+
+        monkeypatch.setattr(screen.main, "take", counted)
+        for n in range(100):
+            control.publish(replace(control.state, refreshed=NOW + n))
+            control.log(f"line {n}")
+        await screen.until(lambda: "line 99" in screen.log)
+        assert len(taken) == 1
+        assert taken[0][0].refreshed == NOW + 99
+        assert all(f"line {n}\n" in screen.log for n in range(100))
+
+
+@played
+async def test_pause_holds_the_picture_and_says_so() -> None:
+    control = FakeControl(states=fleet(2))
+    async with opened(control) as screen:
+        await screen.press("z")
+        control.publish(fleet(5))
+        await screen.pilot.pause()
+        assert len(names(screen)) == 2
+        assert "PAUSED 1m15s old" in screen.main.header.plain
+        await screen.press("z")
+        assert len(names(screen)) == 5
+        assert "PAUSED" not in screen.main.header.plain
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 15), (200, 60), (59, 14)])
+@pytest.mark.parametrize("ascii_only", [False, True])
+@played
+async def test_hostile_text_in_every_widget(size: tuple[int, int], ascii_only: bool) -> None:  # noqa: FBT001
+    domains, jobs = [], []
+    for n, text in enumerate(HOSTILE):
+        disk = make_disk("vda", f"/a/{text}", f"/b/{text}", mirror=make_mirror(f"/c/{text}"))
+        domain = make_domain(text, disks=[disk], uuid=f"u{n}")
+        domains.append(domain)
+        phase = list(Phase)[n % len(Phase)]
+        jobs.append(make_job(domain, phase=phase, destination=f"/c/{text}", remark=text))
+    for text in HOSTILE:
+        state = replace(make_state(*domains, jobs=jobs, hostname=text), error=text, link=Link.LOST)
+        a, b = FakeControl(f"qemu://{text}", state), FakeControl("b", make_state(hostname=text))
+        async with opened(a, b, size=size, ascii_only=ascii_only) as screen:
+            a.log(LogLine(NOW, text, Level.ERROR, text, (text,)))
+            await screen.press("j", "j", "2", "j", "3", "j", "l", "slash", *"a]", "enter", "y")
+            for view in screen.main.query(Items):
+                assert "\x1b" not in screen.painted(view)
+            screen.app.export_screenshot()
+
+
+@played
+async def test_names_are_shown_as_they_are() -> None:
+    async with opened(FakeControl(states=make_state(make_domain("vm[prod]"), make_domain("[/x]")))) as screen:
+        painted = screen.painted(screen.main.domains.table)
+        assert "vm[prod]" in painted
+        assert "[/x]" in painted
+
+
+@pytest.fixture
+def state_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("where", ["handler", "drawing", "timer", "thread", "action"])
+def test_an_exception_becomes_a_sentence(where: str, state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "do not show this"  # noqa: S105
+
+    def broken(*_: object) -> None:
+        password = secret  # noqa: F841
+        raise ZeroDivisionError(where)
+
+    @played
+    async def play() -> None:
+        control = FakeControl(states=make_state(jobs=[make_job(phase=Phase.IN_SYNC)]))
+        async with opened(control, mishaps=True) as screen:
+            with monkeypatch.context() as patch:
+                match where:
+                    case "handler":
+                        patch.setattr(screen.main.domains, "show", broken)
+                        control.publish(fleet(2))
+                    case "drawing":
+                        patch.setattr(screen.main.domains.table, "draw", broken)
+                        screen.main.domains.table.redraw()
+                    case "timer":
+                        screen.main.set_timer(0.001, broken)
+                    case "thread":
+                        patch.setattr(control, "plan", broken)
+                        await screen.press("p")
+                    case "action":
+                        patch.setattr(screen.main, "action_refresh", broken)
+                        await screen.press("ctrl+r")
+                await screen.until(lambda: "Something went wrong inside virt-mirror" in screen.log)
+            control.publish(fleet(4))
+            await screen.until(lambda: len(names(screen)) == 4)
+            await screen.press("j")
+            assert current(screen) is not None
+            assert screen.app.is_running
+
+    play()
+    details = (state_home / "virt-mirror" / "errors.log").read_text()
+    assert "ZeroDivisionError" in details
+    assert secret not in details
+
+
+def test_exit_does_not_wait_for_a_silent_host() -> None:
+    released = threading.Event()
+
+    class Silent(FakeControl):
+        def plan(self, request: Request) -> Plan:
+            released.wait(30)
+            return super().plan(request)
+
+        def close(self) -> None:
+            released.wait(30)
+
+    control = Silent(states=make_state(make_domain(), jobs=[make_job(phase=Phase.DONE)]))
+    app = MirrorApp([control])
+
+    async def leave(pilot: Pilot[None]) -> None:
+        await pilot.press("m", "escape", "q")
+
+    app.run(headless=True, auto_pilot=leave)
+    begin = time.monotonic()
+    app.let_go()
+    taken = time.monotonic() - begin
+    released.set()
+    assert control.subscribers == 0
+    assert taken < 1
+
+
+@played
+async def test_quitting_with_jobs_running_asks() -> None:
+    control = FakeControl(states=make_state(jobs=[make_job()]))
+    async with opened(control) as screen:
+        await screen.press("q")
+        assert isinstance(screen.app.screen, Question)
+        await screen.press("escape")
+        assert screen.app.screen is screen.main
+        await screen.press("ctrl+q")
+        assert isinstance(screen.app.screen, Question)
+        await screen.press("y")
+        assert screen.app._exit  # noqa: SLF001
+        assert control.calls == []
+
+
+@played
+async def test_ended_jobs_stay_until_they_are_dismissed() -> None:
+    jobs: list[Job] = [make_job(phase=Phase.FAILED, remark="The disk is full."), make_job("zoo")]
+    async with opened(FakeControl(states=make_state(make_domain(), make_domain("zoo"), jobs=jobs))) as screen:
+        assert "The disk is full." in screen.painted(screen.main.jobs)
+        await screen.press("3", "G", "d")
+        assert "The disk is full." not in screen.painted(screen.main.jobs)
+        await screen.press("d")
+        assert len(screen.main.jobs.items) == 1
+        assert "x cancels it" in screen.notes[-1]
+
+
+@played
+async def test_narrow_shows_one_panel_at_a_time() -> None:
+    async with opened(FakeControl(states=make_state(jobs=[make_job()])), size=(80, 24)) as screen:
+        panels = {panel: screen.main.query_one(f"#{panel.value}") for panel in Panel}
+
+        def seen() -> list[Panel]:
+            return [panel for panel, widget in panels.items() if widget.region]
+
+        assert seen() == [Panel.DOMAINS]
+        for key, panel in (("2", Panel.CHAIN), ("3", Panel.JOBS), ("l", Panel.LOG), ("tab", Panel.DOMAINS)):
+            await screen.press(key)
+            assert seen() == [panel]
+        await screen.pilot.resize_terminal(130, 40)
+        await screen.pilot.pause()
+        assert set(seen()) >= {Panel.DOMAINS, Panel.CHAIN, Panel.JOBS}
+
+
+@played
+async def test_too_small_says_so() -> None:
+    async with opened(FakeControl(), size=(59, 20)) as screen:
+        assert screen.main.query_one("#too-small").display
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.pilot.pause()
+        assert not screen.main.query_one("#too-small").display
+
+
+@played
+async def test_details_follow_the_job() -> None:
+    control = FakeControl(states=make_state(jobs=[make_job(number=5)]))
+    async with opened(control) as screen:
+        await screen.press("enter")
+        details = screen.app.screen
+        assert isinstance(details, JobDetails)
+        control.publish(make_state(jobs=[make_job(number=5, phase=Phase.IN_SYNC)]))
+        await screen.pilot.pause()
+        await screen.press("escape")
+        await screen.press("j")
+
+
+@played
+async def test_log_follows_until_the_cursor_leaves_the_end() -> None:
+    control = FakeControl()
+    async with opened(control) as screen:
+        await screen.press("l", "tab", "tab", "tab")
+        for n in range(30):
+            control.log(LogLine(NOW, "h", Level.INFO, f"line {n}", (f"virsh do {n}",)))
+        await screen.until(lambda: "line 29" in screen.log)
+        assert screen.main.log_panel.following
+        await screen.press("k", "k")
+        assert not screen.main.log_panel.following
+        view = screen.main.log_panel.view
+        at = view.current
+        control.log("one more")
+        await screen.until(lambda: "one more" in screen.log)
+        assert view.current == at
+        await screen.press("G")
+        assert screen.main.log_panel.following
+
+
+@played
+async def test_copy_the_command_of_a_log_line() -> None:
+    control = FakeControl()
+    async with opened(control) as screen:
+        control.log(LogLine(NOW, "h", Level.INFO, "done", ("virsh blockjob [x] vda",)))
+        await screen.until(lambda: "done" in screen.log)
+        await screen.press("l", "tab", "tab", "tab", "y")
+        assert screen.app.clipboard == "virsh blockjob [x] vda"
+
+
+@played
+async def test_save_the_log(tmp_path: Path) -> None:
+    control = FakeControl()
+    async with opened(control) as screen:
+        control.log("something happened")
+        await screen.until(lambda: "something" in screen.log)
+        await screen.press("ctrl+s")
+        path = tmp_path / "deep" / "log.txt"
+        screen.app.screen.dismiss(str(path))
+        await screen.until(path.exists)
+        assert "something happened" in path.read_text()
+
+
+@played
+async def test_another_host_can_be_opened() -> None:
+    second = FakeControl("test:///second", make_state(make_domain("other"), hostname="second"))
+    asked: list[str] = []
+
+    def connect(uri: str) -> FakeControl:
+        asked.append(uri)
+        return second
+
+    async with opened(FakeControl(), connect=connect) as screen:
+        await screen.press("plus")
+        screen.app.screen.dismiss("test:///second")
+        await screen.until(lambda: "other/vda" in names(screen))
+        assert asked == ["test:///second"]
+        assert "2 hosts" in screen.main.header.plain
+
+
+@played
+async def test_refresh_asks_every_host() -> None:
+    control = FakeControl()
+    async with opened(control) as screen:
+        await screen.press("ctrl+r")
+        assert control.calls == [("refresh", None)]

@@ -1,0 +1,104 @@
+"""The command ``virt-mirror``: arguments, then the screen or one headless command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tui.cli import arguments
+from tui.cli import main as headless
+from tui.cli.commands import DemoCommand, Invocation
+from tui.cli.errors import FAILED, INTERRUPTED
+from tui.engine.control import Control
+from tui.engine.host import Host
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: the outermost boundary, where no traceback is seen."""
+    invocation = arguments.parse(sys.argv[1:] if argv is None else argv)
+    try:
+        match invocation.command:
+            case None:
+                return _screen(invocation)
+            case DemoCommand(keep=keep):
+                return _demo(invocation, keep=keep)
+            case _:
+                return headless.run(invocation, _connect)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the outermost boundary of the program
+        log = _write_down()
+        sys.stderr.write(f"virt-mirror: Something unexpected happened: {error}. Details are in {log}.\n")
+        return FAILED
+
+
+def _connect(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # called by position, as Connect says
+    return Host(uri, read_only=read_only)
+
+
+def _screen(invocation: Invocation) -> int:
+    # Headless commands never pay for the screen.
+    from tui.app.main import run  # noqa: PLC0415
+
+    hosts = [_connect(uri, invocation.read_only) for uri in invocation.uris or (None,)]
+    return run(
+        hosts, ascii_only=invocation.ascii_only, connect=lambda uri: _connect(uri, invocation.read_only)
+    )
+
+
+def _demo(invocation: Invocation, *, keep: bool) -> int:
+    """The lab, the screen on it, and the end of the lab, however the screen ends."""
+    from tui.app.main import run  # noqa: PLC0415
+    from tui.lab.errors import LabError  # noqa: PLC0415
+    from tui.lab.lab import Lab  # noqa: PLC0415
+
+    lab = Lab()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        try:
+            lab.prepare(_say)
+            host = Host(lab.uri, read_only=invocation.read_only, places=(str(lab.fast),))
+            return run(
+                [host],
+                suggested_bandwidth=lab.suggested_bandwidth,
+                ascii_only=invocation.ascii_only,
+                connect=lambda uri: _connect(uri, invocation.read_only),
+            )
+        finally:
+            if keep:
+                _say(f"The lab stays in {lab.root}, its guests running; the next demo finds it.")
+                lab.close()
+            else:
+                lab.tear_down(_say)
+    except LabError as error:
+        sys.stderr.write(f"virt-mirror: {error}\n")
+        return FAILED
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+def _write_down() -> Path:
+    """Keep the details of what went wrong; without the values of variables, which may be secrets."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    log = Path(base) / "virt-mirror" / "errors.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return log
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""``list`` and ``jobs``: what is there now."""
+
+from __future__ import annotations
+
+from tui.cli.commands import JobsCommand, ListCommand
+from tui.cli.describing import bar, glyphs, host_lines, job_name, job_words
+from tui.cli.documents import host_document, job_document
+from tui.cli.errors import DONE, UNREACHED
+from tui.cli.hosts import Fleet, Follower, find_domain
+from tui.cli.output import Output
+from tui.cli.progress import Row, progress
+from tui.engine.control import Control
+from tui.model.domain import Domain
+
+PATIENCE = 3.0
+"""Seconds that a look waits for what a host is slow to say."""
+
+
+def show_domains(command: ListCommand, fleet: Fleet, output: Output) -> int:
+    """List domains; an unreachable host among several is told, and is the exit status."""
+    if command.domain is None:
+        chosen = [(control, _looked_at(control, control.state.domains)) for control in fleet.live]
+    else:
+        control, domain = find_domain(fleet, command.domain)
+        chosen = [(control, _looked_at(control, (domain,)))]
+    await_progress(fleet)
+    if command.json:
+        output.document({"hosts": [host_document(c.state, domains) for c, domains in chosen]})
+    else:
+        draw = glyphs(ascii_only=output.ascii_only)
+        for number, (control, domains) in enumerate(chosen):
+            if number:
+                output.say()
+            for line in host_lines(control.state, domains, draw):
+                output.say(line)
+    return _with_complaints(fleet, output)
+
+
+def _looked_at(control: Control, domains: tuple[Domain, ...]) -> list[Domain]:
+    """The domains, those that are off read once more by themselves, which follows their chains."""
+    with Follower(control) as follower:
+        waiting = {d.uuid: d for d in domains if not d.state.active}
+        for uuid in waiting:
+            control.refresh(uuid)
+        while any(control.state.domain(uuid) is before for uuid, before in waiting.items()):
+            if not follower.wait(PATIENCE):
+                break
+    state = control.state
+    return [now for d in domains if (now := state.domain(d.uuid))]
+
+
+def show_jobs(command: JobsCommand, fleet: Fleet, output: Output) -> int:
+    """List jobs, once or at every change."""
+    if command.watch:
+        return _watch(fleet, output, json=command.json)
+    await_progress(fleet)
+    rows = _rows(fleet)
+    if command.json:
+        output.document({"jobs": [job_document(state, job) for state, job in rows]})
+    else:
+        draw = glyphs(ascii_only=output.ascii_only)
+        for state, job in rows:
+            name = job_name(state, job, several_hosts=len(fleet.live) > 1)
+            output.say(f"{name}  {bar(job, draw)}  {job_words(job, draw)}")
+        if not rows:
+            output.say("No jobs.")
+    return _with_complaints(fleet, output)
+
+
+def _watch(fleet: Fleet, output: Output, *, json: bool) -> int:
+    """Show every change until interrupted, or until nobody reads any more."""
+    told: dict[tuple[str, int], object] = {}
+    with Follower(*fleet.live) as follower, progress(output, several_hosts=len(fleet.live) > 1) as shown:
+        while not output.broken:
+            if json:
+                for state, job in _rows(fleet):
+                    document = job_document(state, job)
+                    if told.get((state.uri, job.number)) != document:
+                        told[state.uri, job.number] = document
+                        output.document(document, indent=None)
+            else:
+                shown.show(_rows(fleet))
+            follower.wait()
+    return DONE
+
+
+def _rows(fleet: Fleet) -> list[Row]:
+    return [(state, job) for state in (c.state for c in fleet.live) for job in state.jobs]
+
+
+def await_progress(fleet: Fleet) -> None:
+    """Give running jobs a moment to say how far they are."""
+    with Follower(*fleet.live) as follower:
+        while any(job.progress is None for c in fleet.live for job in c.state.active_jobs):
+            if not follower.wait(PATIENCE):
+                return
+
+
+def _with_complaints(fleet: Fleet, output: Output) -> int:
+    for complaint in fleet.complaints():
+        output.complain(complaint)
+    return UNREACHED if fleet.dead else DONE

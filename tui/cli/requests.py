@@ -1,0 +1,71 @@
+"""What a command line asks for, as a request to the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tui.cli.commands import CopyCommand, EndCommand, SpeedCommand, WriteCommand
+from tui.cli.errors import WRONG, CommandError
+from tui.cli.hosts import find_target
+from tui.model.destination import parse_destination
+from tui.model.domain import Domain
+from tui.model.request import CopyRequest, EndRequest, Request, SpeedRequest
+from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
+from tui.model.xml import InvalidXML
+
+
+def request_of(command: WriteCommand, domain: Domain) -> Request:
+    """Make the request.
+
+    Raises:
+        CommandError: when the destination's XML cannot be read.
+    """
+    match command:
+        case CopyCommand():
+            return CopyRequest(
+                uuid=domain.uuid,
+                target=find_target(domain, command.disk),
+                destination=_destination(command),
+                shallow=command.shallow,
+                reuse_external=command.reuse_external,
+                bandwidth=command.bandwidth,
+                granularity=command.granularity,
+                buf_size=command.buf_size,
+                synchronous_writes=command.synchronous_writes,
+                transient_job=command.transient_job,
+                then=command.then,
+                timeout=command.timeout,
+                accepted=command.accepted,
+            )
+        case EndCommand():
+            targets = tuple(find_target(domain, disk) for disk in command.disks)
+            return EndRequest(domain.uuid, targets, command.ending, command.pause, command.wait)
+        case SpeedCommand():
+            return SpeedRequest(domain.uuid, find_target(domain, command.disk), command.bandwidth)
+
+
+def _destination(command: CopyCommand) -> Chain:
+    if command.xml is not None:
+        try:
+            return parse_destination(Path(command.xml).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            message = f"{command.xml} cannot be read: {reason}."
+            raise CommandError(WRONG, message) from error
+        except InvalidXML as error:
+            message = f"{command.xml} is no destination: {error}."
+            raise CommandError(WRONG, message) from error
+    place = command.destination or ""
+    layer = Layer(_source(place, blockdev=command.blockdev), command.format)
+    return Chain((layer,), complete=False)
+
+
+def _source(place: str, *, blockdev: bool) -> Source:
+    if blockdev:
+        return BlockSource(place)
+    if place.startswith("nbd://"):
+        parts = urlsplit(place)
+        port = str(parts.port) if parts.port else None
+        return NetworkSource("nbd", unquote(parts.path.lstrip("/")), (NetworkHost(parts.hostname, port),))
+    return FileSource(place)

@@ -1,0 +1,162 @@
+"""Commands that change something: plan, consent, run, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from tui.cli.commands import Consent, CopyCommand, WriteCommand
+from tui.cli.describing import cautions, finding_text, glyphs, plan_lines, refusals
+from tui.cli.documents import outcome_document, plan_document
+from tui.cli.errors import DONE, FAILED, INTERRUPTED, REFUSED, WRONG, CommandError, Interrupted
+from tui.cli.hosts import Fleet, Follower, find_domain
+from tui.cli.output import Output
+from tui.cli.progress import Progress, progress
+from tui.cli.requests import request_of
+from tui.engine.control import Control, End, Outcome, Run
+from tui.model.finding import Severity
+from tui.model.plan import Plan
+from tui.model.steps import AwaitSync, StartCopy
+from tui.model.text import printable
+
+
+def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
+    """Plan it, ask, run it, and tell how it ended.
+
+    Raises:
+        CommandError: when it cannot even be planned.
+    """
+    control, domain = find_domain(fleet, command.domain)
+    plan = control.plan(request_of(command, domain))
+    consent = command.consent
+    if consent.dry_run or plan.refused:
+        return _show(control, plan, consent, output)
+    if not consent.yes and not _agreed(control, plan, output):
+        output.say("Nothing was changed.")
+        return DONE
+    if consent.yes and not consent.json:
+        for caution in cautions(plan.findings):
+            output.complain(f"Note: {caution}")
+    return _run(command, control, plan, output)
+
+
+def _show(control: Control, plan: Plan, consent: Consent, output: Output) -> int:
+    if consent.json:
+        output.document({"plan": plan_document(control, plan)})
+    elif consent.dry_run:
+        _say_plan(control, plan, output)
+    if plan.refused:
+        for refusal in refusals(plan.findings):
+            output.complain(refusal)
+        return REFUSED
+    return DONE
+
+
+def _say_plan(control: Control, plan: Plan, output: Output) -> None:
+    for line in plan_lines(control.state, plan, glyphs(ascii_only=output.ascii_only)):
+        output.say(line)
+
+
+def _agreed(control: Control, plan: Plan, output: Output) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError(
+            WRONG,
+            "There is no terminal to ask on: give --yes to run this without asking, or --dry-run to see the plan.",
+        )
+    _say_plan(control, plan, output)
+    output.prompt("Run this plan? [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _run(command: WriteCommand, control: Control, plan: Plan, output: Output) -> int:
+    run = control.run(plan)
+    stays = not isinstance(command, CopyCommand) or command.wait
+    try:
+        outcome = _follow(control, run, output) if stays else _until_started(control, run)
+    except Interrupted:
+        run.leave()
+        run.wait(1.0)
+        _tell_how_to_go_on(command, plan, output)
+        return INTERRUPTED
+    if command.consent.json:
+        output.document({"plan": plan_document(control, plan), "outcome": outcome_document(outcome)})
+    if outcome.end is End.FAILED:
+        output.complain(outcome.message)
+        return FAILED
+    if not command.consent.json:
+        _tell_end(command, plan, outcome, output)
+    return DONE
+
+
+def _follow(control: Control, run: Run, output: Output) -> Outcome:
+    """Show the jobs of the plan until it ends."""
+    targets = {
+        target
+        for step in run.plan.steps
+        for target in (getattr(step, "targets", None) or (getattr(step, "target", None),))
+    }
+    with Follower(control) as follower, progress(output) as shown:
+        _wake_at_end(run, follower)
+        while True:
+            outcome = run.wait(0)
+            _show_jobs(control, run.plan, targets, shown)
+            if outcome is not None:
+                return outcome
+            follower.wait()
+
+
+def _wake_at_end(run: Run, follower: Follower) -> None:
+    def wait() -> None:
+        run.wait()
+        follower.wake()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _show_jobs(control: Control, plan: Plan, targets: set[str | None], shown: Progress) -> None:
+    state = control.state
+    latest = {job.target: job for job in state.jobs if job.uuid == plan.uuid and job.target in targets}
+    shown.show((state, job) for job in latest.values())
+
+
+def _until_started(control: Control, run: Run) -> Outcome:
+    """Wait until the copy has begun; from then on it goes on in QEMU without us."""
+    first = next(n for n, step in enumerate(run.plan.steps) if isinstance(step, AwaitSync))
+    with Follower(control) as follower:
+        _wake_at_end(run, follower)
+        while run.step < first:
+            outcome = run.wait(0)
+            if outcome is not None:
+                return outcome
+            follower.wait()
+    run.leave()
+    return run.wait() or Outcome(End.LEFT)
+
+
+def _tell_how_to_go_on(command: WriteCommand, plan: Plan, output: Output) -> None:
+    if isinstance(command, CopyCommand):
+        where = f"{plan.domain} {_target(plan)}"
+        output.complain(
+            f"Interrupted. The copy goes on in QEMU: follow it with virt-mirror jobs --watch, end it with"
+            f" virt-mirror pivot {where}, virt-mirror keep {where} or virt-mirror cancel {where}."
+        )
+    else:
+        output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
+
+
+def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Output) -> None:
+    draw = glyphs(ascii_only=output.ascii_only)
+    if isinstance(command, CopyCommand) and not command.wait:
+        where = printable(f"{plan.domain} {_target(plan)}")
+        output.say(f"The mirror of {where} has started and goes on in QEMU.")
+        output.say(f"Follow it: virt-mirror jobs --watch. In sync: virt-mirror pivot {where}")
+        return
+    for finding in outcome.findings:
+        output.say(f"{draw.of(finding.severity)} {finding_text(finding)}")
+        if finding.severity is Severity.WARNING:
+            output.complain(finding_text(finding))
+    output.say(printable(outcome.message))
+
+
+def _target(plan: Plan) -> str:
+    return next(step.target for step in plan.steps if isinstance(step, StartCopy))
