@@ -1,7 +1,7 @@
-"""A disk's layers and its mirror as the lines of a tree: the base at the top, growing to what the guest writes.
+"""A disk's layers and its mirror as the lines of a tree: the base on top, growing to what the guest writes.
 
-A mirror that shares layers with its source is drawn as a branch of the same tree, so that a shallow copy looks like
-what it is. One that shares none is a tree of its own below.
+A mirror that shares layers with its source is drawn as a branch of the same tree, so that a shallow copy
+looks like what it is. One that shares none is a tree of its own below.
 """
 
 from __future__ import annotations
@@ -82,20 +82,26 @@ def tree(disk: Disk, glyphs: Glyphs) -> list[Line]:
     mirror = disk.mirror
     layers = tuple(reversed(disk.chain.layers))
     if mirror is None:
-        return _stem(disk, disk.chain, layers, glyphs, Role.ACTIVE)
+        return _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE)
     if _within(mirror, layers):
-        return _stem(disk, disk.chain, layers, glyphs, Role.ACTIVE, onto=mirror)
+        return _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE, onto=mirror)
     shared = _shared(layers, tuple(reversed(mirror.chain.layers)), disk.chain, mirror.chain)
     if shared:
         return _fork(disk, mirror, layers, shared, glyphs)
-    lines = _stem(disk, disk.chain, layers, glyphs, Role.ACTIVE)
+    lines = _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE)
     lines.append(Line(Kind.SPACE, ""))
     others = tuple(reversed(mirror.chain.layers))
-    return lines + _stem(disk, mirror.chain, others, glyphs, Role.MIRROR, onto=mirror)
+    return lines + _stem(disk, mirror.chain, others, glyphs, top=Role.MIRROR, onto=mirror)
 
 
 def _stem(
-    disk: Disk, chain: Chain, layers: tuple[Layer, ...], glyphs: Glyphs, top: Role, onto: Mirror | None = None
+    disk: Disk,
+    chain: Chain,
+    layers: tuple[Layer, ...],
+    glyphs: Glyphs,
+    *,
+    top: Role,
+    onto: Mirror | None = None,
 ) -> list[Line]:
     """One chain, each layer standing on the one above it."""
     lines: list[Line] = []
@@ -106,13 +112,18 @@ def _stem(
         role = top if depth == len(layers) - 1 else Role.NONE
         mirror = onto if target is not None and _same(layer, target) else None
         lines += _layer(
-            disk, layer, depth + (not chain.complete), glyphs, Role.MIRROR if mirror else role, mirror
+            disk,
+            layer,
+            depth + (not chain.complete),
+            glyphs,
+            role=Role.MIRROR if mirror else role,
+            mirror=mirror,
         )
     return lines
 
 
 def _layer(
-    disk: Disk, layer: Layer, depth: int, glyphs: Glyphs, role: Role, mirror: Mirror | None
+    disk: Disk, layer: Layer, depth: int, glyphs: Glyphs, *, role: Role, mirror: Mirror | None
 ) -> list[Line]:
     branch = "  " * (depth - 1) + f"{glyphs.corner} " if depth else ""
     lines = [Line(Kind.LAYER, name_of(layer), branch, layer, role, disk.target, mirror)]
@@ -129,7 +140,7 @@ def _fork(disk: Disk, mirror: Mirror, layers: tuple[Layer, ...], shared: int, gl
     lines = [] if disk.chain.complete else [Line(Kind.UNKNOWN, "chain not known below")]
     below = len(lines)
     for depth, layer in enumerate(layers[:shared]):
-        lines += _layer(disk, layer, depth + below, glyphs, Role.NONE, None)
+        lines += _layer(disk, layer, depth + below, glyphs, role=Role.NONE, mirror=None)
     depth = shared + below
     lead = "  " * (depth - 1)
     for step, layer in enumerate(layers[shared:]):

@@ -162,7 +162,7 @@ COMMANDS: tuple[Command, ...] = (
         "Jobs",
         footer=frozenset({Panel.JOBS}),
     ),
-    Command("dismiss", ("d",), "Dismiss", "Take an ended job out of the list.", "Jobs"),
+    Command("dismiss-job", ("d",), "Dismiss", "Take an ended job out of the list.", "Jobs"),
     Command(
         "tag",
         ("space",),
@@ -181,22 +181,41 @@ COMMANDS: tuple[Command, ...] = (
         footer=frozenset({Panel.DOMAINS, Panel.LOG}),
     ),
     Command("clear", ("escape",), "Clear", "Leave the filter and show everything again.", "Find"),
-    Command("sort-left", ("less_than_sign",), "Sort by the column to the left", "Sort by another column.", "Find"),
     Command(
-        "sort-right", ("greater_than_sign",), "Sort by the column to the right", "Sort by another column.", "Find"
+        "sort-left", ("less_than_sign",), "Sort by the column to the left", "Sort by another column.", "Find"
+    ),
+    Command(
+        "sort-right",
+        ("greater_than_sign",),
+        "Sort by the column to the right",
+        "Sort by another column.",
+        "Find",
     ),
     Command("sort-invert", ("I",), "Invert the order", "Sort the other way round.", "Find"),
     Command(
         "copy",
         ("y",),
         "Copy",
-        "Copy the virsh command of the log line, or the path of the layer or image, to the terminal's clipboard.",
+        "Send the log line's virsh command, or the path of the layer or image, to the terminal's clipboard.",
         "View",
         footer=frozenset({Panel.CHAIN, Panel.LOG}),
     ),
-    Command("log", ("l",), "Log", "Show or hide the log of what happened and which commands would have done it.", "View",
-            footer=frozenset({Panel.CHAIN, Panel.LOG})),
-    Command("save-log", ("ctrl+s",), "Save the log", "Write the log to a file.", "View", footer=frozenset({Panel.LOG})),
+    Command(
+        "log",
+        ("l",),
+        "Log",
+        "Show or hide what happened and which commands would have done it.",
+        "View",
+        footer=frozenset({Panel.CHAIN, Panel.LOG}),
+    ),
+    Command(
+        "save-log",
+        ("ctrl+s",),
+        "Save the log",
+        "Write the log to a file.",
+        "View",
+        footer=frozenset({Panel.LOG}),
+    ),
     Command("show-domains", ("1",), "Domains", "Go to the domains.", "View"),
     Command("show-chain", ("2",), "Chain", "Go to the backing chain of the disk.", "View"),
     Command("show-jobs", ("3",), "Jobs", "Go to the jobs.", "View"),
@@ -215,9 +234,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-up", ("pageup",), "Page up", "One page up.", "Move", where=Where.LIST),
     Command("page-down", ("pagedown",), "Page down", "One page down.", "Move", where=Where.LIST),
     Command("first", ("home", "g"), "First", "To the first line.", "Move", where=Where.LIST),
-    Command("last", ("end", "G"), "Last", "To the last line; in the log also: follow what is new.", "Move",
-            where=Where.LIST),
-)  # fmt: skip
+    Command(
+        "last",
+        ("end", "G"),
+        "Last",
+        "To the last line; in the log also: follow what is new.",
+        "Move",
+        where=Where.LIST,
+    ),
+)
 """All commands, in the order in which help, palette and footer show them."""
 
 BY_ID = {command.id: command for command in COMMANDS}

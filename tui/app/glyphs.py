@@ -1,7 +1,7 @@
 """The signs of the screen, in Unicode and in plain ASCII.
 
-State is always a sign and a word, and a colour only on top: what the signs say must survive a terminal without
-colours and a font without signs.
+State is always a sign and a word, and a colour only on top: what the signs say must survive a terminal
+without colours and a font without signs.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ class Glyphs:
     rule: str = "─"
     up: str = "▲"
     down: str = "▼"
-    empty: str = "–"
+    empty: str = "–"  # noqa: RUF001  what quantity.UNKNOWN is
     dot: str = "·"
     bar: str = "━"
     bar_half: str = "╸"
     bar_rest: str = "━"
-    sparks: str = "▁▂▃▄▅▆▇█"
+    sparks: str = "▁▂▃▄▅▆▇"
+    """From nothing to the most; a full block would touch the line above."""
     ascii: bool = False
 
     def state(self, state: RunState) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.model.disk import Disk
@@ -11,15 +11,18 @@ from tui.model.domain import RunState
 from tui.model.host import HostState, Link
 from tui.model.job import Job
 
-DiskKey = tuple[str, str, str]
-"""Host URI, domain UUID, disk target: what stays the same whatever is renamed, sorted or filtered."""
+TIMES = "×"  # noqa: RUF001  the sign for how many layers
+
+DiskKey = tuple[int, str, str]
+"""Number of the host, domain UUID, disk target: the same whatever is renamed, sorted or filtered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One disk, or a domain that has none."""
 
-    uri: str
+    number: int
+    """Which of the connected hosts; URIs and names may change once a host is reached."""
     host: str
     link: Link
     uuid: str
@@ -33,7 +36,7 @@ class Row:
     @property
     def key(self) -> DiskKey:
         """What makes it the same row in the next picture."""
-        return (self.uri, self.uuid, self.target)
+        return (self.number, self.uuid, self.target)
 
     @property
     def target(self) -> str:
@@ -49,8 +52,10 @@ class Row:
         if active is None:
             return "empty"
         depth = len(self.disk.chain.layers)
-        more = "" if self.disk.chain.complete else "+"
-        return (active.format or "?") + (f" ×{depth}{more}" if depth > 1 or more else "")
+        words = active.format or "?"
+        if not self.disk.chain.complete:
+            return f"{words} +?"
+        return f"{words} {TIMES}{depth}" if depth > 1 else words
 
     @property
     def path(self) -> str:
@@ -84,12 +89,12 @@ class Order:
         return Order(self.column, not self.descending)
 
 
-def rows_of(state: HostState) -> list[Row]:
+def rows_of(number: int, state: HostState) -> list[Row]:
     """All disks of a host, in the order of its domains."""
     jobs = {job.key: job for job in state.jobs}
     return [
         Row(
-            uri=state.uri,
+            number=number,
             host=state.name,
             link=state.link,
             uuid=domain.uuid,
@@ -118,17 +123,13 @@ def arranged(rows: Iterable[Row], order: Order) -> list[Row]:
     result = sorted(rows, key=_natural)
     if order.column is not Column.NAME or order.descending:
         result.sort(key=_KEYS[order.column], reverse=order.descending)
-    before: tuple[str, str] | None = None
+    before: tuple[int, str] | None = None
     for index, row in enumerate(result):
-        domain = (row.uri, row.uuid)
+        domain = (row.number, row.uuid)
         if domain == before:
-            result[index] = _not_first(row)
+            result[index] = replace(row, first=False)
         before = domain
     return result
-
-
-def _not_first(row: Row) -> Row:
-    return Row(row.uri, row.host, row.link, row.uuid, row.name, row.state, row.disk, row.job, first=False)
 
 
 def _haystack(row: Row) -> str:
@@ -138,8 +139,8 @@ def _haystack(row: Row) -> str:
     return "\n".join(words).casefold()
 
 
-def _natural(row: Row) -> tuple[str, str, str, str]:
-    return (row.name.casefold(), row.uri, row.uuid, row.target)
+def _natural(row: Row) -> tuple[str, int, str, str]:
+    return (row.name.casefold(), row.number, row.uuid, row.target)
 
 
 def _by_job(row: Row) -> tuple[int, int]:
@@ -153,7 +154,7 @@ def _by_job(row: Row) -> tuple[int, int]:
 
 
 _KEYS: dict[Column, Callable[[Row], tuple[object, ...]]] = {
-    Column.NAME: lambda row: (row.name.casefold(), row.uri, row.uuid),
+    Column.NAME: lambda row: (row.name.casefold(), row.number, row.uuid),
     Column.HOST: lambda row: (row.host.casefold(),),
     Column.STATE: lambda row: (not row.state.active, row.state.value),
     Column.DISK: lambda row: (row.target,),

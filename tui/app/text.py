@@ -1,7 +1,8 @@
 """The one door by which text from a host enters the screen.
 
-Textual reads plain strings as markup, so a domain called ``vm[prod]`` would lose half its name and a path in square
-brackets would raise. ``Content`` is never parsed, and ``printable`` has taken the terminal escapes out of it.
+Textual reads plain strings as markup, so a domain called ``vm[prod]`` would lose half its name and a path in
+square brackets would raise. ``Content`` is never parsed, and ``printable`` has taken the terminal escapes
+out of it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui.app.chains import Kind, Line, Role, mirror_words, tree
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.rows import Row
-from tui.app.text import cut, join, pad, shown, shown_middle, styled
+from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.widgets.domains import job_words
 from tui.app.widgets.items import Items
 from tui.model.disk import Device
@@ -48,7 +48,8 @@ class ChainView(Items[Line]):
             sign = f"{self.glyphs.unknown} " if item.kind is Kind.UNKNOWN else ""
             return styled(f" {sign}{item.name}", DIM if item.kind is not Kind.UNKNOWN else "$text-warning")
         mark = self._mark(item)
-        room = width - 1 - _FORMAT - 2 * _GAP - max(mark.cell_length, 8) - 1
+        marks = max((self._mark(other).cell_length for other in self.items), default=0)
+        room = width - 2 - _FORMAT - 2 * _GAP - marks - _GAP
         longest = max((len(other.branch) + len(other.name) + 2 for other in self.items), default=0)
         name_cells = max(10, min(longest, room - _MIN_PLACE - _GAP if room > 30 else room))  # noqa: PLR2004
         place_cells = max(0, room - name_cells - _GAP)
@@ -64,7 +65,7 @@ class ChainView(Items[Line]):
             " " * _GAP,
             pad(shown_middle(item.place, DIM, width=place_cells), place_cells),
             " " * _GAP if place_cells else "",
-            cut(mark, width),
+            mark,
         )
 
     def _mark(self, item: Line) -> Content:
@@ -76,7 +77,7 @@ class ChainView(Items[Line]):
         if self.job and not self.job.phase.ended:
             words = job_words(self.job, self.glyphs)
             if self.job.phase is Phase.COPYING:
-                return styled(words.removeprefix(f"{self.glyphs.copying} "), PHASE_STYLES[self.job.phase])
+                return styled(words.replace(self.glyphs.copying, "mirror"), PHASE_STYLES[self.job.phase])
             return styled(words, PHASE_STYLES[self.job.phase])
         return styled(mirror_words(item.mirror), "$text-primary")
 
@@ -118,13 +119,13 @@ class ChainPanel(Vertical):
         title = self._titled(row)
         if not title.is_same(self._title):
             self._title = title
-            self.border_title = title  # type: ignore[assignment]
+            self.border_title = title
             words = self._words(row)
-            self.border_subtitle = Content(words) if words else None  # type: ignore[assignment]
+            self.border_subtitle = Content(words) if words else None
         self._describe()
 
     @property
-    def layer(self) -> Layer | None:
+    def current(self) -> Layer | None:
         """The layer under the cursor."""
         line = self.view.current
         return line.layer if line else None
@@ -171,7 +172,7 @@ class ChainPanel(Vertical):
         return f" {self.glyphs.dot} ".join(words)
 
     def _detail_lines(self) -> Content:
-        row, layer = self._row, self.layer
+        row, layer = self._row, self.current
         if row is None:
             return Content("Move to a disk to see what it is made of.")
         if row.disk is None:

@@ -20,9 +20,8 @@ from tui.app.widgets.items import Items
 from tui.model.host import Link
 from tui.model.job import Job, Phase
 
-_WIDTHS = {Column.HOST: 12, Column.STATE: 11, Column.DISK: 5, Column.IMAGE: 9, Column.JOB: 12}
-_SHORT_STATE = {"running": 8}
-_MIN_NAME = 14
+_WIDTHS = {Column.HOST: 10, Column.STATE: 9, Column.DISK: 5, Column.IMAGE: 9, Column.JOB: 12}
+_MIN_NAME = 13
 _MAX_NAME = 40
 _GAP = 2
 _MARKS = 3
@@ -65,7 +64,7 @@ class DomainTable(Items[Row]):
     @property
     def columns(self) -> list[tuple[Column, int]]:
         """What fits, with widths; what is left over goes to the name, and then to the path."""
-        room = self.width - _MARKS - _MIN_NAME
+        room = self.width - _MARKS - _MIN_NAME - 1
         chosen: dict[Column, int] = {Column.NAME: _MIN_NAME}
         wanted = [Column.DISK, Column.JOB, Column.STATE, Column.IMAGE]
         if self.several_hosts:
@@ -94,7 +93,7 @@ class DomainTable(Items[Row]):
             if column is self.order.column:
                 content = content.stylize("$text-primary")
             parts += [content, " " * _GAP]
-        return join(*parts)
+        return join(*parts[:-1])
 
     def draw(self, item: Row, line: int, width: int) -> Content:  # noqa: ARG002
         """One disk."""
@@ -107,10 +106,10 @@ class DomainTable(Items[Row]):
         parts: list[Content | str] = [tag, styled(sign, STATE_STYLES[item.state] if known else DIM), " "]
         for column, cells in self.columns:
             parts += [pad(self._cell(item, column, cells), cells), " " * _GAP]
-        content = join(*parts)
+        content = join(*parts[:-1])
         return content if known else content.stylize(DIM)
 
-    def _cell(self, row: Row, column: Column, cells: int) -> Content:
+    def _cell(self, row: Row, column: Column, cells: int) -> Content:  # noqa: PLR0911  one for each column
         disk = row.disk
         plain = "" if row.state.active else DIM
         match column:
@@ -119,12 +118,13 @@ class DomainTable(Items[Row]):
             case Column.HOST:
                 return shown(row.host, DIM, width=cells) if row.first else Content("")
             case Column.STATE:
-                return styled(row.state.value, STATE_STYLES[row.state]) if row.first else Content("")
+                return (
+                    shown(row.state.value, STATE_STYLES[row.state], width=cells) if row.first else Content("")
+                )
             case Column.DISK:
                 return shown(row.target or self.glyphs.empty, plain, width=cells)
             case Column.IMAGE:
-                image = row.image.replace("×", "x") if self.glyphs.ascii else row.image
-                return shown(image, DIM, width=cells)
+                return shown(row.image, DIM, width=cells)
             case Column.PATH:
                 return shown_middle(row.path, DIM, width=cells)
             case Column.JOB:
@@ -152,7 +152,7 @@ class DomainsPanel(Vertical):
             "filter: a part of anything in a row, ! for what does not match", id="domain-filter"
         )
         self.glyphs = glyphs
-        self._rows: Sequence[Row] = ()
+        self.rows: Sequence[Row] = ()
         self._waiting = 0
 
     def compose(self) -> ComposeResult:
@@ -162,7 +162,7 @@ class DomainsPanel(Vertical):
 
     def show(self, rows: Sequence[Row], *, several_hosts: bool = False, waiting: int = 0) -> None:
         """Show the disks of all hosts; ``waiting`` domains are still to be read."""
-        self._rows = rows
+        self.rows = rows
         self._waiting = waiting
         if several_hosts != self.table.several_hosts:
             self.table.several_hosts = several_hosts
@@ -171,10 +171,19 @@ class DomainsPanel(Vertical):
         self.table.tags &= present
         self._arrange()
 
+    def go_to(self, disk: DiskKey) -> None:
+        """Put the cursor on a disk, and take a filter away that hides it."""
+        if all(row.key != disk for row in self.table.items):
+            self.box.action_clear()
+            self._arrange()
+        found = next((n for n, row in enumerate(self.table.items) if row.key == disk), None)
+        if found is not None:
+            self.table.move_to(found)
+
     @property
     def tagged(self) -> list[Row]:
         """The rows that carry a tag, whether they are in view or filtered away."""
-        return [row for row in self._rows if row.key in self.table.tags]
+        return [row for row in self.rows if row.key in self.table.tags]
 
     def toggle_tag(self) -> None:
         """Tag or untag the disk under the cursor, and go on to the next."""
@@ -228,12 +237,12 @@ class DomainsPanel(Vertical):
         self.table.focus()
 
     def _arrange(self, *, nearest: bool = False) -> None:
-        rows = arranged(matching(self._rows, self.box.value), self.table.order)
+        rows = arranged(matching(self.rows, self.box.value), self.table.order)
         self.table.show(rows, nearest=nearest)
-        domains = len({(row.uri, row.uuid) for row in self._rows})
+        domains = len({(row.number, row.uuid) for row in self.rows})
         title = f"Domains {domains}"
         if self.box.value:
-            title = f"Domains {len({(row.uri, row.uuid) for row in rows})}/{domains}"
+            title = f"Domains {len({(row.number, row.uuid) for row in rows})}/{domains}"
         if self._waiting:
             title += f"  reading {self._waiting} more"
         self.border_title = Content(title)
@@ -242,4 +251,4 @@ class DomainsPanel(Vertical):
         if self.box.value:
             note = shown(self.box.value, "$text-accent", width=30)
             subtitle = join("filter ", note, *(f" {self.glyphs.dot} {n}" for n in notes))
-        self.border_subtitle = subtitle  # type: ignore[assignment]
+        self.border_subtitle = subtitle

@@ -41,13 +41,8 @@ class FilterBox(Input):
             return self.box
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:  # noqa: A002
-        """Begin closed and empty."""
+        """Begin out of view and empty; the class ``-open`` brings it into view."""
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
-
-    def open(self) -> None:
-        """Come into view and take what is typed."""
-        self.add_class("-open")
-        self.focus()
 
     def action_clear(self) -> None:
         """Show everything again and go away."""

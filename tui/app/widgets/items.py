@@ -1,9 +1,9 @@
 """A list that draws only what is seen and whose cursor holds on to an object, not to a line number.
 
-Lists on this screen change several times a second under a user who is about to press a key that matters. So the
-cursor belongs to the key of an item: sorting, filtering and removal move it along, and when the object itself is
-gone there is no cursor, rather than another object under it. Lines are drawn when they come into view and drawn
-again only when they would look different, which makes a thousand rows as cheap as thirty.
+Lists on this screen change several times a second under a user who is about to press a key that matters. So
+the cursor belongs to the key of an item: sorting, filtering and removal move it along, and when the object
+itself is gone there is no cursor, rather than another object under it. Lines are drawn when they come into
+view and drawn again only when they would look different, which makes a thousand rows as cheap as thirty.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
 
 from tui.app.commands import Where, bindings
 from tui.app.text import cut
+from tui.app.widgets.paint import paint
 
 Item = TypeVar("Item")
 
@@ -110,6 +109,10 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         """One line of the heading."""
         return Content("")
 
+    def draw_empty(self, width: int) -> Content:  # noqa: ARG002
+        """What stands in the first line when there are no items."""
+        return Content("")
+
     @property
     def width(self) -> int:
         """The cells that a line has."""
@@ -126,12 +129,10 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         return None if self._index is None else self.items[self._index]
 
     def show(self, items: Sequence[Item], *, nearest: bool = False) -> None:
-        """Show these items from now on.
+        """Show these items from now on, in this order.
 
-        Args:
-            items: in the order they are to be shown.
-            nearest: put the cursor on the next best item when its object is not among them. Right where the user
-                takes the object away, as a filter does, and wrong where the host does.
+        When the cursor's object is not among them, ``nearest`` puts the cursor on the next best item. That is
+        right where the user takes the object away, as a filter does, and wrong where the host does.
         """
         same = len(items) == len(self.items) and all(
             a is b or self.key_of(a) == self.key_of(b) for a, b in zip(items, self.items, strict=True)
@@ -164,7 +165,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
             self._refresh_item(one or 0)
         self._reveal()
         if changed or old is None:
-            self.post_message(self.Highlighted(self))
+            self._tell(self.Highlighted(self))
 
     def redraw(self) -> None:
         """Draw everything anew, as when a setting has changed."""
@@ -172,13 +173,17 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         self._resize_virtual()
         self.refresh()
 
+    def _tell(self, message: Message) -> None:
+        """Post in the list's own name: what a parent causes would otherwise end at that parent."""
+        self.post_message(message.set_sender(self))
+
     def _follow(self, *, first: bool, nearest: bool) -> None:
         """Find the cursor's object among the new items."""
         if not self.items:
             lost = self._index is not None
             self._index = None
             if lost:
-                self.post_message(self.Highlighted(self))
+                self._tell(self.Highlighted(self))
             return
         if first and self._key is None:
             self._index = 0
@@ -192,7 +197,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         key = None if self._index is None else self.key_of(self.items[self._index])
         if key != self._key or key is None:
             self._key = key
-            self.post_message(self.Highlighted(self))
+            self._tell(self.Highlighted(self))
 
     def _redraw_changed(self) -> None:
         """Touch the lines in view that would look different now, and no others."""
@@ -242,23 +247,17 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         width = self.width
         if y < self.HEADING:
             base = self.get_visual_style("items--heading")
-            return self._strip(cut(self.draw_heading(y, width), width), base, width)
+            return paint(self, self.draw_heading(y, width), base, width)
         index, line = divmod(y - self.HEADING + self.scroll_offset.y, self.lines_per_item)
         if index >= len(self.items):
-            return Strip.blank(width, self.visual_style.rich_style)
+            first = not self.items and y == self.HEADING
+            empty = self.draw_empty(width) if first else Content("")
+            return paint(self, empty, self.visual_style, width)
         content = self._drawn.get((index, line))
         if content is None:
             content = self._drawn[index, line] = cut(self.draw(self.items[index], line, width), width)
         base = self.get_visual_style("items--cursor") if index == self._index else self.visual_style
-        return self._strip(content, base, width)
-
-    def _strip(self, content: Content, base: Style, width: int) -> Strip:
-        parse = self.app.stylesheet.parse_style
-        segments = [
-            Segment(text, (base + style).rich_style)
-            for text, style in content.render(base, end="", parse_style=parse)
-        ]
-        return Strip(segments).adjust_cell_length(width, base.rich_style)
+        return paint(self, content, base, width)
 
     def notify_style_update(self) -> None:
         """A theme was chosen: styles are resolved when painting, so only paint."""
@@ -311,6 +310,6 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         again = index == self._index
         self.move_to(index)
         if command := event.style.meta.get("command"):
-            self.post_message(self.Pressed(self, str(command)))
+            self._tell(self.Pressed(self, str(command)))
         elif again or event.chain > 1:
-            self.post_message(self.Chosen(self))
+            self._tell(self.Chosen(self))

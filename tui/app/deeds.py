@@ -1,0 +1,171 @@
+"""From a key press to a change on a host: capture, plan, ask, look again, run.
+
+What a key does is bound to host, domain and disks at the moment of the press. The plan is made in a thread,
+since hosts take their time. The question names what the plan names, whatever the table shows by then. And
+between the answer and the deed the host's latest picture is looked at once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from tui.app.background import Background
+from tui.app.dialogs.confirm import ConfirmPlan
+from tui.app.dialogs.mirror import MirrorForm
+from tui.app.dialogs.speed import SpeedDialog
+from tui.app.glyphs import Glyphs
+from tui.engine.control import Control, End, Level, Outcome
+from tui.engine.errors import HostError
+from tui.model.domain import Domain
+from tui.model.job import Job
+from tui.model.plan import Plan
+from tui.model.request import Request, SpeedRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+Tell = Callable[[Level, str, str], None]
+"""Level, host, sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a key press is bound to."""
+
+    control: Control
+    uuid: str
+    running: Mapping[str, int | None] = field(default_factory=dict)
+    """For each disk the number of the job that runs on it, ``None`` where none does."""
+
+    @property
+    def host(self) -> str:
+        """What people call the host."""
+        return self.control.state.name
+
+    def moved(self) -> str | None:
+        """Why this is no longer what the user meant, one sentence; ``None`` while it is."""
+        state = self.control.state
+        domain = state.domain(self.uuid)
+        if domain is None:
+            return "The domain is gone. Nothing was done."
+        for target, number in self.running.items():
+            if domain.disk(target) is None:
+                return f"{domain.name} has no disk {target} any more. Nothing was done."
+            if running_number(state.job(self.uuid, target)) != number:
+                return f"The job on {domain.name} {target} has changed meanwhile. Nothing was done."
+        return None
+
+
+def running_number(job: Job | None) -> int | None:
+    """The number of a job that has not ended."""
+    return None if job is None or job.phase.ended else job.number
+
+
+class Deeds:
+    """Carries out what the user asks for, one question at a time."""
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        background: Background,
+        tell: Tell,
+        *,
+        on_wait: Callable[[], None],
+        glyphs: Glyphs,
+        suggested_bandwidth: int = 0,
+    ) -> None:
+        """Ask on this screen, work in these threads, say what happens through ``tell``.
+
+        ``on_wait`` is called when waiting for a host begins or ends.
+        """
+        self._on_wait = on_wait
+        self._screen = screen
+        self._background = background
+        self._tell = tell
+        self._glyphs = glyphs
+        self._suggested_bandwidth = suggested_bandwidth
+        self._turn = 0
+        self.waiting_for: str | None = None
+        """The host whose plan is being waited for."""
+
+    def propose(self, aim: Aim, request: Request, verb: str) -> None:
+        """Have the plan made, and show it. A later proposal takes the place of one that still waits."""
+        self._turn += 1
+        self._wait(aim.host)
+        turn = self._turn
+        self._background.do(
+            partial(aim.control.plan, request),
+            lambda plan: self._ask(turn, aim, plan, verb),
+            lambda error: self._no_plan(turn, aim, error),
+        )
+
+    def forget(self) -> None:
+        """Wait for no plan any more."""
+        self._turn += 1
+        self._wait(None)
+
+    def mirror(self, aim: Aim, domain: Domain, target: str) -> None:
+        """Have the form filled in, and run the plan that comes of it."""
+        disk = domain.disk(target)
+        if disk is None:
+            return
+        form = MirrorForm(
+            aim.control, domain, disk, suggested_bandwidth=self._suggested_bandwidth, glyphs=self._glyphs
+        )
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
+    def speed(self, aim: Aim, job: Job) -> None:
+        """Have a limit given, and propose it."""
+
+        def propose(bandwidth: int | None) -> None:
+            if bandwidth is not None:
+                self.propose(aim, SpeedRequest(aim.uuid, job.target, bandwidth), "Set the limit")
+
+        self._screen.app.push_screen(SpeedDialog(job, glyphs=self._glyphs), propose)
+
+    def _wait(self, host: str | None) -> None:
+        self.waiting_for = host
+        self._on_wait()
+
+    def _ask(self, turn: int, aim: Aim, plan: Plan, verb: str) -> None:
+        if turn != self._turn:
+            return
+        self._wait(None)
+        if not self._screen.is_current:
+            self._tell(Level.WARNING, aim.host, f"Not asked, since another window is open: {plan.title}.")
+            return
+        question = ConfirmPlan(plan, aim.host, verb=verb, glyphs=self._glyphs)
+        self._screen.app.push_screen(question, lambda yes: self._run(aim, plan) if yes else None)
+
+    def _no_plan(self, turn: int, aim: Aim, error: Exception) -> None:
+        if turn != self._turn:
+            return
+        self._wait(None)
+        self._failed(aim, error)
+
+    def _run(self, aim: Aim, plan: Plan) -> None:
+        if reason := aim.moved():
+            self._tell(Level.WARNING, aim.host, reason)
+            return
+        if plan.refused:
+            self._tell(Level.WARNING, aim.host, f"Refused, so nothing was done: {plan.title}.")
+            return
+
+        def carry_out() -> Outcome | None:
+            return aim.control.run(plan).wait()
+
+        self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
+
+    def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:
+        if outcome is None or outcome.end is End.LEFT:
+            return
+        level = Level.INFO if outcome.end is End.DONE else Level.ERROR
+        self._tell(level, aim.host, outcome.message or f"{plan.title}: {outcome.end.value}.")
+
+    def _failed(self, aim: Aim, error: Exception) -> None:
+        if not isinstance(error, HostError):
+            raise error
+        self._tell(Level.ERROR, aim.host, str(error))

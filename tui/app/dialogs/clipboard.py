@@ -1,0 +1,22 @@
+"""Handing text to the terminal's clipboard, so that pasting it cannot do more than it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import App
+
+from tui.model.text import printable
+
+
+def copy_commands(app: App[object], commands: Iterable[str]) -> None:
+    """Send commands to the clipboard, without escapes that a shell or a terminal would obey.
+
+    Terminals do not say whether they took it, so nothing is claimed.
+    """
+    lines = [printable(command) for command in commands]
+    if not lines:
+        return
+    app.copy_to_clipboard("\n".join(lines))
+    what = "1 command" if len(lines) == 1 else f"{len(lines)} commands"
+    app.notify(f"{what} sent to the terminal's clipboard", markup=False)

@@ -1,0 +1,201 @@
+"""Form fields of one line: signs and words carry their state, so that they are readable without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+
+_GAP = "  "
+
+
+class Choice(Widget, can_focus=True):
+    """One of a few, side by side: the arrows or a click choose."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,up", "choose(-1)", "The one before", show=False),
+        Binding("right,down,space", "choose(1)", "The next one", show=False),
+    ]
+
+    value = reactive("", init=False)
+
+    @dataclass
+    class Changed(Message):
+        """Another one is chosen."""
+
+        choice: Choice
+        value: str
+
+        @property
+        def control(self) -> Choice:
+            """Where it was chosen."""
+            return self.choice
+
+    def __init__(
+        self,
+        options: Sequence[tuple[str, str]],
+        value: str = "",
+        *,
+        glyphs: Glyphs = UNICODE,
+        id: str | None = None,  # noqa: A002
+        disabled: bool = False,
+    ) -> None:
+        """Offer ``options``, value and word each; the words may come from a host."""
+        super().__init__(id=id, disabled=disabled)
+        self._options = tuple((name, shown(word)) for name, word in options)
+        self._glyphs = glyphs
+        self.set_reactive(Choice.value, value or options[0][0])
+
+    def watch_value(self, value: str) -> None:
+        """Say so."""
+        self.post_message(self.Changed(self, value))
+
+    def action_choose(self, step: int) -> None:
+        """Go to another one; ends are ends."""
+        names = [name for name, _ in self._options]
+        index = names.index(self.value) + step
+        self.value = names[max(0, min(len(names) - 1, index))]
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose what was clicked."""
+        event.stop()
+        offset = event.get_content_offset(self)
+        end = 0
+        for name, word in self._options:
+            end += 2 + word.cell_length
+            if offset is not None and offset.x < end:
+                self.value = name
+                return
+            end += len(_GAP)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002
+        """All options side by side."""
+        return sum(2 + word.cell_length for _, word in self._options) + len(_GAP) * (len(self._options) - 1)
+
+    def render(self) -> Content:
+        """The signs and words, the chosen one full."""
+        parts: list[Content | str] = []
+        for name, word in self._options:
+            if parts:
+                parts.append(_GAP)
+            if name == self.value:
+                parts += [styled(f"{self._glyphs.running} ", "$text-primary"), word.stylize("bold")]
+            else:
+                parts += [styled(f"{self._glyphs.off} ", DIM), word.stylize(DIM)]
+        return join(*parts)
+
+
+class Check(Widget, can_focus=True):
+    """Yes or no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "turn", "Yes or no", show=False)]
+
+    value = reactive(False, init=False)  # noqa: FBT003  the way reactives are declared
+
+    @dataclass
+    class Changed(Message):
+        """It was ticked or unticked."""
+
+        check: Check
+        value: bool
+
+        @property
+        def control(self) -> Check:
+            """Where it was ticked."""
+            return self.check
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        value: bool = False,
+        id: str | None = None,  # noqa: A002
+        disabled: bool = False,
+    ) -> None:
+        """Ask ``label``, which may name things of a host."""
+        super().__init__(id=id, disabled=disabled)
+        self._label = shown(label)
+        self.set_reactive(Check.value, value)
+
+    def watch_value(self, value: bool) -> None:  # noqa: FBT001  the way reactives are watched
+        """Say so."""
+        self.post_message(self.Changed(self, value))
+
+    def action_turn(self) -> None:
+        """Turn it round."""
+        self.value = not self.value
+
+    def on_click(self, event: events.Click) -> None:
+        """A click turns it round."""
+        event.stop()
+        self.action_turn()
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002
+        """The box and its label."""
+        return 4 + self._label.cell_length
+
+    def render(self) -> Content:
+        """The box and its label."""
+        box = (
+            styled("[x] ", "$text-primary")
+            if self.value and not self.disabled
+            else Content("[x] " if self.value else "[ ] ")
+        )
+        return join(box, self._label)
+
+
+class Field(Vertical):
+    """A label, what is filled in, and beneath it a remark, or what is wrong with it."""
+
+    def __init__(self, label: str, *parts: Widget, unit: str = "", id: str | None = None) -> None:  # noqa: A002
+        """Label the parts, which stand side by side; all words are ours."""
+        super().__init__(id=id)
+        self._label = label
+        self._parts = parts
+        self._unit = unit
+        self._note = ""
+        self._problem = ""
+
+    def compose(self) -> ComposeResult:
+        """The line, and room for the remark."""
+        with Horizontal():
+            yield Static(Content(self._label), classes="label")
+            yield from self._parts
+            if self._unit:
+                yield Static(Content(self._unit), classes="unit")
+        yield Static(classes="remark", markup=False)
+
+    @property
+    def remark(self) -> str:
+        """What stands beneath."""
+        return self._problem or self._note
+
+    def note(self, text: str) -> None:
+        """Remark something; a problem comes first."""
+        self._note = text
+        self._show()
+
+    def problem(self, text: str) -> None:
+        """Say what is wrong, or with an empty text that nothing is."""
+        self._problem = text
+        self._show()
+
+    def _show(self) -> None:
+        remark = self.query_one(".remark", Static)
+        remark.update(shown(self.remark))
+        remark.set_class(bool(self.remark), "-some")
+        remark.set_class(bool(self._problem), "-problem")

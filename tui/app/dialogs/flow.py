@@ -1,0 +1,90 @@
+"""Lines with a lead (a sign, a label, a number) whose text keeps clear of the lead where it wraps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from tui.app.glyphs import DIM
+from tui.app.text import join, pad, styled
+
+_NARROWEST = 8
+"""Cells that a text gets at least, however wide its lead is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A lead and what is said behind it."""
+
+    lead: Content
+    body: Content = Content("")  # noqa: RUF009  immutable
+
+    def wrapped(self, width: int) -> Iterator[Content]:
+        """As many lines of so many cells as it takes."""
+        indent = self.lead.cell_length
+        lines = self.body.wrap(max(_NARROWEST, width - indent)) or [Content("")]
+        yield join(self.lead, lines[0])
+        yield from (join(" " * indent, line) for line in lines[1:])
+
+
+EMPTY = Line(Content(""))
+
+
+def heading(text: str) -> Line:
+    """What the next lines are about."""
+    return Line(styled(text, f"bold {DIM}"))
+
+
+def table(rows: Iterable[tuple[str, Content]]) -> tuple[Line, ...]:
+    """Labels of ours, aligned, and their values."""
+    pairs = list(rows)
+    width = max((len(label) for label, _ in pairs), default=0) + 2
+    return tuple(Line(pad(styled(label, DIM), width), value) for label, value in pairs)
+
+
+class Flow(Widget):
+    """Shows lines, and wraps them to whatever width there is."""
+
+    def __init__(
+        self,
+        lines: Iterable[Line] = (),
+        *,
+        id: str | None = None,  # noqa: A002  Textual's name
+        classes: str | None = None,
+    ) -> None:
+        """Begin with these lines."""
+        super().__init__(id=id, classes=classes)
+        self._lines = tuple(lines)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown."""
+        return self._lines
+
+    @property
+    def plain(self) -> str:
+        """What is shown, without its colours and not wrapped."""
+        return "\n".join(join(line.lead, line.body).plain for line in self._lines)
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Show other lines; the same ones cost nothing."""
+        new = tuple(lines)
+        if new != self._lines:
+            self._lines = new
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """As many lines as it takes."""
+        return len(self.laid_out(width))
+
+    def render(self) -> Content:
+        """All lines, wrapped."""
+        return Content("\n").join(self.laid_out(self.content_size.width))
+
+    def laid_out(self, width: int) -> list[Content]:
+        """What is shown, wrapped."""
+        return [line for lines in self._lines for line in lines.wrapped(width)]

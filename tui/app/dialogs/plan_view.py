@@ -1,0 +1,112 @@
+"""A plan as people read it before they say yes: what speaks against it, what it does, how to type it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
+from tui.app.dialogs.undoing import undoing
+from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.model.finding import Finding, Severity
+from tui.model.plan import Plan
+from tui.model.steps import StartCopy
+
+_ORDER = (Severity.REFUSED, Severity.WARNING, Severity.FINE)
+
+
+def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """What forbids first, then what warns, then what is as it should be."""
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.severity))
+
+
+def finding_lines(findings: Iterable[Finding], glyphs: Glyphs) -> Iterator[Line]:
+    """Each with its sign, its word unless all is well, its reason and its remedy."""
+    for finding in sorted_findings(findings):
+        style = SEVERITY_STYLES[finding.severity]
+        sign = glyphs.severity(finding.severity)
+        if finding.severity is Severity.FINE:
+            yield Line(styled(f"{sign} ", style), shown(finding.reason, DIM))
+            continue
+        word = styled(f"{finding.severity}: ", f"bold {style}")
+        yield Line(styled(f"{sign} ", style), join(word, shown(finding.reason)))
+        if finding.remedy:
+            yield Line(styled(f"  {glyphs.to} ", DIM), shown(finding.remedy, DIM))
+
+
+def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
+    """All of a plan that would run on ``host``."""
+    facts = {
+        "host": host,
+        "domain": plan.domain,
+        **{k: v for k, v in plan.facts if k not in ("host", "domain")},
+    }
+    undo = undoing(plan)
+    if undo:
+        facts.setdefault("undo", undo)
+    blocks: list[tuple[str, Iterable[Line]]] = [
+        ("Findings", finding_lines(plan.findings, glyphs)),
+        ("What", table((shown(label).plain, shown(value)) for label, value in facts.items())),
+        (
+            "Steps",
+            (Line(styled(f"{number} ", DIM), shown(s.title)) for number, s in enumerate(plan.steps, 1)),
+        ),
+        ("By hand", (Line(styled("$ ", DIM), shown(command)) for command in plan.commands)),
+        ("Destination XML", _xml_lines(plan)),
+    ]
+    between = False
+    for title, lines in blocks:
+        body = tuple(lines)
+        if not body:
+            continue
+        if between:
+            yield EMPTY
+        between = True
+        yield heading(title)
+        yield from body
+
+
+def _xml_lines(plan: Plan) -> Iterator[Line]:
+    for step in plan.steps:
+        if isinstance(step, StartCopy):
+            yield from (Line(styled("", DIM), shown(line, DIM)) for line in step.xml.splitlines())
+
+
+class PlanView(VerticalScroll, can_focus=True):
+    """Shows a plan, and scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "To the start", show=False),
+        Binding("G", "scroll_end", "To the end", show=False),
+    ]
+
+    def __init__(self, lines: Iterable[Line] = (), *, glyphs: Glyphs = UNICODE) -> None:
+        """Begin with a plan's lines, or with none."""
+        super().__init__(id="plan")
+        self._first = tuple(lines)
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """One flow of lines."""
+        yield Flow(self._first)
+
+    @property
+    def plain(self) -> str:
+        """What is shown, as text."""
+        return self.query_one(Flow).plain
+
+    def show(self, lines: Iterable[Line], *, old: bool = False) -> None:
+        """Show other lines from their start; ``old`` ones are waiting to be replaced."""
+        self.query_one(Flow).show(lines)
+        self.mark_old(old=old)
+
+    def mark_old(self, *, old: bool) -> None:
+        """Dim what no longer speaks of the present input."""
+        self.set_class(old, "-old")

@@ -1,0 +1,39 @@
+"""The way into the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from tui.app.app import MirrorApp
+from tui.engine.control import Control
+
+
+def run(
+    hosts: Sequence[Control],
+    *,
+    suggested_bandwidth: int = 0,
+    ascii_only: bool = False,
+    connect: Callable[[str], Control] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Show these hosts until the user quits, and let go of them.
+
+    Args:
+        hosts: they may still be connecting.
+        suggested_bandwidth: bytes per second that the mirror form offers.
+        ascii_only: draw with ASCII characters only.
+        connect: opens another host by its URI.
+        clock: wall clock.
+
+    Returns:
+        The exit status of the program.
+    """
+    app = MirrorApp(
+        hosts, suggested_bandwidth=suggested_bandwidth, ascii_only=ascii_only, connect=connect, clock=clock
+    )
+    try:
+        app.run()
+    finally:
+        app.let_go()
+    return app.return_code or 0

@@ -1,0 +1,80 @@
+"""What the screen knows: the hosts, their latest pictures, and what the user has put away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tui.app.rows import Row, rows_of
+from tui.app.widgets.jobs import JobRow
+from tui.engine.control import Control
+from tui.model.host import HostState, Link
+
+
+@dataclass(slots=True)
+class Picture:
+    """The hosts by number, as they are being shown."""
+
+    controls: list[Control] = field(default_factory=list)
+    states: dict[int, HostState] = field(default_factory=dict)
+    held: dict[int, HostState] | None = None
+    """What arrived since the display was paused; ``None`` while it is not."""
+    paused_since: float | None = None
+    dismissed: set[tuple[int, int]] = field(default_factory=set)
+    """Ended jobs that the user does not want to see any more."""
+
+    def take(self, states: dict[int, HostState]) -> bool:
+        """Here is news; answers whether it is to be shown now."""
+        if self.held is not None:
+            self.held.update(states)
+            return False
+        self.states.update(states)
+        return True
+
+    def pause(self, now: float) -> None:
+        """Hold the picture still."""
+        self.held, self.paused_since = {}, now
+
+    def go_on(self) -> None:
+        """Show what has arrived meanwhile."""
+        self.states.update(self.held or {})
+        self.held, self.paused_since = None, None
+
+    @property
+    def hosts(self) -> list[HostState]:
+        """The pictures in the order of the hosts."""
+        return [self.states[number] for number in sorted(self.states)]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All disks."""
+        return [row for number in sorted(self.states) for row in rows_of(number, self.states[number])]
+
+    @property
+    def jobs(self) -> list[JobRow]:
+        """The jobs: running ones as they began, then those that ended, the latest first."""
+        rows = [
+            JobRow(number, state.name, job)
+            for number, state in sorted(self.states.items())
+            for job in state.jobs
+            if (number, job.number) not in self.dismissed
+        ]
+        running = [row for row in rows if not row.job.phase.ended]
+        ended = [row for row in rows if row.job.phase.ended]
+        ended.sort(key=lambda row: row.job.ended or 0.0, reverse=True)
+        return running + ended
+
+    @property
+    def unread(self) -> int:
+        """Domains whose definitions are still to come."""
+        return sum(state.unread for state in self.states.values())
+
+    @property
+    def data_at(self) -> float | None:
+        """The age of what is shown: when the host that was heard of last was heard of."""
+        return max((s.refreshed for s in self.states.values() if s.link is Link.LIVE), default=None)
+
+    def read_only(self, numbers: Iterable[int] | None = None) -> bool:
+        """Whether all of these hosts, or all there are, may only be looked at."""
+        chosen = [self.controls[n] for n in numbers] if numbers is not None else self.controls
+        return bool(chosen) and all(control.read_only for control in chosen)

@@ -1,0 +1,294 @@
+"""The main screen: routes news to the panels and keys to deeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui.app.background import Background
+from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_command
+from tui.app.deeds import Deeds
+from tui.app.dialogs.details import JobDetails
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.keys import Keys
+from tui.app.picture import Picture
+from tui.app.rows import DiskKey
+from tui.app.text import shown
+from tui.app.verbs import why_not
+from tui.app.widgets.bars import HeaderBar, HostsBar, KeysBar, Situation, TabsBar
+from tui.app.widgets.chain import ChainPanel
+from tui.app.widgets.domains import DomainsPanel
+from tui.app.widgets.items import Items
+from tui.app.widgets.jobs import JobsView
+from tui.app.widgets.log import LogPanel
+from tui.engine.control import Control, Level, LogLine
+from tui.model.host import HostState
+
+_MIN_WIDTH, _MIN_HEIGHT = 60, 15
+_WIDE = 120
+_JOBS_SHARE = 0.42
+"""The most of the height that the jobs take beside the table."""
+
+
+class MainScreen(Keys, Screen[None]):
+    """Domains, the chain of one disk, jobs, log."""
+
+    AUTO_FOCUS = "#domain-table"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Where.SCREEN)]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  as Textual declares it
+        (0, "-tiny"),
+        (_MIN_WIDTH, "-narrow"),
+        (_WIDE, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (_MIN_HEIGHT, "-tall")]  # noqa: RUF012
+
+    @dataclass
+    class HostWanted(Message):
+        """The user gave the URI of another host."""
+
+        uri: str
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        glyphs: Glyphs = UNICODE,
+        suggested_bandwidth: int = 0,
+    ) -> None:
+        """Begin without hosts."""
+        super().__init__()
+        self.clock = clock
+        self.glyphs = glyphs
+        self.picture = Picture()
+        self.header = HeaderBar(glyphs=glyphs, id="header")
+        self.hosts_bar = HostsBar(glyphs=glyphs, id="hosts")
+        self.tabs = TabsBar(glyphs=glyphs, id="tabs")
+        self.domains = DomainsPanel(glyphs=glyphs, id="domains")
+        self.chain = ChainPanel(glyphs=glyphs, id="chain")
+        self.jobs = JobsView(glyphs=glyphs, id="jobs")
+        self.log_panel = LogPanel(glyphs=glyphs, id="log")
+        self.keys = KeysBar(glyphs=glyphs, id="keys")
+        self.background = Background()
+        self.deeds = Deeds(
+            self,
+            self.background,
+            self.tell,
+            on_wait=self.show_situation,
+            glyphs=glyphs,
+            suggested_bandwidth=suggested_bandwidth,
+        )
+        self.panel = Panel.DOMAINS
+        self._details: JobDetails | None = None
+        self.set_class(glyphs.ascii, "-ascii")
+        self.add_class(f"-{self.panel.value}")
+
+    def compose(self) -> ComposeResult:
+        """Lines above and below, panels between."""
+        yield self.header
+        yield self.hosts_bar
+        yield self.tabs
+        with Vertical(id="panels"):
+            with Horizontal(id="upper"):
+                yield self.domains
+                yield self.chain
+            yield self.jobs
+            yield self.log_panel
+        yield Static("virt-mirror needs 60 columns and 15 lines.", id="too-small", markup=False)
+        yield self.keys
+        yield self.background
+
+    def on_mount(self) -> None:
+        """Show at once what there is, and let ages count."""
+        self.show_picture()
+        self.set_interval(1.0, self.show_situation)
+
+    # News
+
+    def add_host(self, control: Control) -> int:
+        """Another host; its number is what its news comes under."""
+        self.picture.controls.append(control)
+        number = len(self.picture.controls) - 1
+        self.take({number: control.state})
+        return number
+
+    def take(self, states: dict[int, HostState]) -> None:
+        """Here are the latest pictures of some hosts."""
+        if self.picture.take(states) and self.is_mounted:
+            self.show_picture()
+        if self._details is not None and self._details.is_mounted:
+            self._details.refresh_job()
+
+    def take_log(self, line: LogLine) -> None:
+        """A host says what happened."""
+        self.log_panel.add(line)
+        if line.level is Level.ERROR:
+            self._toast(line.level, line.text)
+
+    def tell(self, level: Level, host: str, text: str) -> None:
+        """Say what happened, in the log and for a moment on top of everything."""
+        self.log_panel.add(LogLine(self.clock(), host, level, text))
+        self._toast(level, text)
+
+    def hint(self, text: str) -> None:
+        """Say for a moment why a key does nothing; nothing has happened that the log should know."""
+        self._toast(Level.WARNING, text)
+
+    def _toast(self, level: Level, text: str) -> None:
+        severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
+        self.app.notify(shown(text).plain, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    # The picture
+
+    def show_picture(self) -> None:
+        """Give every panel what it shows; each of them touches only what has changed."""
+        picture = self.picture
+        several = len(picture.controls) > 1
+        self.jobs.several_hosts = self.log_panel.several_hosts = several
+        self.jobs.read_only = frozenset(n for n, control in enumerate(picture.controls) if control.read_only)
+        self.domains.show(picture.rows, several_hosts=several, waiting=picture.unread)
+        self.jobs.show_jobs(picture.jobs)
+        self._size_jobs()
+        self.chain.show(self.domains.table.current)
+        self.show_situation()
+        self.show_keys()
+
+    def show_situation(self) -> None:
+        """The lines at the top: state, rate, ages."""
+        picture, now = self.picture, self.clock()
+        self.header.show(
+            Situation(
+                hosts=picture.hosts,
+                now=now,
+                read_only=picture.read_only(),
+                paused_since=picture.paused_since,
+                paused_data=picture.data_at,
+                asking=self.deeds.waiting_for is not None,
+            )
+        )
+        self.hosts_bar.show(picture.hosts, now)
+        tabs = [
+            (Panel.DOMAINS, self._title(self.domains, "Domains")),
+            (Panel.CHAIN, "Chain"),
+            (Panel.JOBS, self._title(self.jobs, "Jobs")),
+            (Panel.LOG, "Log"),
+        ]
+        self.tabs.show(self.panel, tabs)
+
+    @staticmethod
+    def _title(widget: DomainsPanel | JobsView, word: str) -> str:
+        number = len({r.uuid for r in widget.rows}) if isinstance(widget, DomainsPanel) else len(widget.items)
+        return f"{word} {number}" if number else word
+
+    def show_keys(self) -> None:
+        """The keys that matter in this panel; those that would do nothing are dim."""
+        self.keys.show([(command, self._possible(command.id)) for command in footer(self.panel)])
+
+    def _possible(self, command: str) -> bool:
+        if self.check_action(command.replace("-", "_"), ()) is None:
+            return False
+        if command in ("pivot", "keep", "cancel", "speed", "details"):
+            return not any(why_not(job, command) for job in self.aimed_jobs() or [None])
+        return True
+
+    def _size_jobs(self) -> None:
+        """As tall as the jobs are, as long as the table keeps more than half of the screen."""
+        if self.has_class("-stacked"):
+            self.jobs.styles.height = None
+            return
+        most = int(self.size.height * _JOBS_SHARE) - 2
+        lines = max(1, len(self.jobs.items) * self.jobs.lines_per_item)
+        height = min(lines, max(2, most)) + 2
+        if self.jobs.styles.height is None or self.jobs.styles.height.value != height:
+            self.jobs.styles.height = height
+
+    # What the user does
+
+    def connect(self, uri: str) -> None:
+        """Open another host: that is for whoever knows how hosts are opened."""
+        self.post_message(self.HostWanted(uri))
+
+    @on(Items.Highlighted, "#domain-table")
+    def show_chain_of_disk(self) -> None:
+        """Another disk is under the cursor."""
+        self.chain.show(self.domains.table.current)
+        self.show_keys()
+
+    @on(Items.Highlighted, "#jobs")
+    def show_keys_of_job(self) -> None:
+        """Another job is under the cursor."""
+        self.show_keys()
+
+    @on(Items.Pressed)
+    def press_button(self, event: Items.Pressed) -> None:
+        """A button of a job does what its key does."""
+        self.call_later(self.run_action, event.command.replace("-", "_"))
+
+    @on(Items.Chosen, "#domain-table")
+    @on(Items.Chosen, "#jobs")
+    def open_chosen(self) -> None:
+        """A second click opens what the first one chose."""
+        self.action_details()
+
+    @on(TabsBar.Chosen)
+    def go_to_tab(self, event: TabsBar.Chosen) -> None:
+        """A tab was clicked."""
+        self.go_to(event.panel)
+
+    @on(KeysBar.Pressed)
+    async def press_key(self, event: KeysBar.Pressed) -> None:
+        """A key's name was clicked."""
+        self.app.simulate_key(event.command.keys[0])
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The focus has gone to another panel: other keys matter."""
+        for panel in Panel:
+            if self.query_one(f"#{panel.value}") in event.widget.ancestors_with_self:
+                self.panel = panel
+        for panel in Panel:
+            self.set_class(panel is self.panel, f"-{panel.value}")
+        self.show_keys()
+        self.show_situation()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Side by side where there is room."""
+        self.set_class(event.size.width < _WIDE, "-stacked")
+        self.call_after_refresh(self._size_jobs)
+        self.call_after_refresh(self.show_keys)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that a read-only session does not have says so; the binding itself stays quiet."""
+        command = writing_command(event.key)
+        if command and self.check_action(command.action, ()) is None:
+            self.hint(f"{command.title} is not possible: this session is read-only.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Grey what a read-only host does not allow."""
+        command = BY_ACTION.get(action)
+        if command is None or not command.writes:
+            return True
+        disk = self.focused_disk()
+        numbers = None if disk is None else [disk[0]]
+        return None if self.picture.read_only(numbers) else True
+
+    def go_to_disk(self, disk: DiskKey) -> None:
+        """Put the cursor on a disk, and take a filter away that hides it."""
+        self.domains.go_to(disk)
+        self.go_to(Panel.DOMAINS)
+
+    def show_details(self, details: JobDetails) -> None:
+        """Open the details of a job and keep them up to date."""
+        self._details = details
+
+        def forget(_: Any) -> None:
+            self._details = None
+
+        self.app.push_screen(details, forget)

@@ -1,0 +1,62 @@
+"""What may be done to a job now, and the sentence for why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.model.job import Job, JobType, Phase
+from tui.model.request import Ending
+
+BUTTONS = ("pivot", "keep", "cancel")
+"""Ids of the commands that a running job has buttons for."""
+
+
+def why_not(job: Job | None, command: str) -> str | None:  # noqa: PLR0911  one for each command
+    """Why a command cannot be given to a job in its present phase, one sentence; ``None`` when it can."""
+    if job is None:
+        return "There is no block job on this disk."
+    name = f"{job.domain} {job.target}"
+    if job.phase.ended:
+        return (
+            None
+            if command in {"dismiss-job", "details"}
+            else f"The job of {name} has ended: {job.phase.value}."
+        )
+    match command:
+        case "pivot" | "keep" | "pivot-paused":
+            return _why_no_end(job, command, name)
+        case "cancel":
+            return f"{name} is being cancelled already." if job.phase is Phase.CANCELLING else None
+        case "speed":
+            return None if job.phase in {Phase.COPYING, Phase.IN_SYNC} else f"{name} is {job.phase.value}."
+        case "dismiss-job":
+            return f"The job of {name} is running: x cancels it."
+        case _:
+            return None
+
+
+def _why_no_end(job: Job, command: str, name: str) -> str | None:
+    verb = "Keep" if command == "keep" else "Pivot"
+    wanted = (JobType.COPY,) if command == "keep" else (JobType.COPY, JobType.ACTIVE_COMMIT)
+    if job.type not in wanted:
+        return f"{verb} is for mirrors: {name} runs a {job.type.value} job."
+    match job.phase:
+        case Phase.IN_SYNC:
+            return None
+        case Phase.COPYING if command == "pivot-paused":
+            return None
+        case Phase.COPYING:
+            far = "" if job.percent is None else f" ({job.percent} %)"
+            return f"{verb} is possible once {name} is in sync; it is still copying{far}."
+        case _:
+            return f"{name} is {job.phase.value} already."
+
+
+def why_not_together(jobs: Sequence[Job | None], command: str) -> str | None:
+    """As ``why_not`` for several disks of one domain: the first reason that there is."""
+    return next((reason for job in jobs if (reason := why_not(job, command))), None)
+
+
+def ending_of(command: str) -> Ending:
+    """How a command ends a job."""
+    return Ending.PIVOT if command == "pivot-paused" else Ending(command)
