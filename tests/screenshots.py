@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from textual.pilot import Pilot
 
 from tui.app.app import MirrorApp
+from tui.app.dialogs.flow import Flow
 from tui.engine.host import Host
 from tui.lab.lab import Lab
 from tui.model.host import HostState
@@ -54,6 +55,15 @@ class Photographer:
         await self.press("1", "slash", *name, "enter")
         await self.press("escape")
 
+    async def open_form(self) -> None:
+        """Open the mirror form, and wait until its plan has been judged."""
+        await self.press("m")
+        form = self.pilot.app.screen
+        async with asyncio.timeout(PATIENCE):
+            while "checking" in form.query_one("#verdict", Flow).plain:
+                await self.pilot.pause(0.1)
+        await self.pilot.pause(1.0)
+
     def take(self, name: str) -> None:
         """Write the picture."""
         svg = self.pilot.app.export_screenshot(title="virt-mirror")
@@ -70,11 +80,11 @@ async def wide(camera: Photographer) -> None:
     """The story of the README at 120 columns."""
     await camera.until(lambda s: s.listed and s.unread == 0)
     await camera.put_cursor_on("web01")
-    await camera.press("m", "enter", "enter")
+    await camera.open_form()
+    await camera.press("enter", "enter")
     await camera.until(job_is(Phase.COPYING, "web01"))
     await camera.put_cursor_on("db01")
-    await camera.press("m")
-    await camera.pilot.pause(1.0)
+    await camera.open_form()
     camera.take("form")
     await camera.press("enter", "enter")
     await camera.until(job_is(Phase.COPYING, "db01"))
@@ -89,8 +99,7 @@ async def wide(camera: Photographer) -> None:
     await camera.pilot.pause(2.0)
     camera.take("in-sync")
     await camera.put_cursor_on("old")
-    await camera.press("m")
-    await camera.pilot.pause(1.0)
+    await camera.open_form()
     camera.take("refused")
     await camera.press("escape")
     await camera.put_cursor_on("db01")

@@ -300,12 +300,6 @@ REFUSALS: list[tuple[str, CopyFacts, Chain | None, dict[str, Any]]] = [
     ),
     (
         "backing-missing",
-        facts(place=replace(IMAGE, image=ImageFacts(CAPACITY, "/gone", "qcow2", backing_exists=False))),
-        destination(DEST, "qcow2"),
-        {"reuse_external": True},
-    ),
-    (
-        "backing-missing",
         facts(place=replace(NEW, given_backing_exists=False)),
         destination(DEST, None, "/gone"),
         {"shallow": True},
@@ -371,6 +365,12 @@ WARNINGS: list[tuple[str, CopyFacts, Chain | None, dict[str, Any]]] = [
         facts(replace(SINGLE, chain=make_chain("/slow/snap2", complete=False))),
         None,
         {"shallow": True},
+    ),
+    (
+        "backing-unneeded",
+        facts(place=replace(IMAGE, image=ImageFacts(CAPACITY, "/gone", "qcow2", backing_exists=False))),
+        destination(DEST, "qcow2"),
+        {"reuse_external": True},
     ),
     ("backing-unneeded", facts(place=OVERLAY), destination(DEST, "qcow2"), {"reuse_external": True}),
     (

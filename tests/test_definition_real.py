@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.guests import DiskSpec
 from tui.engine.images import image_info, read_chain
 from tui.model.definition import parse_domain
 from tui.model.destination import destination_xml, domain_with_disk_source
 from tui.model.disk import MirrorJob, MirrorReady
 from tui.model.storage import Chain, FileSource, Layer, NetworkHost, NetworkSource
-from tests.guests import DiskSpec
 
 if TYPE_CHECKING:
     from tests.conftest import MakeNbd
@@ -28,7 +29,7 @@ def disk(guest: Guest, *, inactive: bool = False) -> Disk:
 def blockcopy(guest: Guest, destination: str, *flags: str) -> None:
     path = guest.directory / "destination.xml"
     path.write_text(destination)
-    guest.virsh("blockcopy", guest.name, "vda", "--xml", path, "--transient-job", *flags)
+    guest.virsh("blockcopy", "vda", "--xml", path, "--transient-job", *flags)
     guest.wait_ready()
 
 
@@ -56,19 +57,30 @@ def test_live_and_inactive(guest: Guests) -> None:
 
 
 def test_mirrors_to_files(guest: Guests) -> None:
-    """Flattened, and standing on the chain of the source; names need escaping."""
+    """Flattened; shallow, where libvirt does not say what the mirror stands on; shallow with a chain we named."""
     vm = guest(disks=[DiskSpec(layers=3)])
     source = disk(vm).chain
-    new = Layer(FileSource(str(vm.directory / "n <e&w> 'x'.qcow2")), "qcow2")
-    for flags, chain in ((), [new]), (("--shallow",), [new, *source.layers[1:]]):
-        blockcopy(vm, destination_xml(new), *flags)
+    path = vm.directory / "n <e&w> 'x'.qcow2"
+    new = Layer(FileSource(str(path)), "qcow2")
+    below = source.below.layers
+    middle = below[0]
+    cases: list[tuple[tuple[str, ...], Chain | None, Chain]] = [
+        ((), None, Chain((new,), complete=True)),
+        (("--shallow",), None, Chain((new,), complete=False)),
+        (("--shallow", "--reuse-external"), source.below, Chain((new, *below), complete=True)),
+    ]
+    for flags, backing, expected in cases:
+        if backing:
+            words = ["-b", middle.path, "-F", middle.format or "", f"file:{path}"]
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *words], check=True)
+        blockcopy(vm, destination_xml(new, backing=backing), *flags)
         mirror = disk(vm).mirror
         assert mirror is not None
         assert (mirror.job, mirror.ready) == (MirrorJob.COPY, MirrorReady.YES)
-        assert paths(mirror.chain) == [(layer.path, layer.format) for layer in chain]
-        assert mirror.chain.complete
-        vm.virsh("blockjob", vm.name, "vda", "--abort")
-        (vm.directory / "n <e&w> 'x'.qcow2").unlink()
+        assert paths(mirror.chain) == paths(expected)
+        assert mirror.chain.complete == expected.complete
+        vm.virsh("blockjob", "vda", "--abort")
+        path.unlink()
     assert disk(vm).chain == source
 
 
@@ -76,23 +88,29 @@ def test_mirrors_to_files(guest: Guests) -> None:
 def test_mirror_to_the_network(guest: Guests, nbd_server: MakeNbd, tcp: bool) -> None:  # noqa: FBT001
     vm = guest(disks=[DiskSpec()])
     server = nbd_server(tcp=tcp)
-    where = server.source()
-    host = NetworkHost("127.0.0.1", str(server.port)) if tcp else NetworkHost(None, None, "unix", str(server.socket))
+    host = (
+        NetworkHost("127.0.0.1", str(server.port))
+        if tcp
+        else NetworkHost(None, None, "unix", str(server.socket))
+    )
     new = Layer(NetworkSource("nbd", server.export, (host,)), "raw")
     blockcopy(vm, destination_xml(new, backing=Chain()), "--reuse-external")
     mirror = disk(vm).mirror
     assert mirror is not None
     assert mirror.destination is not None
-    assert mirror.destination.source == new.source, where
+    found = mirror.destination.source
+    assert isinstance(found, NetworkSource)
+    # libvirt fills in that there is no TLS.
+    assert (found.location, found.hosts, found.tls) == (new.source.location, (host,), "no")
 
 
 def test_active_commit_is_a_mirror_too(guest: Guests) -> None:
     vm = guest(disks=[DiskSpec(layers=3)])
     before = disk(vm).chain
-    vm.virsh("blockcommit", vm.name, "vda", "--active", "--wait", "--keep-overlay")
+    vm.virsh("blockcommit", "vda", "--active", "--wait", "--keep-overlay")
     after = disk(vm)
     assert after.chain == before
-    vm.virsh("blockcommit", vm.name, "vda", "--active")
+    vm.virsh("blockcommit", "vda", "--active")
     vm.wait_ready()
     mirror = disk(vm).mirror
     assert mirror is not None
@@ -110,10 +128,10 @@ def test_a_changed_definition_is_taken(guest: Guests) -> None:
     assert base is not None
     path = vm.directory / "changed.xml"
     path.write_text(domain_with_disk_source(old, "vda", base))
-    vm.virsh("define", path)
+    vm.hypervisor.virsh("define", path)
     new = disk(vm, inactive=True)
     assert new.chain.active is not None
     assert (new.chain.active.path, new.chain.active.format) == (base.path, base.format)
     path.write_text(old)
-    vm.virsh("define", path)
+    vm.hypervisor.virsh("define", path)
     assert vm.xml(inactive=True) == old

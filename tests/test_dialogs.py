@@ -62,7 +62,7 @@ def in_dialog(
     make: Callable[[], Screen[Any]],
     act: Callable[[Pilot[None], Any], Any],
     size: tuple[int, int] = (120, 36),
-) -> Any:  # noqa: ANN401  what the dialog answers
+) -> Any:
     """Open a dialog, do something in it, and give back what it answered."""
     answers: list[Any] = []
 
@@ -87,7 +87,7 @@ def pressing(*keys: str) -> Callable[[Pilot[None], Any], Any]:
     return act
 
 
-def a_plan(**changes: Any) -> Plan:  # noqa: ANN401
+def a_plan(**changes: Any) -> Plan:
     domain = make_domain()
     request = EndRequest(domain.uuid, ("vda",), Ending.PIVOT)
     plan = default_plan(request, make_state(domain, jobs=[make_job(domain)]), (fine("a", "All is well."),))
@@ -107,12 +107,14 @@ def hostile_job(text: str) -> Job:
 def hostile_plan(text: str) -> Plan:
     findings = (refused("a", text, text), warning("b", text, text), fine("c", text))
     step = EndJobs("u", text, (text,), Ending.PIVOT)
-    return a_plan(title=text, domain=text, findings=findings, steps=(step,), facts=(("from", text), ("disk", text)))
+    return a_plan(
+        title=text, domain=text, findings=findings, steps=(step,), facts=(("from", text), ("disk", text))
+    )
 
 
 DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "confirm": lambda text: ConfirmPlan(hostile_plan(text), text, verb=text),
-    "question": lambda text: Question(text, text, text[:20], text[:20]),
+    "question": lambda text: Question(text, text, text[:9], text[:9]),
     "speed": lambda text: SpeedDialog(hostile_job(text)),
     "details": lambda text: JobDetails(lambda: hostile_job(text), lambda: NOW),
     "connect": ConnectDialog,
@@ -178,12 +180,19 @@ def test_ascii_signs_only() -> None:
             assert flow.plain.isascii()
 
     in_dialog(lambda: ConfirmPlan(a_plan(), "host-a", verb="Pivot", glyphs=ASCII), act)
+    in_dialog(lambda: HelpScreen((), glyphs=ASCII), act)
+    for samples in ((), make_samples()):
+        job = make_job(samples=samples, cur=0, end=0 if not samples else GIB)
+        in_dialog(lambda: JobDetails(lambda: job, lambda: NOW, glyphs=ASCII), act)  # noqa: B023  used at once
+        in_dialog(lambda: SpeedDialog(job, glyphs=ASCII), act)  # noqa: B023  used at once
 
 
 # The question before a plan
 
 
-@pytest.mark.parametrize(("keys", "answer"), [("n", False), ("enter", False), ("y", True), ("right enter", True)])
+@pytest.mark.parametrize(
+    ("keys", "answer"), [("n", False), ("enter", False), ("y", True), ("right enter", True)]
+)
 def test_a_plan_runs_only_after_a_yes(keys: str, answer: bool) -> None:  # noqa: FBT001
     assert in_dialog(lambda: ConfirmPlan(a_plan(), "h", verb="Pivot"), pressing(*keys.split())) is answer
 
@@ -191,11 +200,18 @@ def test_a_plan_runs_only_after_a_yes(keys: str, answer: bool) -> None:  # noqa:
 def test_a_plan_names_host_domain_steps_and_commands() -> None:
     async def act(_: Pilot[None], dialog: ConfirmPlan) -> None:
         text = dialog.query_one(PlanView).plain
-        for word in ("host-a", "db01", "Pivot vda to the new image", "virsh blockjob db01 vda --abort --async"):
+        for word in (
+            "host-a",
+            "db01",
+            "Pivot vda to the new image",
+            "virsh blockjob db01 vda --abort --async",
+        ):
             assert word in text
         assert dialog.focused is dialog.query_one("#leave")
 
-    in_dialog(lambda: ConfirmPlan(a_plan(facts=(("disk", "vda"), ("disk", "vdb"))), "host-a", verb="Pivot"), act)
+    in_dialog(
+        lambda: ConfirmPlan(a_plan(facts=(("disk", "vda"), ("disk", "vdb"))), "host-a", verb="Pivot"), act
+    )
 
 
 def test_facts_of_the_same_name_are_all_shown() -> None:
@@ -204,7 +220,9 @@ def test_facts_of_the_same_name_are_all_shown() -> None:
         assert "vda" in text
         assert "vdb" in text
 
-    in_dialog(lambda: ConfirmPlan(a_plan(facts=(("disk", "vda"), ("disk", "vdb"))), "host-a", verb="Pivot"), act)
+    in_dialog(
+        lambda: ConfirmPlan(a_plan(facts=(("disk", "vda"), ("disk", "vdb"))), "host-a", verb="Pivot"), act
+    )
 
 
 def test_a_refused_plan_cannot_be_agreed_to() -> None:
@@ -244,9 +262,14 @@ def test_buttons_answer_the_mouse() -> None:
     assert in_dialog(lambda: Question("t", "?", "Yes", "No"), act) is True
 
 
-@pytest.mark.parametrize(("keys", "answer"), [("enter", False), ("n", False), ("y", True), ("tab enter", True)])
+@pytest.mark.parametrize(
+    ("keys", "answer"), [("enter", False), ("n", False), ("y", True), ("tab enter", True)]
+)
 def test_a_question_has_its_focus_on_no(keys: str, answer: bool) -> None:  # noqa: FBT001
-    assert in_dialog(lambda: Question("Quit?", "3 jobs go on.", "Quit", "Stay"), pressing(*keys.split())) is answer
+    assert (
+        in_dialog(lambda: Question("Quit?", "3 jobs go on.", "Quit", "Stay"), pressing(*keys.split()))
+        is answer
+    )
 
 
 # The limit
@@ -301,7 +324,15 @@ def test_details_follow_the_job() -> None:
     async def act(pilot: Pilot[None], dialog: JobDetails) -> None:
         facts = dialog.query_one("#facts", Flow)
         assert "copying" in dialog.query_one("#state", Flow).plain
-        for word in ("/slow/vda.qcow2", "/fast/vda.qcow2", "1/4 GiB", "100 MiB/s", "10 MiB/s", "64 MiB/s", "p1"):
+        for word in (
+            "/slow/vda.qcow2",
+            "/fast/vda.qcow2",
+            "1/4 GiB",
+            "100 MiB/s",
+            "10 MiB/s",
+            "64 MiB/s",
+            "p1",
+        ):
             assert word in facts.plain
         assert len(dialog.query_one(RatePlot).points) == 10
         jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90, proof=(fine("a", "It is on /fast."),))

@@ -6,8 +6,9 @@ Every test asks for the plan, and then does all the same what the plan would hav
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -273,11 +274,11 @@ def test_transient_disk(bench: Bench, guest: Guests) -> None:
 
 def test_disk_served_by_another_process(bench: Bench, guest: Guests, hypervisor: Hypervisor) -> None:
     made = idle(guest, running=False)
-    image, socket = create(made.directory / "served.raw", kind="raw"), made.directory / "vhost.sock"
-    export = f"vhost-user-blk,id=e,node-name=n,writable=on,addr.type=unix,addr.path={socket}"
+    image, served = create(made.directory / "served.raw", kind="raw"), made.directory / "vhost.sock"
+    export = f"vhost-user-blk,id=e,node-name=n,writable=on,addr.type=unix,addr.path={served}"
     nodes = ["--blockdev", f"driver=file,filename={image},node-name=n", "--export", export]
     command = ["setpriv", "--pdeathsig=KILL", "qemu-storage-daemon", *nodes]
-    disk = f"<disk type='vhostuser' device='disk'><driver name='qemu' type='raw'/><source type='unix' path='{socket}'/>"
+    disk = f"<disk type='vhostuser' device='disk'><driver name='qemu' type='raw'/><source type='unix' path='{served}'/>"
     document = made.directory / "domain.xml"
     text = made.xml(inactive=True).replace(
         "<devices>", f"<devices>{disk}<target dev='vdb' bus='virtio'/></disk>"
@@ -286,7 +287,7 @@ def test_disk_served_by_another_process(bench: Bench, guest: Guests, hypervisor:
     document.write_text(text.replace("<vcpu", f"{memory}<vcpu"))
     with subprocess.Popen(command) as daemon:
         try:
-            wait_for(socket.exists, what="the storage daemon listens")
+            wait_for(served.exists, what="the storage daemon listens")
             hypervisor.virsh("define", document)
             made.virsh("start")
             copy = bench.plan(made, file(made.directory / "copy", "raw"), target="vdb")
@@ -317,8 +318,8 @@ def test_disk_shared_with_a_guest_that_writes(bench: Bench, guest: Guests) -> No
     made.wait_ready("vdb")
     blocks = other.virsh("qemu-monitor-command", "--hmp", "info block")
     drive = next(line.split()[0].rstrip(":") for line in blocks.splitlines() if str(shared) in line)
-    answer = other.virsh("qemu-monitor-command", "--hmp", f'qemu-io -d {drive} "write -P 7 0 64k"')
-    assert "wrote" in answer, (blocks, answer)
+    answer = other.virsh("qemu-monitor-command", "--hmp", f'qemu-io {drive} "write -P 7 0 64k"')
+    assert "Error" not in answer
     bench.finish(made, target="vdb")
     assert not images_equal(shared, made.directory / "copy", one_format="raw", other_format="raw")
 
@@ -393,7 +394,7 @@ def test_old_server_guesses_the_format_of_a_reused_image(bench: Bench, guest: Gu
         ("buffer-size", {"buf_size": 2**63}),
     ],
 )
-def test_numbers(bench: Bench, guest: Guests, check: str, wish: dict[str, int]) -> None:
+def test_numbers(bench: Bench, guest: Guests, check: str, wish: dict[str, Any]) -> None:
     made = guest()
     copy = bench.plan(made, made.directory / "copy", **wish)
     assert refusals(copy) == {check}
@@ -521,24 +522,18 @@ def test_what_is_there_and_should_not_be(bench: Bench, guest: Guests) -> None:
     assert bench.start(copy) == 0
 
 
-def test_a_pipe_makes_libvirt_hang(bench: Bench, guest: Guests) -> None:
+def test_special_files(bench: Bench, guest: Guests) -> None:
+    """A socket is refused late; on a pipe the call of libvirt would hang until somebody reads from it."""
     made = guest()
+    path = made.directory / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        copy = bench.plan(made, path)
+        assert refusals(copy) == {"destination-special"}
+        assert bench.start(copy) not in (0, None)
     pipe = made.directory / "pipe"
     os.mkfifo(pipe)
-    copy = bench.plan(made, pipe)
-    assert refusals(copy) == {"destination-special"}
-    answers: list[int | None] = []
-    call = threading.Thread(target=lambda: answers.append(bench.start(copy)))
-    call.start()
-    call.join(1.5)
-    hangs = call.is_alive()
-    # Whoever reads from the pipe lets libvirt go on.
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    call.join(20)
-    os.close(reader)
-    assert hangs
-    assert not call.is_alive()
-    assert answers != [0]
+    assert refusals(bench.plan(made, pipe)) == {"destination-special"}
 
 
 def test_what_is_not_there_and_should_be(bench: Bench, guest: Guests) -> None:
@@ -731,20 +726,23 @@ def test_backing_files_that_are_not_there(bench: Bench, guest: Guests) -> None:
 
 
 def test_full_copy_into_an_overlay_of_nothing(bench: Bench, guest: Guests) -> None:
-    """It works, until the guest is to start again."""
+    """It works for libvirt, which remembers that nothing stands below, and for nobody else."""
     made = guest()
     image = overlay(made.directory / "image", made.directory / "gone")
     copy = bench.plan(made, file(image, "qcow2"), reuse_external=True)
-    assert refusals(copy) == {"backing-missing"}
+    assert refusals(copy) == set()
+    assert "backing-unneeded" in warnings(copy)
     assert bench.start(copy) == 0
     bench.finish(made, pivot=True)
     made.virsh("destroy")
-    assert "Cannot access backing file" in made.virsh("start", check=False)
+    made.virsh("start")
+    with pytest.raises(AssertionError, match="Could not open backing file"):
+        images_equal(image, made.images()[0])
 
 
 def test_backing_file_without_a_format(bench: Bench, guest: Guests) -> None:
-    made = guest(disks=[DiskSpec(layers=2)])
-    image = overlay(made.directory / "image", made.images()[0])
+    made = guest(disks=[DiskSpec(layers=3)])
+    image = overlay(made.directory / "image", made.images()[1])
     content = bytearray(image.read_bytes())
     # The header extension that holds the format becomes one that nobody knows.
     at = content.find(bytes.fromhex("E2792ACA"))
@@ -758,6 +756,14 @@ def test_backing_file_without_a_format(bench: Bench, guest: Guests) -> None:
 def test_backing_file_of_a_full_copy(bench: Bench, guest: Guests) -> None:
     made = guest(disks=[DiskSpec(layers=2)])
     copy = bench.plan(made, file(made.directory / "copy", "qcow2", made.images()[0]))
+    assert refusals(copy) == {"backing-without-shallow"}
+    assert bench.start(copy) == INVALID_ARG
+
+
+def test_backing_file_of_a_shallow_copy_of_one_layer(bench: Bench, guest: Guests) -> None:
+    made = guest()
+    below = create(made.directory / "below")
+    copy = bench.plan(made, file(made.directory / "copy", "qcow2", below), shallow=True)
     assert refusals(copy) == {"backing-without-shallow"}
     assert bench.start(copy) == INVALID_ARG
 
@@ -876,24 +882,27 @@ def test_end_of_a_job_that_is_in_sync(bench: Bench, guest: Guests) -> None:
         assert not any(isinstance(step, RemoveDestination) for step in end.steps)
 
 
-def test_end_of_a_job_that_is_ending(bench: Bench, guest: Guests) -> None:
-    """A guest that outruns its destination keeps a cancelled mirror alive; a second request is refused."""
-    made = guest(disks=[DiskSpec(data=32 * MIB)], delay=0, burst=128, walk=32)
-    assert bench.start(bench.plan(made, made.directory / "copy")) == 0
-    made.wait_ready(timeout=60)
-    bench.connection.set_speed(made.uuid, "vda", 1)
-    time.sleep(0.3)
-    bench.connection.end_job(made.uuid, "vda", pivot=True)
-    mirror = made.mirror()
-    if mirror is None or mirror.ready != "pivot":
-        pytest.skip("the guest was not faster than its destination")
-    assert refusals(bench.end(made, Ending.PIVOT, "vda")) == {"already-ending"}
-    assert refusals(bench.end(made, Ending.CANCEL, "vda")) == {"ending-otherwise"}
-    assert not bench.end(made, Ending.PIVOT, "vda", pause=True).refused
-    for pivot in (True, False):
-        with pytest.raises(HostError) as refusal:
-            bench.connection.end_job(made.uuid, "vda", pivot=pivot)
-        assert refusal.value.code == OPERATION_INVALID
+def test_end_of_a_job_that_is_ending(bench: Bench, guest: Guests, nbd_server: MakeNbd) -> None:
+    """A destination that does not answer keeps a mirror from ending; a second request is refused."""
+    made, server = guest(), nbd_server()
+    host = NetworkHost(transport="unix", socket=str(server.socket))
+    place = Chain((Layer(NetworkSource("nbd", server.export, (host,)), "raw"),), complete=False)
+    assert bench.start(bench.plan(made, place, reuse_external=True)) == 0
+    made.wait_ready()
+    stopped = int(server.image.with_suffix(".pid").read_text())
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        bench.connection.end_job(made.uuid, "vda", pivot=True)
+        assert refusals(bench.end(made, Ending.PIVOT, "vda")) == {"already-ending"}
+        assert refusals(bench.end(made, Ending.CANCEL, "vda")) == {"ending-otherwise"}
+        assert not bench.end(made, Ending.PIVOT, "vda", pause=True).refused
+        for pivot in (True, False):
+            with pytest.raises(HostError) as refusal:
+                bench.connection.end_job(made.uuid, "vda", pivot=pivot)
+            assert refusal.value.code == OPERATION_INVALID
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    bench.heard(JobEvent.COMPLETED)
 
 
 def test_speed_of_no_job(bench: Bench, guest: Guests) -> None:

@@ -134,7 +134,7 @@ class Deeds:
         if turn != self._turn:
             return
         self._wait(None)
-        if not self._screen.is_current:
+        if self._screen.app.screen is not self._screen:
             self._tell(Level.WARNING, aim.host, f"Not asked, since another window is open: {plan.title}.")
             return
         question = ConfirmPlan(plan, aim.host, verb=verb, glyphs=self._glyphs)

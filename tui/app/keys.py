@@ -210,6 +210,7 @@ class Keys(Screen[None]):
             self.hint(why_not(job, "dismiss-job") or "Move to an ended job first.")
             return
         self.picture.dismissed.add((disk[0], job.number))
+        self.jobs.show_jobs(self.picture.jobs, nearest=True)
         self.show_picture()
 
     # The table

@@ -30,6 +30,8 @@ class Row:
     state: RunState
     disk: Disk | None
     job: Job | None
+    capacity: int | None = None
+    """Virtual size in bytes."""
     first: bool = True
     """Whether this row shows the domain's name: rows of one domain that follow one another show it once."""
 
@@ -47,7 +49,7 @@ class Row:
     def image(self) -> str:
         """Format of the active layer, and how many layers there are."""
         if self.disk is None:
-            return "no disks"
+            return "reading…" if self.state is RunState.UNKNOWN else "no disks"
         active = self.disk.chain.active
         if active is None:
             return "empty"
@@ -102,6 +104,7 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             state=domain.state,
             disk=disk,
             job=jobs.get((domain.uuid, disk.target)) if disk else None,
+            capacity=state.capacity(domain.uuid, disk.target) if disk else None,
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))

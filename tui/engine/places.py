@@ -126,17 +126,19 @@ def _searchable(directory: str, owner: tuple[int, int]) -> bool | None:
             status = os.stat(path)
         except OSError:
             return None
-        if uid == status.st_uid:
-            bit = stat.S_IXUSR
-        else:
-            bit = stat.S_IXGRP if status.st_gid in groups else stat.S_IXOTH
-        if not status.st_mode & bit:
+        if not status.st_mode & _search_bit(status, uid, groups):
             if not _has_acl(path):
                 return False
             answer = None
         if path == "/":
             return answer
         path = os.path.dirname(path)
+
+
+def _search_bit(status: os.stat_result, uid: int, groups: set[int]) -> int:
+    if status.st_uid == uid:
+        return stat.S_IXUSR
+    return stat.S_IXGRP if status.st_gid in groups else stat.S_IXOTH
 
 
 def _has_acl(path: str) -> bool:

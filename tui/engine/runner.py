@@ -84,7 +84,7 @@ class PlanRun:
             self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
             findings += self._do(step)
         self._quiet.set()
-        if isinstance(self.plan.steps[-1], AwaitSync):
+        if self.plan.steps and isinstance(self.plan.steps[-1], AwaitSync):
             # The mirror is held; the journal keeps what is needed to end it later.
             self._step = len(self.plan.steps)
             self._sign_off()

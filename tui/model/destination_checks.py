@@ -245,6 +245,8 @@ def check_shallow(case: CopyCase) -> Iterator[Finding]:
             f"What {printable(case.source.path)} stands on is not known, so the copy may be a full one.",
         )
     if layers == 1:
+        # libvirt drops the flag, and with it the reason for a backing file.
+        yield from _check_full(case)
         if case.raw and source_format != "raw" and not request.reuse_external:
             yield refused(
                 "shallow-raw",
@@ -283,19 +285,14 @@ def _check_full(case: CopyCase) -> Iterator[Finding]:
         yield refused(
             "backing-without-shallow",
             "The destination's XML names a backing file, and a full copy stands on none.",
-            "Add --shallow, or take the <backingStore> out.",
-        )
-    elif case.request.reuse_external and image and image.backing and image.backing_exists is False:
-        yield refused(
-            "backing-missing",
-            f"{case.path} stands on {printable(image.backing)}, which is not there: no guest starts on it.",
-            "Make the image anew without a backing file.",
+            "Take the <backingStore> out; only a shallow copy of several layers stands on one.",
         )
     elif case.request.reuse_external and image and image.backing:
+        gone = ", which is not there" if image.backing_exists is False else ""
         yield warning(
             "backing-unneeded",
-            f"{case.path} stands on {printable(image.backing)}; the full copy hides all of it, and still "
-            "needs it whenever the guest starts.",
+            f"{case.path} names the backing file {printable(image.backing)}{gone}. The full copy hides all of it, "
+            "and libvirt forgets it, but whatever else reads the image still needs it.",
             "Make the image anew without a backing file.",
         )
 

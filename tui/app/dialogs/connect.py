@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.types import CSSPathType
 from textual.widgets import Button, Input, OptionList
+from textual.widgets.input import Selection
 from textual.widgets.option_list import Option
 
 from tui.app.dialogs.dialog import Buttons, Dialog, button
@@ -15,6 +17,7 @@ from tui.app.dialogs.fields import Field
 from tui.app.dialogs.flow import Flow, heading
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, styled
+from tui.model.text import printable
 
 EXAMPLES = (
     ("qemu:///system", "this machine"),
@@ -39,6 +42,10 @@ class ConnectDialog(Dialog[str | None]):
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "connect.tcss"]
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "examples", "To the examples", show=False, id="connect-examples"),
+    ]
+
     def __init__(self, uri: str = "", *, glyphs: Glyphs = UNICODE) -> None:
         """Ask, beginning with ``uri``."""
         super().__init__(glyphs)
@@ -49,7 +56,11 @@ class ConnectDialog(Dialog[str | None]):
         width = max(len(uri) for uri, _ in EXAMPLES) + 3
         yield from self.boxed(
             styled("Open another host", ""),
-            Field("URI", Input(self._uri, placeholder="qemu:///system", id="uri"), id="uri-field"),
+            Field(
+                "URI",
+                Input(printable(self._uri), placeholder="qemu:///system", select_on_focus=False, id="uri"),
+                id="uri-field",
+            ),
             Flow([heading("Examples")], classes="examples"),
             OptionList(
                 *(Option(join(uri.ljust(width), styled(what, DIM)), id=uri) for uri, what in EXAMPLES),
@@ -75,14 +86,9 @@ class ConnectDialog(Dialog[str | None]):
         field = self.query_one("#uri", Input)
         field.value = event.option.id or ""
         field.focus()
-        self.call_after_refresh(self._mark_host)
-
-    def _mark_host(self) -> None:
-        field = self.query_one("#uri", Input)
-        at = field.value.find("@host")
-        start = at + 1 if at >= 0 else field.value.find("//host") + 2
-        if field.value[start:].startswith("host"):
-            field.selection = type(field.selection)(start, start + len("host"))
+        start = max(field.value.find("@host"), field.value.find("/host")) + 1
+        if start:
+            field.selection = Selection(start, start + len("host"))
 
     @on(Input.Submitted, "#uri")
     @on(Button.Pressed, "#open")
@@ -96,7 +102,8 @@ class ConnectDialog(Dialog[str | None]):
             return
         self.answer(uri)
 
-    def key_down(self) -> None:
+    def action_examples(self) -> None:
         """From the field to the examples."""
-        if self.query_one("#uri", Input).has_focus:
-            self.query_one("#examples", OptionList).focus()
+        examples = self.query_one("#examples", OptionList)
+        examples.highlighted = 0
+        examples.focus()

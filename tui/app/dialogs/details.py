@@ -14,7 +14,7 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from tui.app.dialogs.dialog import Dialog
-from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
+from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, in_signs, table
 from tui.app.dialogs.history import history
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.dialogs.rate_plot import RatePlot, legend
@@ -99,12 +99,12 @@ class JobDetails(Dialog[None]):
 
 def _state_lines(job: Job, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
-    percent = UNKNOWN if job.percent is None else str(job.percent)
+    percent = glyphs.empty if job.percent is None else str(job.percent)
     words = [styled(f"{glyphs.phase(job.phase)} {job.phase.value}", f"bold {PHASE_STYLES[job.phase]}")]
     if not job.phase.ended:
         words.append(Content(f"  {percent} %"))
     if future.sentence != job.phase.value:
-        words.append(styled(f"  {future.sentence}", DIM))
+        words.append(in_signs(f"  {future.sentence}", glyphs).stylize(DIM))
     yield Line(Content(""), join(*words))
     if job.remark:
         yield Line(Content(""), shown(job.remark))
@@ -114,12 +114,12 @@ def _fact_lines(job: Job, now: float, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
     yield from table(
         [
-            ("from", _layer(job.source) if job.source else Content(UNKNOWN)),
-            *_chain_rows("to", job.destination),
+            ("from", _layer(job.source) if job.source else in_signs(UNKNOWN, glyphs)),
+            *_chain_rows("to", job.destination, glyphs),
             ("", Content("")),
-            *((label, Content(value)) for label, value in _numbers(job, future)),
+            *((label, in_signs(value, glyphs)) for label, value in _numbers(job, future)),
             ("", Content("")),
-            *((label, Content(value)) for label, value in _times(job, now)),
+            *((label, in_signs(value, glyphs)) for label, value in _times(job, now)),
             ("plan", shown(job.plan) if job.plan else styled("none: not started by this program", DIM)),
         ]
     )
@@ -158,9 +158,9 @@ def _layer(layer: Layer) -> Content:
     return join(shown(layer.path), styled(f"  {shown(layer.format or 'format not known').plain}", DIM))
 
 
-def _chain_rows(label: str, chain: Chain) -> Iterator[tuple[str, Content]]:
+def _chain_rows(label: str, chain: Chain, glyphs: Glyphs) -> Iterator[tuple[str, Content]]:
     if not chain.layers:
-        yield label, Content(UNKNOWN)
+        yield label, in_signs(UNKNOWN, glyphs)
     for depth, layer in enumerate(chain.layers):
         yield (label if depth == 0 else "on", _layer(layer))
     if chain.layers and not chain.complete:

@@ -19,6 +19,8 @@ from tui.app.text import shown
 
 Answer = TypeVar("Answer")
 
+_WIDEST_LABEL = 16
+
 
 class Buttons(Horizontal):
     """The buttons of a dialog, the harmless one first; the arrows go from one to the next."""
@@ -82,5 +84,5 @@ class Dialog(ModalScreen[Answer]):
 
 
 def button(label: str, name: str) -> Button:
-    """A button of one line; the label is ours or printable."""
-    return Button(shown(label), id=name, compact=True)
+    """A button of one line."""
+    return Button(shown(label, width=_WIDEST_LABEL), id=name, compact=True)

@@ -9,8 +9,9 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.app.glyphs import DIM
+from tui.app.glyphs import DIM, Glyphs
 from tui.app.text import join, pad, styled
+from tui.model.quantity import UNKNOWN
 
 _NARROWEST = 8
 """Cells that a text gets at least, however wide its lead is."""
@@ -32,6 +33,11 @@ class Line:
 
 
 EMPTY = Line(Content(""))
+
+
+def in_signs(text: str, glyphs: Glyphs) -> Content:
+    """A text of ours about numbers, in signs that the terminal has."""
+    return Content(text.replace(UNKNOWN, glyphs.empty).replace("…", "..." if glyphs.ascii else "…"))
 
 
 def heading(text: str) -> Line:

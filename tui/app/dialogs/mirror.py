@@ -144,6 +144,11 @@ class MirrorForm(Dialog[Plan | None]):
             return None
         return answer.plan if answer.request == self._request(self._read()) else None
 
+    @property
+    def checking(self) -> bool:
+        """Whether the host is being asked, or about to be."""
+        return isinstance(self._asked, CopyRequest) and self._answer is None
+
     def _read(self) -> Choices:
         accepted = frozenset(a for a in Acceptance if self.query_one(f"#{a}", Check).value)
         return replace(self._fields.choices, accepted=accepted)
@@ -200,8 +205,7 @@ class MirrorForm(Dialog[Plan | None]):
     @on(PlacesFound)
     def take_places(self, event: PlacesFound) -> None:
         """Complete to the host's pools; whoever has gone on has agreed to the proposal that stood there."""
-        still = not self._going and (self.focused is None or self._fields.in_place)
-        self._fields.add_directories(event.places, improve=still)
+        self._fields.add_directories(event.places, improve=not self._going)
 
     @on(MirrorFields.Entered)
     def go_on(self) -> None:

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
-from tui.app.dialogs.undoing import undoing
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.model.finding import Finding, Severity
@@ -41,17 +40,11 @@ def finding_lines(findings: Iterable[Finding], glyphs: Glyphs) -> Iterator[Line]
 
 def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
     """All of a plan that would run on ``host``."""
-    facts = {
-        "host": host,
-        "domain": plan.domain,
-        **{k: v for k, v in plan.facts if k not in ("host", "domain")},
-    }
-    undo = undoing(plan)
-    if undo:
-        facts.setdefault("undo", undo)
+    ours = {"host": host, "domain": plan.domain}
+    facts = [*ours.items(), *(fact for fact in plan.facts if fact[0] not in ours)]
     blocks: list[tuple[str, Iterable[Line]]] = [
         ("Findings", finding_lines(plan.findings, glyphs)),
-        ("What", table((shown(label).plain, shown(value)) for label, value in facts.items())),
+        ("What", table((shown(label).plain, shown(value)) for label, value in facts)),
         (
             "Steps",
             (Line(styled(f"{number} ", DIM), shown(s.title)) for number, s in enumerate(plan.steps, 1)),

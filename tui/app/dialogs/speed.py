@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Button, Input
 
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Field
-from tui.app.dialogs.flow import EMPTY, Flow, table
+from tui.app.dialogs.flow import EMPTY, Flow, in_signs, table
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.text import join, shown
@@ -33,9 +32,9 @@ class SpeedDialog(Dialog[int | None]):
         limit = rate(self._limit) if self._limit else "none" if self._limit == 0 else rate(None)
         now = table(
             (
-                ("copies at", Content(rate(future.rate))),
-                ("guest writes", Content(rate(future.guest_rate))),
-                ("limit now", Content(limit)),
+                ("copies at", in_signs(rate(future.rate), self.glyphs)),
+                ("guest writes", in_signs(rate(future.guest_rate), self.glyphs)),
+                ("limit now", in_signs(limit, self.glyphs)),
             )
         )
         new_limit = Input(limit_text(self._limit or 0), placeholder="no limit", id="limit")

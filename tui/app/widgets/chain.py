@@ -18,6 +18,7 @@ from tui.app.widgets.domains import job_words
 from tui.app.widgets.items import Items
 from tui.model.disk import Device
 from tui.model.job import Job, Phase
+from tui.model.quantity import size
 from tui.model.storage import Layer, VolumeSource
 
 _FORMAT = 6
@@ -152,6 +153,8 @@ class ChainPanel(Vertical):
         title = join(title, dot, shown(row.disk.target))
         if row.disk.bus:
             title = join(title, dot, shown(row.disk.bus))
+        if row.capacity is not None:
+            title = join(title, dot, size(row.capacity))
         return title
 
     def _words(self, row: Row | None) -> str:

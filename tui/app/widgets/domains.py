@@ -61,6 +61,10 @@ class DomainTable(Items[Row]):
         """Host, domain and disk."""
         return item.key
 
+    def replaces(self, item: Row, key: Hashable) -> bool:
+        """A domain stands there without disks until its definition has been read."""
+        return key == (item.number, item.uuid, "")
+
     @property
     def columns(self) -> list[tuple[Column, int]]:
         """What fits, with widths; what is left over goes to the name, and then to the path."""

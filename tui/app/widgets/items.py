@@ -101,6 +101,10 @@ class Items(ScrollView, Generic[Item], can_focus=True):
     def key_of(self, item: Item) -> Hashable:
         """What makes an item the same object in the next picture."""
 
+    def replaces(self, item: Item, key: Hashable) -> bool:  # noqa: ARG002
+        """Whether an item is what became of the object with a key that is gone."""
+        return False
+
     @abstractmethod
     def draw(self, item: Item, line: int, width: int) -> Content:
         """One line of an item."""
@@ -189,6 +193,8 @@ class Items(ScrollView, Generic[Item], can_focus=True):
             self._index = 0
         else:
             found = next((n for n, item in enumerate(self.items) if self.key_of(item) == self._key), None)
+            if found is None:
+                found = next((n for n, item in enumerate(self.items) if self.replaces(item, self._key)), None)
             if found is None and nearest:
                 found = min(self._index or 0, len(self.items) - 1)
             if found is None and self._index is None:

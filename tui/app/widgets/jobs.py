@@ -79,9 +79,9 @@ class JobsView(Items[JobRow]):
         """The host and the job's number."""
         return item.key
 
-    def show_jobs(self, rows: Sequence[JobRow]) -> None:
+    def show_jobs(self, rows: Sequence[JobRow], *, nearest: bool = False) -> None:
         """Show the jobs, and how many of them run and wait."""
-        self.show(rows)
+        self.show(rows, nearest=nearest)
         running = [row.job for row in rows if not row.job.phase.ended]
         waiting = sum(job.pivotable for job in running)
         words = f"Jobs {len(running)}" if running else "Jobs"
