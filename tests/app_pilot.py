@@ -97,6 +97,7 @@ async def opened(
 
 def played(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run a test that is a coroutine."""
+
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
         async def main() -> None:

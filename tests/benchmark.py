@@ -78,7 +78,10 @@ def ready_to_pivot(hypervisor: Hypervisor, guests: Guests) -> None:
             one.unlink()
     ratio = statistics.median(ours) / statistics.median(theirs)
     say("READY to pivoted, ours / virsh", f"{ratio:.2f}", "goal: below 0.2 (virsh polls each 0.5 s)")
-    say("  ours, virsh (medians, ms)", f"{statistics.median(ours) * 1e3:.0f}, {statistics.median(theirs) * 1e3:.0f}")
+    say(
+        "  ours, virsh (medians, ms)",
+        f"{statistics.median(ours) * 1e3:.0f}, {statistics.median(theirs) * 1e3:.0f}",
+    )
 
 
 @contextmanager

@@ -86,7 +86,9 @@ async def test_a_lost_host_is_shown_with_age_and_retries_and_the_other_goes_on()
     b = FakeControl("qemu+ssh://b/system", make_state(make_domain("two"), hostname="b"))
     async with opened(a, b) as screen:
         assert screen.main.header.plain.rstrip().endswith("live")
-        b.publish(replace(b.state, link=Link.LOST, retries=3, link_since=NOW + 10, error="No route to [host]."))
+        b.publish(
+            replace(b.state, link=Link.LOST, retries=3, link_since=NOW + 10, error="No route to [host].")
+        )
         await screen.until(lambda: "1 of 2 lost" in screen.main.header.plain)
         assert "lost 1m05s ago, 3 retries" in screen.main.hosts_bar.plain
         assert "No route to [host]." in screen.main.hosts_bar.plain
@@ -251,10 +253,12 @@ def state_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
 
 
 @pytest.mark.parametrize("where", ["handler", "drawing", "timer", "thread", "action"])
-def test_an_exception_becomes_a_sentence(where: str, state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_becomes_a_sentence(
+    where: str, state_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = "do not show this"  # noqa: S105
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         password = secret  # noqa: F841
         raise ZeroDivisionError(where)
 

@@ -181,6 +181,7 @@ def test_ascii_signs_only() -> None:
 
     in_dialog(lambda: ConfirmPlan(a_plan(), "host-a", verb="Pivot", glyphs=ASCII), act)
     in_dialog(lambda: HelpScreen((), glyphs=ASCII), act)
+    in_dialog(lambda: HelpScreen(COMMANDS, glyphs=ASCII), act)
     for samples in ((), make_samples()):
         job = make_job(samples=samples, cur=0, end=0 if not samples else GIB)
         in_dialog(lambda: JobDetails(lambda: job, lambda: NOW, glyphs=ASCII), act)  # noqa: B023  used at once

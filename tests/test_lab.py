@@ -1,15 +1,20 @@
-"""The lab, with real guests. One process can hold one embedded hypervisor, so each lab runs in a process of its own."""
+"""The lab, with real guests.
+
+One process can hold one embedded hypervisor, so each lab runs in a process of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,35 +36,68 @@ import libvirt
 
 def say(line):
     print(line, flush=True)
-
-lab = Lab(Path(sys.argv[1]))
 """
 
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A directory with a name short enough for sockets; a lab that a failed test left in it is torn down."""
-    parent = Path(tempfile.mkdtemp(prefix="vm", dir="/var/tmp"))  # noqa: S108  # a temporary directory's own name
-    root = parent / "lab"
-    yield root
-    if root.exists():
-        run_in_lab(root, "lab.tear_down(say)")
-    parent.rmdir()
+    """A name short enough for sockets; what a failed test left of a lab there is taken away."""
+    parent = Path(tempfile.mkdtemp(prefix="vm", dir="/var/tmp"))
+    yield parent / "lab"
+    for pid in qemus(parent / "lab"):
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(parent)
 
 
-def start_in_lab(root: Path, body: str) -> subprocess.Popen[str]:
-    """Run a script in a process of its own, with `lab` and `say` at hand."""
-    script = PRELUDE + textwrap.dedent(body)
-    command = [sys.executable, "-c", script, str(root)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def in_lab(root: Path, body: str, *, prepare: str = "", **environment: str) -> Iterator[Session]:
+    """Run a script in a process of its own, with `lab` and `say` at hand; it does not outlive the block."""
+    script = PRELUDE + textwrap.dedent(prepare) + "lab = Lab(Path(sys.argv[1]))\n" + textwrap.dedent(body)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    ) as process:
+        try:
+            yield Session(process)
+        finally:
+            process.kill()
+
+
+@dataclass
+class Session:
+    process: subprocess.Popen[str]
+
+    def until(self, line: str) -> list[str]:
+        """The lines said until one that starts so, which must come."""
+        assert self.process.stdout is not None
+        said = []
+        for said_line in self.process.stdout:
+            said.append(said_line.rstrip("\n"))
+            if said_line.startswith(line):
+                return said
+        pytest.fail(f"{line!r} was never said, but {said}")
+
+    def finish(self) -> list[str]:
+        """Let the script go on to its end, and return what it said meanwhile."""
+        output, _ = self.process.communicate("go on\n", timeout=100)
+        assert self.process.returncode == 0
+        return output.splitlines()
 
 
 def run_in_lab(root: Path, body: str) -> list[str]:
     """Run such a script to its end, and return the lines that it said."""
-    process = start_in_lab(root, body)
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 0
-    return output.splitlines()
+    with in_lab(root, body) as lab:
+        return lab.finish()
+
+
+def kill_in_lab(root: Path, at: str) -> None:
+    """Kill the preparation of a lab when it says a line."""
+    with in_lab(root, "lab.prepare(say)") as lab:
+        lab.until(at)
+        lab.process.kill()
 
 
 def qemus(root: Path) -> list[int]:
@@ -73,22 +111,31 @@ def qemus(root: Path) -> list[int]:
                 continue  # it ended while we were looking
             if words.startswith(b"/usr/bin/qemu-system") and os.fsencode(root) in words:
                 found.append(int(entry.name))
-    return found
+    return sorted(found)
 
 
-def wait_for_write(image: Path, *, after: int = -1) -> int:
-    """Wait until a guest's count of writes in a raw image is beyond `after`; return it. The test's timeout ends this."""
-    while True:
-        count = max(counts(image), default=-1)
-        if count > after:
-            return count
+def assert_writes_on(image: Path) -> int:
+    """See a guest write to a raw image, and go on writing; return its last count of writes."""
+    count = -1
+    for _ in range(2):
+        deadline = time.monotonic() + 30
+        before = count
+        while (count := last_count(image)) <= before:
+            assert time.monotonic() < deadline, f"nothing new in {image}"
+            time.sleep(0.05)  # nothing tells when a guest has written
+    return count
 
 
-def counts(image: Path) -> list[int]:
-    """The counts found in the first MiB of a raw image, where every lap of a guest passes."""
+def last_count(image: Path) -> int:
+    """The highest count of writes that a guest left in a raw image, -1 if it left none."""
+    last = -1
     with image.open("rb") as file:
-        chunks = [file.read(CHUNK) for _ in range(32)][1:]
-    return [struct.unpack("<I", chunk[:4])[0] for chunk in chunks if chunk[4:] == b"VM" * ((CHUNK - 4) // 2)]
+        for offset in range(CHUNK, 32 * 1024 * 1024, CHUNK):
+            file.seek(offset)
+            head = file.read(8)
+            if head[4:] == b"VMVM":
+                last = max(last, int.from_bytes(head[:4], "little"))
+    return last
 
 
 def test_a_boot_sector_is_a_sector_that_boots() -> None:
@@ -116,50 +163,38 @@ def test_domain_xml_escapes_what_it_is_given() -> None:
 
 
 def test_guests_run_and_write_and_nothing_is_left_after_tear_down(root: Path) -> None:
-    process = start_in_lab(
-        root,
-        """
+    script = """
         lab.prepare(say)
         for domain in libvirt.open(lab.uri).listAllDomains():
             say(f"{domain.name()} {'running' if domain.isActive() else 'off'}")
         say("ready")
         sys.stdin.readline()
         lab.tear_down(say)
-        """,
-    )
-    assert process.stdout is not None
-    said: list[str] = []
-    while not said or said[-1] != "ready":
-        said.append(process.stdout.readline().strip())
-    assert {"web01 running", "db01 running", "files running", "old off"} <= set(said)
-    assert len(qemus(root)) == 3
+    """
+    with in_lab(root, script) as lab:
+        said = lab.until("ready")
+        assert {"web01 running", "db01 running", "files running", "old off"} <= set(said)
+        assert len(qemus(root)) == 3
 
-    for image in ("web01.raw", "files-data.raw"):
-        first = wait_for_write(root / "slow" / image)
-        assert wait_for_write(root / "slow" / image, after=first) > first
-    chain = subprocess.run(
-        ["qemu-img", "info", "-U", "--backing-chain", root / "slow" / "db01-top.qcow2"],
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-    assert [line for line in chain.splitlines() if line.startswith("image:")] == [
-        f"image: {root}/slow/db01-{layer}.qcow2" for layer in ("top", "mid", "base")
-    ]
-    assert list((root / "fast").iterdir()) == []
-    used = sum(image.stat().st_blocks * 512 for image in (root / "slow").iterdir())
-    assert used < 2 * 1024**3
+        assert_writes_on(root / "slow" / "web01.raw")
+        assert_writes_on(root / "slow" / "files-data.raw")
+        overlay = f"{root}/slow/db01-top.qcow2"
+        info = ["qemu-img", "info", "-U", "--backing-chain", overlay]
+        chain = subprocess.run(info, capture_output=True, check=True, text=True).stdout
+        assert [line for line in chain.splitlines() if line.startswith("image:")] == [
+            f"image: {root}/slow/db01-{layer}.qcow2" for layer in ("top", "mid", "base")
+        ]
+        assert list((root / "fast").iterdir()) == []
+        used = sum(image.stat().st_blocks * 512 for image in (root / "slow").iterdir())
+        assert used < 2 * 1024**3
 
-    process.communicate("go on\n", timeout=60)
-    assert process.returncode == 0
-    assert qemus(root) == []
-    assert not root.exists()
+        lab.finish()
+        assert qemus(root) == []
+        assert not root.exists()
 
 
 def test_a_guest_of_the_lab_can_be_mirrored_and_pivoted(root: Path) -> None:
-    said = run_in_lab(
-        root,
-        """
+    script = """
         import threading
         lab.prepare(say)
         connection = libvirt.open(lab.uri)
@@ -180,30 +215,36 @@ def test_a_guest_of_the_lab_can_be_mirrored_and_pivoted(root: Path) -> None:
         connection.domainEventDeregisterAny(callback)
         say("now " + ("fast" if f"{lab.fast}/web01.raw" in domain.XMLDesc() else "slow"))
         lab.close()
-        """,
-    )
+    """
+    said = run_in_lab(root, script)
     assert said[-3:] == ["event 3", "event 0", "now fast"]
-    # The guest, which outlived that process, writes to the destination now, and to nothing else.
-    first = wait_for_write(root / "fast" / "web01.raw")
-    assert wait_for_write(root / "fast" / "web01.raw", after=first) > first
-    assert max(counts(root / "slow" / "web01.raw")) < first
+    # The guest outlived that process, and writes to the destination now, and nowhere else.
+    left_at = last_count(root / "slow" / "web01.raw")
+    assert assert_writes_on(root / "fast" / "web01.raw") > left_at
+    assert last_count(root / "slow" / "web01.raw") == left_at
 
 
-def test_a_killed_lab_is_found_again_and_completed(root: Path) -> None:
-    process = start_in_lab(root, "lab.prepare(say)")
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("Starting web01"):
-        pass
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def test_a_lab_killed_while_guests_start_is_completed(root: Path) -> None:
+    kill_in_lab(root, "Starting web01")
     before = qemus(root)
-
     said = run_in_lab(root, "lab.prepare(say)")
     assert not [line for line in said if line.startswith("Making")]
-    assert len(qemus(root)) == 3
-    assert set(before) <= set(qemus(root))
+    running = qemus(root)
+    assert len(running) == 3
+    assert set(before) <= set(running)
 
+
+def test_a_lab_killed_while_images_are_made_makes_them_anew(root: Path) -> None:
+    kill_in_lab(root, "Making db01")
+    said = run_in_lab(root, "lab.prepare(say)")
+    assert [line for line in said if line.startswith("Making db01")]
+    assert len(qemus(root)) == 3
+
+
+def test_a_lab_that_was_kept_is_found_again_and_can_be_removed_later(root: Path) -> None:
+    run_in_lab(root, "lab.prepare(say); lab.close()")
     kept = qemus(root)
+    assert len(kept) == 3
     assert run_in_lab(root, "lab.prepare(say)") == []
     assert qemus(root) == kept
 
@@ -213,43 +254,30 @@ def test_a_killed_lab_is_found_again_and_completed(root: Path) -> None:
     assert run_in_lab(root, "lab.tear_down(say)") == []
 
 
-def test_a_lab_killed_while_images_are_made_starts_over_with_them(root: Path) -> None:
-    process = start_in_lab(root, "lab.prepare(say)")
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("Making db01"):
-        pass
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    said = run_in_lab(root, "lab.prepare(say)")
-    assert [line for line in said if line.startswith("Making db01")]
-    assert len(qemus(root)) == 3
-
-
 def test_a_lab_in_use_is_refused_in_a_sentence(root: Path) -> None:
-    holder = start_in_lab(root, "lab.prepare(say); say('ready'); sys.stdin.readline(); lab.tear_down(say)")
-    assert holder.stdout is not None
-    while holder.stdout.readline() != "ready\n":
-        pass
-    refused = """
+    attempts = """
         for act in (lab.prepare, lab.tear_down):
             try:
                 act(say)
             except LabError as error:
                 say(error)
     """
-    assert (
-        run_in_lab(root, refused)
-        == [f"Another virt-mirror has the lab in {root} open: quit that one first."] * 2
-    )
-    assert len(qemus(root)) == 3
-    holder.communicate("go on\n", timeout=60)
-    assert holder.returncode == 0
+    with in_lab(root, "lab.prepare(say); say('ready'); sys.stdin.readline()") as holder:
+        holder.until("ready")
+        sentence = f"Another virt-mirror has the lab in {root} open: quit that one first."
+        assert run_in_lab(root, attempts) == [sentence] * 2
+        assert len(qemus(root)) == 3
+        holder.finish()
 
 
-@pytest.mark.parametrize("kind", ["link", "file", "too long"])
-def test_a_directory_that_is_no_good_is_refused_in_a_sentence(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("link", "not a directory of your own"), ("file", "not a directory of your own"), ("long", "too long")],
+)
+def test_a_directory_that_is_no_good_is_refused_in_a_sentence(
+    tmp_path: Path, kind: str, expected: str
+) -> None:
     root = tmp_path / "lab"
-    expected = "not a directory of your own"
     if kind == "link":
         (tmp_path / "elsewhere").mkdir()
         root.symlink_to(tmp_path / "elsewhere")
@@ -257,48 +285,29 @@ def test_a_directory_that_is_no_good_is_refused_in_a_sentence(tmp_path: Path, ki
         root.write_text("mine")
     else:
         root = tmp_path / ("x" * 100)
-        expected = "too long"
-    body = "try:\n    lab.prepare(say)\nexcept LabError as error:\n    say(error)\n"
-    (line,) = run_in_lab(root, body)
+    (line,) = run_in_lab(root, "try: lab.prepare(say)\nexcept LabError as error: say(error)")
     assert expected in line
     assert list(tmp_path.rglob("web01*")) == []
 
 
+def test_a_missing_tool_is_named_with_its_package(root: Path, tmp_path: Path) -> None:
+    script = "try: lab.prepare(say)\nexcept LabError as error: say(error)"
+    with in_lab(root, script, prepare=f"import os; os.environ['PATH'] = '{tmp_path}'") as lab:
+        assert "qemu-utils" in lab.finish()[-1]
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
-def test_an_ordinary_user_can_have_a_lab() -> None:
-    parent = Path(tempfile.mkdtemp(prefix="vm", dir="/var/tmp"))  # noqa: S108  # a temporary directory's own name
+def test_an_ordinary_user_can_have_a_lab(root: Path) -> None:
+    parent = root.parent
     os.chown(parent, NOBODY, NOBODY)
-    root = parent / "lab"
-    script = PRELUDE + "lab.prepare(say)\nsay('ready')\nsys.stdin.readline()\nlab.tear_down(say)\n"
-    # The interpreter's own directory may be closed to others, as /root is; what this process can read it may see,
-    # so it becomes somebody else after its imports.
-    become = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            PRELUDE.replace("lab = Lab", become + "lab = Lab") + script[len(PRELUDE) :],
-            str(root),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HOME": str(parent), "LIBVIRT_LOG_OUTPUTS": f"3:file:{parent}/log"},
-    )
-    try:
-        assert process.stdout is not None
-        while (line := process.stdout.readline()) != "ready\n":
-            assert line
-        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in qemus(root)}
-        assert owners == {NOBODY}
-        wait_for_write(root / "slow" / "web01.raw")
-        process.communicate("go on\n", timeout=60)
-        assert process.returncode == 0
-        assert qemus(root) == []
-        assert not root.exists()
-    finally:
-        process.kill()
-        process.communicate()
-        for pid in qemus(root):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(parent)
+    # After the imports, because the interpreter may lie where others cannot look, as in /root.
+    become_nobody = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+    script = "lab.prepare(say); say('ready'); sys.stdin.readline(); lab.tear_down(say)"
+    environment = {"HOME": str(parent), "LIBVIRT_LOG_OUTPUTS": "3:file:/dev/null"}
+    with in_lab(root, script, prepare=become_nobody, **environment) as lab:
+        lab.until("ready")
+        assert {Path(f"/proc/{pid}").stat().st_uid for pid in qemus(root)} == {NOBODY}
+        assert_writes_on(root / "slow" / "web01.raw")
+        lab.finish()
+    assert qemus(root) == []
+    assert not root.exists()

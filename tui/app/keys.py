@@ -105,6 +105,10 @@ class Keys(Screen[None]):
         number, uuid, target = disk
         return self.picture.states[number].job(uuid, target)
 
+    def _leftover_of(self, disk: DiskKey) -> str | None:
+        number, uuid, target = disk
+        return self.picture.states[number].leftover(uuid, target)
+
     def _aim(self, disks: list[DiskKey]) -> Aim:
         """Bind to what these disks are now."""
         number, uuid, _ = disks[0]
@@ -156,7 +160,8 @@ class Keys(Screen[None]):
             names = ", ".join(sorted({row.name for row in self.domains.tagged}))
             self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
             return
-        if reason := why_not_together(self.aimed_jobs(), command):
+        tidying = command == "cancel" and all(self._leftover_of(disk) for disk in disks)
+        if not tidying and (reason := why_not_together(self.aimed_jobs(), command)):
             self.hint(reason)
             return
         ending = ending_of(command)
@@ -173,7 +178,7 @@ class Keys(Screen[None]):
             "pivot": "Pivot",
             "pivot-paused": "Pause and pivot",
             "keep": "Keep the copy",
-            "cancel": "Cancel the job",
+            "cancel": "Tidy up" if tidying else "Cancel the job",
         }
         self.deeds.propose(self._aim(disks), request, verb[command])
 

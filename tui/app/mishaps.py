@@ -68,6 +68,11 @@ def state_directory() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "virt-mirror"
 
 
+def report(app: App[Any], error: Exception) -> None:
+    """Hand an exception that was caught on the way to whoever takes the others."""
+    app._handle_exception(error)  # noqa: SLF001
+
+
 def guard_message_pumps(kind: type[App[Any]]) -> None:
     """Keep the message loop of every widget of such an app running when a handler raises."""
     dispatch = MessagePump._dispatch_message  # noqa: SLF001
@@ -80,7 +85,7 @@ def guard_message_pumps(kind: type[App[Any]]) -> None:
         except Exception as error:
             if not isinstance(self.app, kind) or not self.app.is_running:
                 raise
-            self.app._handle_exception(error)  # noqa: SLF001
+            report(self.app, error)
 
     guarded.guarded = True  # type: ignore[attr-defined]
     MessagePump._dispatch_message = guarded  # type: ignore[method-assign]  # noqa: SLF001

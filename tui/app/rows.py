@@ -32,6 +32,8 @@ class Row:
     job: Job | None
     capacity: int | None = None
     """Virtual size in bytes."""
+    leftover: str | None = None
+    """An image that an interrupted copy left behind."""
     first: bool = True
     """Whether this row shows the domain's name: rows of one domain that follow one another show it once."""
 
@@ -105,6 +107,7 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             disk=disk,
             job=jobs.get((domain.uuid, disk.target)) if disk else None,
             capacity=state.capacity(domain.uuid, disk.target) if disk else None,
+            leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))

@@ -43,7 +43,8 @@ def _why_no_end(job: Job, command: str, name: str) -> str | None:
     match job.phase:
         case Phase.IN_SYNC:
             return None
-        case Phase.COPYING if command == "pivot-paused":
+        case Phase.COPYING | Phase.PIVOTING if command == "pivot-paused":
+            # A pivot that waits for a guest that outruns its destination ends once the guest is paused.
             return None
         case Phase.COPYING:
             far = "" if job.percent is None else f" ({job.percent} %)"

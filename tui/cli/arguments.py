@@ -59,8 +59,7 @@ _ENDINGS = {
     ),
     Ending.KEEP: (
         "end the mirror; the destination stays as a copy",
-        "End the mirror of each DISK, which must be in sync. The guest stays where it is, and the destination is"
-        " a consistent copy of this moment.",
+        "End the mirror of each DISK, which must be in sync. The guest stays, and DEST is a copy of this moment.",
     ),
     Ending.CANCEL: (
         "give the job up; the guest stays where it is",

@@ -173,13 +173,14 @@ def domain_xml(
     _text(domain, "vcpu", "1")
     system = etree.SubElement(domain, "os")
     _text(system, "type", "hvm", arch="x86_64", machine="pc")
-    etree.SubElement(system, "boot", dev="hd")
     devices = etree.SubElement(domain, "devices")
     for index, disk in enumerate(disks):
         element = etree.SubElement(devices, "disk", type="file", device="disk")
         etree.SubElement(element, "driver", name="qemu", type=disk.format, discard="unmap")
         etree.SubElement(element, "source", file=str(disk.path))
         etree.SubElement(element, "target", dev=f"vd{chr(ord('a') + index)}", bus="virtio")
+        # libvirt has the firmware leave alone what has no place in the boot order, so it would lack that drive.
+        etree.SubElement(element, "boot", order=str(index + 1))
     # Left out, libvirt adds a USB controller and a balloon that only cost time to start.
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -117,7 +118,8 @@ class Lab:
 
         Its name can be guessed and its parent may be writable by everyone, so it may be somebody else's.
         """
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self.root.mkdir(mode=0o700, parents=True)
         status = self.root.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             msg = f"{self.root} is not a directory of your own: remove it first."

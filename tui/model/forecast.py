@@ -153,9 +153,7 @@ def _last_rise(points: list[tuple[float, int]]) -> list[tuple[float, int]]:
 
 def _slope(points: list[tuple[float, int]]) -> float | None:
     """Units per second from the first to the last point, ``None`` when they are too close to tell."""
-    if len(points) < 2:
-        return None
-    span = points[-1][0] - points[0][0]
+    span = points[-1][0] - points[0][0] if points else 0.0
     if span < MEASURED:
         return None
     return (points[-1][1] - points[0][1]) / span

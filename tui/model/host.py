@@ -82,6 +82,21 @@ class HostState:
             if path in disk.local_paths
         )
 
+    def leftover(self, uuid: str, target: str) -> str | None:
+        """The image that a copy of a disk left behind which ended with nobody there to tidy up."""
+        job = self.job(uuid, target)
+        domain = self.domain(uuid)
+        disk = domain.disk(target) if domain else None
+        active = disk.chain.active if disk else None
+        if job is not None and not job.phase.ended:
+            return None
+        for entry in self.entries_of(uuid):
+            copy = entry.copy
+            used = active is not None and copy is not None and active.path == copy.path
+            if copy is not None and copy.target == target and entry.stale(self.refreshed) and not used:
+                return copy.path
+        return None
+
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""
         return tuple(e for e in self.entries if e.uuid == uuid)

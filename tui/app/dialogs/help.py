@@ -45,8 +45,8 @@ class Explanations(Flow):
 
     def __init__(self, commands: tuple[Command, ...], glyphs: Glyphs) -> None:
         """Explain these commands."""
-        super().__init__([*_keys(commands, wide=True), *_legend(glyphs)])
-        self._narrow = (*_keys(commands, wide=False), *_legend(glyphs))
+        super().__init__([*_keys(commands, wide=True, plain=glyphs.ascii), *_legend(glyphs)])
+        self._narrow = (*_keys(commands, wide=False, plain=glyphs.ascii), *_legend(glyphs))
 
     def laid_out(self, width: int) -> list[Content]:
         """The lines that fit."""
@@ -89,14 +89,17 @@ class HelpScreen(Dialog[None]):
         self.query_one("#help", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _keys(commands: tuple[Command, ...], *, wide: bool) -> Iterator[Line]:
-    keys = max((len(command.keys_display) for command in commands), default=0) + 2
+def _keys(commands: tuple[Command, ...], *, wide: bool, plain: bool) -> Iterator[Line]:
+    names = {
+        command.id: _ascii(command.keys_display) if plain else command.keys_display for command in commands
+    }
+    keys = max(map(len, (*names.values(), *(name for name, _ in _DIALOGS)))) + 2
     titles = max((len(command.title) for command in commands), default=0) + 2
     for group in dict.fromkeys(command.group for command in commands):
         yield heading(group)
         for command in commands:
             if command.group == group:
-                key = pad(styled(command.keys_display, "$text-primary"), keys)
+                key = pad(styled(names[command.id], "$text-primary"), keys)
                 lead, body = join("  ", key), styled(command.help, DIM)
                 if wide:
                     yield Line(join(lead, pad(Content(command.title), titles)), body)
@@ -107,6 +110,10 @@ def _keys(commands: tuple[Command, ...], *, wide: bool) -> Iterator[Line]:
     for key_names, what in _DIALOGS:
         yield Line(join("  ", pad(styled(key_names, "$text-primary"), keys)), styled(what, DIM))
     yield EMPTY
+
+
+def _ascii(keys: str) -> str:
+    return keys.replace("↑", "up").replace("↓", "down")
 
 
 def _legend(glyphs: Glyphs) -> Iterator[Line]:

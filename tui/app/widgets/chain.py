@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 from textual import on
 from textual.app import ComposeResult
@@ -189,16 +189,25 @@ class ChainPanel(Vertical):
             entries.append(("mirror", styled(f"{job}: the guest writes here as well", "$foreground")))
         elif line and line.role is Role.ACTIVE:
             entries.append(("role", styled("active layer: the guest writes here", "$foreground")))
-        if layer.format is None:
-            entries.append(("format", styled("not said in the definition", "$foreground")))
-        if isinstance(layer.source, VolumeSource):
-            entries.append(("pool", shown(layer.source.pool, "$foreground")))
-        if layer.encryption:
-            entries.append(("encryption", shown(layer.encryption.format, "$foreground")))
-        entries += [
-            ("slice", styled(f"{part.size} bytes at {part.offset}", "$foreground")) for part in layer.slices
-        ]
+        if row.leftover:
+            note = join(
+                shown(row.leftover, "$foreground"), styled("  of an interrupted copy; x removes it", DIM)
+            )
+            entries.append(("left over", note))
+        entries += _peculiarities(layer)
         lines: list[Content | str] = []
         for label, value in entries:
             lines += [styled(f"{label:<11}", DIM), value, "\n"]
         return join(*lines[:-1])
+
+
+def _peculiarities(layer: Layer) -> Iterator[tuple[str, Content]]:
+    """What most layers do not have."""
+    if layer.format is None:
+        yield "format", styled("not said in the definition", "$foreground")
+    if isinstance(layer.source, VolumeSource):
+        yield "pool", shown(layer.source.pool, "$foreground")
+    if layer.encryption:
+        yield "encryption", shown(layer.encryption.format, "$foreground")
+    for part in layer.slices:
+        yield "slice", styled(f"{part.size} bytes at {part.offset}", "$foreground")

@@ -17,6 +17,7 @@ from tui.app.rows import Column, DiskKey, Order, Row, arranged, matching
 from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.widgets.filter import FilterBox
 from tui.app.widgets.items import Items
+from tui.model.finding import Severity
 from tui.model.host import Link
 from tui.model.job import Job, Phase
 
@@ -132,6 +133,8 @@ class DomainTable(Items[Row]):
             case Column.PATH:
                 return shown_middle(row.path, DIM, width=cells)
             case Column.JOB:
+                if row.leftover:
+                    return styled(f"{self.glyphs.severity(Severity.WARNING)} left over", "$text-warning")
                 if row.job is None:
                     return styled("mirror", DIM) if disk and disk.mirror else Content("")
                 return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])

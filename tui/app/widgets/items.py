@@ -21,7 +21,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.app.commands import Where, bindings
-from tui.app.text import cut
+from tui.app.mishaps import report
+from tui.app.text import cut, styled
 from tui.app.widgets.paint import paint
 
 Item = TypeVar("Item")
@@ -214,7 +215,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
             if not self._in_view(index):
                 del self._drawn[index, line]
                 continue
-            now = cut(self.draw(self.items[index], line, width), width)
+            now = self._draw_safely(self.items[index], line, width)
             if not now.is_same(before):
                 self._drawn[index, line] = now
                 self.refresh_item_line(index, line)
@@ -261,9 +262,17 @@ class Items(ScrollView, Generic[Item], can_focus=True):
             return paint(self, empty, self.visual_style, width)
         content = self._drawn.get((index, line))
         if content is None:
-            content = self._drawn[index, line] = cut(self.draw(self.items[index], line, width), width)
+            content = self._drawn[index, line] = self._draw_safely(self.items[index], line, width)
         base = self.get_visual_style("items--cursor") if index == self._index else self.visual_style
         return paint(self, content, base, width)
+
+    def _draw_safely(self, item: Item, line: int, width: int) -> Content:
+        """Draw a line; one that cannot be drawn says so, and the rest of the screen is painted all the same."""
+        try:
+            return cut(self.draw(item, line, width), width)
+        except Exception as error:  # noqa: BLE001  while painting nobody above could go on
+            report(self.app, error)
+            return styled(" This line could not be drawn.", "$text-error")
 
     def notify_style_update(self) -> None:
         """A theme was chosen: styles are resolved when painting, so only paint."""
