@@ -255,17 +255,12 @@ def test_a_lab_that_was_kept_is_found_again_and_can_be_removed_later(root: Path)
 
 
 def test_a_lab_in_use_is_refused_in_a_sentence(root: Path) -> None:
-    attempts = """
-        for act in (lab.prepare, lab.tear_down):
-            try:
-                act(say)
-            except LabError as error:
-                say(error)
-    """
     with in_lab(root, "lab.prepare(say); say('ready'); sys.stdin.readline()") as holder:
         holder.until("ready")
         sentence = f"Another virt-mirror has the lab in {root} open: quit that one first."
-        assert run_in_lab(root, attempts) == [sentence] * 2
+        for attempt in ("prepare", "tear_down"):
+            script = f"try: lab.{attempt}(say)\nexcept LabError as error: say(error)"
+            assert run_in_lab(root, script) == [sentence]
         assert len(qemus(root)) == 3
         holder.finish()
 
@@ -292,7 +287,7 @@ def test_a_directory_that_is_no_good_is_refused_in_a_sentence(
 
 def test_a_missing_tool_is_named_with_its_package(root: Path, tmp_path: Path) -> None:
     script = "try: lab.prepare(say)\nexcept LabError as error: say(error)"
-    with in_lab(root, script, prepare=f"import os; os.environ['PATH'] = '{tmp_path}'") as lab:
+    with in_lab(root, script, prepare=f"import os; os.environ['PATH'] = '{tmp_path}'\n") as lab:
         assert "qemu-utils" in lab.finish()[-1]
 
 

@@ -39,7 +39,7 @@ class Glyphs:
     rule: str = "─"
     up: str = "▲"
     down: str = "▼"
-    empty: str = "–"  # noqa: RUF001  what quantity.UNKNOWN is
+    empty: str = "–"
     dot: str = "·"
     bar: str = "━"
     bar_half: str = "╸"

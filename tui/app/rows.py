@@ -75,6 +75,7 @@ class Column(StrEnum):
     HOST = "host"
     STATE = "state"
     DISK = "disk"
+    SIZE = "size"
     IMAGE = "image"
     PATH = "active layer"
     JOB = "job"
@@ -164,6 +165,7 @@ _KEYS: dict[Column, Callable[[Row], tuple[object, ...]]] = {
     Column.HOST: lambda row: (row.host.casefold(),),
     Column.STATE: lambda row: (not row.state.active, row.state.value),
     Column.DISK: lambda row: (row.target,),
+    Column.SIZE: lambda row: (row.capacity or 0,),
     Column.IMAGE: lambda row: (row.image,),
     Column.PATH: lambda row: (row.path,),
     Column.JOB: _by_job,

@@ -35,6 +35,7 @@ from tui.model.host import HostState
 
 _MIN_WIDTH, _MIN_HEIGHT = 60, 15
 _WIDE = 120
+_HUGE = 160
 _JOBS_SHARE = 0.42
 """The most of the height that the jobs take beside the table."""
 
@@ -48,6 +49,7 @@ class MainScreen(Keys, Screen[None]):
         (0, "-tiny"),
         (_MIN_WIDTH, "-narrow"),
         (_WIDE, "-wide"),
+        (_HUGE, "-huge"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (_MIN_HEIGHT, "-tall")]  # noqa: RUF012
 

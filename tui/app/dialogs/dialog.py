@@ -41,6 +41,10 @@ class Buttons(Horizontal):
         yield Static(Content(self._hint), classes="hint")
         yield from self._buttons
 
+    def hint(self, hint: str) -> None:
+        """Name other keys."""
+        self.query_one(".hint", Static).update(Content(hint))
+
 
 class Dialog(ModalScreen[Answer]):
     """A box in the middle of the screen."""

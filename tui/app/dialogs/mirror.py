@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -41,6 +41,10 @@ _ACCEPTANCES = {
     Acceptance.LOSE_CHECKPOINTS: "lose the checkpoints, and incremental backup with them",
     Acceptance.RISK_FULL_DESTINATION: "risk a full destination, which loses the copy",
 }
+
+
+_HINT = "enter go on  f2 plan  esc not now"
+_HINT_AT_START = "enter starts the copy  esc not now"
 
 
 class MirrorForm(Dialog[Plan | None]):
@@ -111,9 +115,7 @@ class MirrorForm(Dialog[Plan | None]):
             Horizontal(fields, PlanView(glyphs=self.glyphs), id="panes"),
             Vertical(*(Check(f"accept: {_ACCEPTANCES[a]}", id=a.value) for a in Acceptance), id="accept"),
             Flow(id="verdict"),
-            Buttons(
-                "enter go on  f2 plan  esc not now", button("Not now", "leave"), button("Start", "start")
-            ),
+            Buttons(_HINT, button("Not now", "leave"), button("Start", "start")),
         )
 
     def on_mount(self) -> None:
@@ -206,6 +208,11 @@ class MirrorForm(Dialog[Plan | None]):
     def take_places(self, event: PlacesFound) -> None:
         """Complete to the host's pools; whoever has gone on has agreed to the proposal that stood there."""
         self._fields.add_directories(event.places, improve=not self._going)
+
+    @on(events.DescendantFocus)
+    def name_the_keys(self) -> None:
+        """What enter does depends on where the focus is."""
+        self.query_one(Buttons).hint(_HINT_AT_START if self._start.has_focus else _HINT)
 
     @on(MirrorFields.Entered)
     def go_on(self) -> None:

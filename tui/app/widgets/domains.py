@@ -20,8 +20,9 @@ from tui.app.widgets.items import Items
 from tui.model.finding import Severity
 from tui.model.host import Link
 from tui.model.job import Job, Phase
+from tui.model.quantity import size
 
-_WIDTHS = {Column.HOST: 10, Column.STATE: 9, Column.DISK: 5, Column.IMAGE: 9, Column.JOB: 12}
+_WIDTHS = {Column.HOST: 10, Column.STATE: 9, Column.DISK: 6, Column.SIZE: 8, Column.IMAGE: 9, Column.JOB: 12}
 _MIN_NAME = 13
 _MAX_NAME = 40
 _GAP = 2
@@ -71,7 +72,7 @@ class DomainTable(Items[Row]):
         """What fits, with widths; what is left over goes to the name, and then to the path."""
         room = self.width - _MARKS - _MIN_NAME - 1
         chosen: dict[Column, int] = {Column.NAME: _MIN_NAME}
-        wanted = [Column.DISK, Column.JOB, Column.STATE, Column.IMAGE]
+        wanted = [Column.DISK, Column.JOB, Column.STATE, Column.SIZE, Column.IMAGE]
         if self.several_hosts:
             wanted.insert(2, Column.HOST)
         for column in wanted:
@@ -94,7 +95,7 @@ class DomainTable(Items[Row]):
             style = Style.from_meta({"column": column.value})
             if column is self.order.column:
                 text = f"{text} {self.glyphs.down if self.order.descending else self.glyphs.up}"
-            content = pad(Content.styled(text, style), cells)
+            content = pad(Content.styled(text, style), cells, right=column is Column.SIZE)
             if column is self.order.column:
                 content = content.stylize("$text-primary")
             parts += [content, " " * _GAP]
@@ -115,7 +116,6 @@ class DomainTable(Items[Row]):
         return content if known else content.stylize(DIM)
 
     def _cell(self, row: Row, column: Column, cells: int) -> Content:  # noqa: PLR0911  one for each column
-        disk = row.disk
         plain = "" if row.state.active else DIM
         match column:
             case Column.NAME:
@@ -128,16 +128,21 @@ class DomainTable(Items[Row]):
                 )
             case Column.DISK:
                 return shown(row.target or self.glyphs.empty, plain, width=cells)
+            case Column.SIZE:
+                return pad(styled(size(row.capacity) if row.disk else "", DIM), cells, right=True)
             case Column.IMAGE:
                 return shown(row.image, DIM, width=cells)
             case Column.PATH:
                 return shown_middle(row.path, DIM, width=cells)
             case Column.JOB:
-                if row.leftover:
-                    return styled(f"{self.glyphs.severity(Severity.WARNING)} left over", "$text-warning")
-                if row.job is None:
-                    return styled("mirror", DIM) if disk and disk.mirror else Content("")
-                return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])
+                return self._job_cell(row)
+
+    def _job_cell(self, row: Row) -> Content:
+        if row.leftover:
+            return styled(f"{self.glyphs.severity(Severity.WARNING)} left over", "$text-warning")
+        if row.job is None:
+            return styled("mirror", DIM) if row.disk and row.disk.mirror else Content("")
+        return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])
 
     def on_click(self, event: events.Click) -> None:
         """Sort by the heading that was clicked."""

@@ -1,0 +1,95 @@
+"""One registry: what is in it has a method, a key of its own, a line in the help and a place in the palette."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.app_pilot import opened, played
+from tests.fake_host import FakeControl
+from tui.app.app import MirrorApp
+from tui.app.commands import COMMANDS, Panel, Where, footer, writing_command
+from tui.app.dialogs.help import HelpScreen
+from tui.app.screen import MainScreen
+from tui.app.widgets.bars import key_entry
+from tui.app.widgets.items import Items
+
+OWNERS = {Where.SCREEN: MainScreen, Where.LIST: Items, Where.TEXTUAL: MirrorApp}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.id)
+def test_every_command_has_a_method_and_words(command: object) -> None:
+    assert command in COMMANDS
+    for one in COMMANDS:
+        if one is command:
+            method = getattr(OWNERS[one.where], f"action_{one.action}")
+            assert one.where is Where.TEXTUAL or method.__module__.startswith("tui.app")
+            assert one.title
+            assert one.help.endswith(".")
+
+
+def test_no_key_means_two_things() -> None:
+    keys = Counter(key for command in COMMANDS for key in command.keys)
+    assert [key for key, count in keys.items() if count > 1] == []
+    assert len({command.id for command in COMMANDS}) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("panel", Panel)
+def test_the_footer_fits_80_columns(panel: Panel) -> None:
+    commands = footer(panel)
+    assert len(commands) <= 7
+    assert sum(key_entry(command).cell_length for command in commands) <= 80
+
+
+def test_what_writes_is_known() -> None:
+    writers = {command.id for command in COMMANDS if command.writes}
+    assert writers == {"mirror", "pivot", "keep", "cancel", "pivot-paused", "speed"}
+    assert writing_command("j") is None
+
+
+@played
+async def test_bindings_are_those_of_the_registry() -> None:
+    async with opened(FakeControl()) as screen:
+        bound = {
+            key
+            for owner in (screen.main, screen.main.domains.table)
+            for key in owner._bindings.key_to_bindings  # noqa: SLF001
+        }
+        registered = {key for c in COMMANDS if c.where is not Where.TEXTUAL for key in c.keys}
+        assert registered <= bound
+        assert screen.main.domains.table.has_focus
+
+
+@played
+async def test_help_lists_every_command() -> None:
+    async with opened(FakeControl(), size=(120, 120)) as screen:
+        await screen.press("question_mark")
+        assert isinstance(screen.app.screen, HelpScreen)
+        text = screen.app.export_screenshot().replace("&#160;", " ")
+        for command in COMMANDS:
+            assert command.title.split()[0] in text
+
+
+@played
+async def test_the_footer_shows_what_the_focus_makes_useful() -> None:
+    async with opened(FakeControl()) as screen:
+        assert "Tag" in screen.main.keys.plain
+        await screen.press("3")
+        assert "Speed" in screen.main.keys.plain
+        assert "Tag" not in screen.main.keys.plain
+
+
+@played
+async def test_the_palette_runs_a_command_and_goes_to_a_disk() -> None:
+    async with opened(FakeControl()) as screen:
+        await screen.press("ctrl+p")
+        assert screen.app.screen is not screen.main
+        await screen.press(*"pause the")
+        await screen.until(lambda: screen.app.screen.query("OptionList"))
+        for _ in range(50):
+            await screen.pilot.pause()
+            if screen.app.screen.query_one("OptionList").option_count:  # type: ignore[attr-defined]
+                break
+        await screen.press("enter")
+        await screen.until(lambda: screen.main.picture.paused_since is not None)

@@ -1,0 +1,193 @@
+"""The program itself in a terminal, driven by keys, on real guests; what it did is read from outside."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests import outside
+from tests.engine import command
+from tui.lab import embedded
+
+PATIENCE = 60.0
+"""Seconds; everything here starts processes, on whatever machine this is."""
+
+PREPARE = """
+import sys
+from pathlib import Path
+from tui.lab.lab import Lab
+lab = Lab(Path(sys.argv[1]))
+lab.prepare(print)
+lab.close()
+"""
+TEAR_DOWN = """
+import sys
+from pathlib import Path
+from tui.lab.lab import Lab
+Lab(Path(sys.argv[1])).tear_down(print)
+"""
+
+
+class Terminal:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, directory: Path, columns: int, lines: int) -> None:
+        """Open a shell at that size."""
+        self._socket = str(directory / "tmux")
+        self._run("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "sh")
+
+    def _run(self, *words: str) -> str:
+        return command("tmux", "-u", "-S", self._socket, *words)
+
+    def type(self, *keys: str) -> None:
+        """Press keys, by tmux's names for them."""
+        self._run("send-keys", *keys)
+
+    def enter(self, line: str) -> None:
+        """Type a command line."""
+        self._run("send-keys", "-l", line)
+        self._run("send-keys", "Enter")
+
+    @property
+    def screen(self) -> str:
+        """What a person sees."""
+        return self._run("capture-pane", "-p")
+
+    def until(self, *texts: str) -> None:
+        """Wait until all of these are on the screen."""
+        try:
+            outside.wait_for(lambda: all(t in self.screen for t in texts), PATIENCE, str(texts))
+        except AssertionError as error:
+            message = f"{error}\n{self.screen}"
+            raise AssertionError(message) from None
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Make the window another size."""
+        self._run("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def close(self) -> None:
+        """End the server and what runs in it."""
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Path]:
+    """A lab whose guests run, and which nobody has open."""
+    # Short, for the sockets in it, and on a disk.
+    with TemporaryDirectory(prefix="vm", dir="/var/tmp") as directory:
+        root = Path(directory) / "lab"
+        command(sys.executable, "-c", PREPARE, str(root))
+        try:
+            yield root
+        finally:
+            command(sys.executable, "-c", TEAR_DOWN, str(root))
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """A window of 120 columns."""
+    terminal = Terminal(tmp_path, 120, 36)
+    yield terminal
+    terminal.close()
+
+
+def start(terminal: Terminal, lab: Path) -> None:
+    """Start the program on the lab."""
+    program = shlex.join([sys.executable, "-P", "-m", "tui", "-c", embedded.uri(lab)])
+    terminal.enter(
+        f"unset COLUMNS LINES; clear; PYTHONPATH={Path(__file__).parent.parent} {program}; echo EXIT=$?"
+    )
+    terminal.until("web01", "running", "live")
+
+
+def go_to(terminal: Terminal, domain: str) -> None:
+    """Put the cursor on a domain's first disk."""
+    terminal.type("1", "/")
+    # Keys typed before the box is there would be keys of the table.
+    terminal.until("filter:")
+    terminal.enter(domain)
+    terminal.until(f"{domain} · vda")
+
+
+def mirror(terminal: Terminal) -> None:
+    """Mirror the disk under the cursor to where the form proposes: three key presses."""
+    terminal.type("m")
+    terminal.until("Destination", "may start")
+    terminal.type("Enter")
+    terminal.until("enter starts the copy")
+    terminal.type("Enter")
+
+
+def test_mirror_watch_pivot(terminal: Terminal, lab: Path) -> None:
+    new = lab / "slow" / "web01-vda.raw"
+    old = lab / "slow" / "web01.raw"
+    start(terminal, lab)
+    go_to(terminal, "web01")
+    mirror(terminal)
+    terminal.until("in sync since")
+    terminal.type("p")
+    terminal.until("Pivot vda of web01", "Not now")
+    terminal.type("y")
+    terminal.until("image open")
+    terminal.type("q")
+    terminal.until("EXIT=0")
+    assert outside.is_writing(new)
+    assert old.exists()
+    assert not _is_open_anywhere(old)
+
+
+def test_the_plug_is_pulled_and_the_job_is_found_again(terminal: Terminal, lab: Path) -> None:
+    new = lab / "slow" / "files-vda.qcow2"
+    start(terminal, lab)
+    go_to(terminal, "files")
+    mirror(terminal)
+    terminal.until("⇉ files")
+    os.kill(_program(lab), signal.SIGKILL)
+    terminal.until("EXIT=137")
+    start(terminal, lab)
+    terminal.until("in sync")
+    go_to(terminal, "files")
+    terminal.type("p")
+    terminal.until("Pivot vda of files", "Not now")
+    terminal.type("y")
+    terminal.until("image open")
+    terminal.resize(80, 24)
+    terminal.type("3")
+    terminal.until("files vda", "done")
+    terminal.type("q")
+    terminal.until("EXIT=0")
+    assert outside.is_writing(new)
+
+
+def _program(lab: Path) -> int:
+    """The process that has the lab's hypervisor in it, by what it was started with."""
+    wanted = embedded.uri(lab).encode()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if wanted in words and b"tui" in words:
+                return int(process.name)
+    message = "the program does not run"
+    raise AssertionError(message)
+
+
+def _is_open_anywhere(path: Path) -> bool:
+    return any(outside.is_open(int(p.name), path) for p in Path("/proc").iterdir() if _is_qemu(p))
+
+
+def _is_qemu(process: Path) -> bool:
+    try:
+        return process.name.isdigit() and b"qemu-system" in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
