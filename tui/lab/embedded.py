@@ -6,17 +6,17 @@ next one that opens the same root finds them running.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING, Final
+import signal
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from tui.engine.loop import start_event_loop
 from tui.lab.errors import LabError
 
 import libvirt
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _CONFIGURATION: Final = """\
 security_driver = "none"
@@ -60,7 +60,7 @@ def open_hypervisor(root: Path) -> libvirt.virConnect:
     settings.write_text((_CONFIGURATION_OF_ROOT if os.getuid() == 0 else "") + _CONFIGURATION)
     start_event_loop()
     try:
-        return libvirt.open(uri(root))
+        connection = libvirt.open(uri(root))
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR and "driver.pid" in str(error):
             msg = f"Another virt-mirror has the lab in {root} open: quit that one first."
@@ -69,3 +69,19 @@ def open_hypervisor(root: Path) -> libvirt.virConnect:
         else:
             msg = f"The embedded hypervisor in {root} cannot be opened: {error}."
         raise LabError(msg) from error
+    _end_abandoned_probes(root)
+    return connection
+
+
+def _end_abandoned_probes(root: Path) -> None:
+    """End the QEMUs that libvirt asks for their capabilities, where a process was killed before it had done so.
+
+    They are no guests, so libvirt never finds them again, and they would run for ever. Whoever holds the root's
+    lock and has not probed yet knows that none is in use.
+    """
+    probe = os.fsencode(root / "lib" / "qemu" / "qmp-")
+    for process in Path("/proc").glob("[0-9]*"):
+        # It may end while we look, or, if it is somebody else's, not be ours to look at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if probe in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)

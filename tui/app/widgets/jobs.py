@@ -209,7 +209,8 @@ class JobsView(Items[JobRow]):
         words = []
         if job.ended is not None:
             words.append(styled(time.strftime("%H:%M", time.localtime(job.ended)), DIM))
-        if job.remark:
+        if job.remark and not job.proof:
+            # What was proved says more than that it is done.
             words.append(shown(job.remark, "$text-error" if job.phase is Phase.FAILED else ""))
         if job.proof:
             glyphs = self.glyphs
