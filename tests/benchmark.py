@@ -181,7 +181,7 @@ def idle_host(directory: Path) -> None:
 class Painter(MirrorApp):
     """The program, with an ear for its paints."""
 
-    CSS_PATH = Path(app_module.__file__).with_name("app.tcss")
+    CSS_PATH = str(Path(app_module.__file__).with_name("app.tcss"))
     painted: asyncio.Event | None = None
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:

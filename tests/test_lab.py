@@ -241,6 +241,18 @@ def test_a_lab_killed_while_images_are_made_makes_them_anew(root: Path) -> None:
     assert len(qemus(root)) == 3
 
 
+def test_a_probe_of_qemu_that_a_killed_lab_left_is_ended(root: Path) -> None:
+    abandoned = root / "lib" / "qemu" / "qmp-left"
+    abandoned.mkdir(parents=True)
+    command = ["qemu-system-x86_64", "-S", "-nodefaults", "-display", "none", "-machine", "none"]
+    with subprocess.Popen([*command, "-pidfile", str(abandoned / "qmp.pid")]) as probe:
+        try:
+            run_in_lab(root, "lab.prepare(say); lab.tear_down(say)")
+            assert probe.wait(10) == -signal.SIGKILL
+        finally:
+            probe.kill()
+
+
 def test_a_lab_that_was_kept_is_found_again_and_can_be_removed_later(root: Path) -> None:
     run_in_lab(root, "lab.prepare(say); lab.close()")
     kept = qemus(root)
