@@ -62,8 +62,8 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
+        lab.prepare(_say)
         try:
-            lab.prepare(_say)
             host = Host(lab.uri, read_only=invocation.read_only, places=(str(lab.fast),))
             return run(
                 [host],

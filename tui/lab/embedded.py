@@ -83,5 +83,6 @@ def _end_abandoned_probes(root: Path) -> None:
     for process in Path("/proc").glob("[0-9]*"):
         # It may end while we look, or, if it is somebody else's, not be ours to look at.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            if probe in (process / "cmdline").read_bytes():
+            command = (process / "cmdline").read_bytes()
+            if probe in command and b"qemu-system" in command.split(b"\0")[0]:
                 os.kill(int(process.name), signal.SIGKILL)
