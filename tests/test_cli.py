@@ -1,0 +1,279 @@
+"""The command line in front of a scripted host: what it asks for, what it says, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fake_host import FakeControl, default_plan, make_disk, make_domain, make_job, make_state, uuid_of
+from tui.cli import arguments
+from tui.cli.main import run
+from tui.engine.control import Control, End, Outcome
+from tui.model.finding import Acceptance, refused
+from tui.model.host import Link
+from tui.model.job import Phase
+from tui.model.plan import Plan
+from tui.model.request import CopyRequest, Ending, EndRequest, Request, SpeedRequest, Then
+from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
+
+DB01 = uuid_of("db01")
+MIB = 1024 * 1024
+
+
+def invoke(*words: str, hosts: tuple[FakeControl, ...] = ()) -> int:
+    """Run a command line on scripted hosts, one for each ``-c`` or a single one."""
+    remaining = list(hosts) or [FakeControl()]
+
+    def connect(_uri: str | None, _read_only: bool) -> Control:  # noqa: FBT001  # as Connect calls it
+        return remaining.pop(0)
+
+    return run(arguments.parse(words), connect)
+
+
+def to(source: Source, image_format: str | None = None) -> Chain:
+    return Chain((Layer(source, image_format),), complete=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("copy db01 vda /new", CopyRequest(DB01, "vda", to(FileSource("/new")))),
+        ("copy db01 /slow/vda.qcow2 /new", CopyRequest(DB01, "vda", to(FileSource("/new")))),
+        ("copy db01 vda /new --raw", CopyRequest(DB01, "vda", to(FileSource("/new"), "raw"))),
+        ("copy db01 vda /dev/x --blockdev", CopyRequest(DB01, "vda", to(BlockSource("/dev/x")))),
+        (
+            "copy db01 vda nbd://h:10810/disk --format raw",
+            CopyRequest(DB01, "vda", to(NetworkSource("nbd", "disk", (NetworkHost("h", "10810"),)), "raw")),
+        ),
+        (
+            "copy db01 vda /new --shallow --reuse-external --format qcow2 --synchronous-writes --transient-job",
+            CopyRequest(
+                DB01,
+                "vda",
+                to(FileSource("/new"), "qcow2"),
+                shallow=True,
+                reuse_external=True,
+                synchronous_writes=True,
+                transient_job=True,
+            ),
+        ),
+        (
+            "copy db01 vda /new --bandwidth 5 --granularity 64k --buf-size 1M --pivot --timeout 9",
+            CopyRequest(
+                DB01,
+                "vda",
+                to(FileSource("/new")),
+                bandwidth=5 * MIB,
+                granularity=65536,
+                buf_size=MIB,
+                then=Then.PIVOT,
+                timeout=9.0,
+            ),
+        ),
+        (
+            "copy db01 vda /new --bandwidth 5 --bytes --keep --lose-checkpoints",
+            CopyRequest(
+                DB01,
+                "vda",
+                to(FileSource("/new")),
+                bandwidth=5,
+                then=Then.KEEP,
+                accepted=frozenset({Acceptance.LOSE_CHECKPOINTS}),
+            ),
+        ),
+        ("pivot db01", EndRequest(DB01, (), Ending.PIVOT)),
+        ("pivot db01 vda vdb --wait", EndRequest(DB01, ("vda", "vdb"), Ending.PIVOT, wait=True)),
+        ("keep db01 vda --pause", EndRequest(DB01, ("vda",), Ending.KEEP, pause=True)),
+        ("cancel db01 vda", EndRequest(DB01, ("vda",), Ending.CANCEL)),
+        ("speed db01 vda 8", SpeedRequest(DB01, "vda", 8 * MIB)),
+        ("speed db01 vda 8 --bytes", SpeedRequest(DB01, "vda", 8)),
+    ],
+)
+def test_a_line_becomes_a_request(line: str, request_: Request) -> None:
+    host = FakeControl()
+    assert invoke(*line.split(), "--dry-run", hosts=(host,)) == 0
+    assert [call[0] for call in host.calls] == ["plan", "close"]
+    assert host.requests == [request_]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "copy db01 vda",
+        "copy db01 vda /new --xml f",
+        "copy db01 vda /new --raw --format qcow2",
+        "copy db01 vda /new --bytes",
+        "copy db01 vda /new --timeout 5",
+        "copy db01 vda /new --pivot --keep",
+        "copy db01 vda /new --bandwidth fast",
+        "speed db01 vda",
+        "fly",
+    ],
+)
+def test_wrong_usage_is_one_sentence(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        arguments.parse(line.split())
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_without_a_terminal_a_write_needs_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = FakeControl()
+    with Path("/dev/null").open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert invoke("copy", "db01", "vda", "/new", hosts=(host,)) == 2
+    assert not host.runs
+    assert "--yes" in capsys.readouterr().err
+
+
+def refusing(request: Request) -> Plan:
+    """A plan that may not run, and would if a loss were accepted."""
+    finding = refused(
+        "snapshots", "It has [/x] \x1b[31msnapshots.", "Think.", Acceptance.LOSE_INTERNAL_SNAPSHOTS
+    )
+    return default_plan(request, make_state(), (finding,))
+
+
+def test_yes_never_stands_for_a_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    host = FakeControl()
+    host.planner = refusing
+    assert invoke("copy", "db01", "vda", "/new", "--yes", hosts=(host,)) == 3
+    assert not host.runs
+    said = capsys.readouterr().err
+    assert "--lose-internal-snapshots" in said
+    assert "[/x]" in said
+    assert "\x1b" not in said
+
+
+def test_a_failed_run_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    host = FakeControl()
+    host.outcome = Outcome(End.FAILED, "No space left.")
+    assert invoke("pivot", "db01", "vda", "--yes", hosts=(host,)) == 1
+    assert "No space left." in capsys.readouterr().err
+
+
+def test_read_only_refuses_before_it_connects(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("--read-only", "cancel", "db01", "--yes") == 2
+    assert "--read-only" in capsys.readouterr().err
+
+
+def test_an_unknown_domain_is_told_with_what_is_like_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("pivot", "db1", "--yes") == 2
+    assert "db01" in capsys.readouterr().err
+
+
+def dead(uri: str = "test:///dead") -> FakeControl:
+    """A host that does not answer."""
+    return FakeControl(uri, make_state(make_domain("x"), link=Link.LOST, error="No route."))
+
+
+def test_no_connection_is_exit_4(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("list", hosts=(dead(),)) == 4
+    assert "No route" in capsys.readouterr().err
+
+
+def test_a_dead_host_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("-c", "a", "-c", "b", "list", hosts=(dead(), FakeControl("test:///b"))) == 4
+    said = capsys.readouterr()
+    assert "db01" in said.out
+    assert "No route" in said.err
+
+
+LISTED = {"name", "uuid", "state", "persistent", "disks"}
+DISK = {"target", "device", "bus", "capacity", "chain", "mirror", "job"}
+JOB = {
+    *(
+        "host",
+        "domain",
+        "uuid",
+        "target",
+        "type",
+        "phase",
+        "cur",
+        "end",
+        "percent",
+        "rate",
+        "guest_write_rate",
+    ),
+    *("lag", "bandwidth", "remaining_seconds", "forecast", "source", "destination", "plan", "remark"),
+}
+
+
+def test_json_is_all_that_stands_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    domain = make_domain("[/x]\x1b]0;t\x07\n", disks=[make_disk()])
+    host = FakeControl(states=make_state(domain, jobs=[make_job(domain)]))
+    assert invoke("list", "--json", hosts=(host,)) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["hosts"]
+    assert listed.keys() == {"uri", "hostname", "domains"}
+    (found,) = listed["domains"]
+    assert found.keys() == LISTED
+    assert found["name"] == domain.name
+    assert found["disks"][0].keys() == DISK
+    assert found["disks"][0]["chain"][0].keys() == {"type", "path", "format", "index"}
+    assert found["disks"][0]["job"].keys() == {"type", "phase", "cur", "end", "bandwidth"}
+
+
+def test_jobs_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    host = FakeControl(states=make_state(jobs=[make_job(phase=Phase.IN_SYNC)]))
+    assert invoke("jobs", "--json", hosts=(host,)) == 0
+    (job,) = json.loads(capsys.readouterr().out)["jobs"]
+    assert job.keys() == JOB
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--yes"])
+def test_a_write_as_json(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("pivot", "db01", "vda", flag, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.keys() == ({"plan"} if flag == "--dry-run" else {"plan", "outcome"})
+
+
+def test_hostile_names_are_shown_and_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    host = FakeControl(states=make_state(make_domain("vm[prod]\x1b[2J\n", disks=[make_disk("vda", "/[/x]")])))
+    assert invoke("list", hosts=(host,)) == 0
+    said = capsys.readouterr().out
+    assert "vm[prod]\\x1b[2J" in said
+    assert "/[/x]" in said
+    assert "\x1b" not in said
+
+
+def in_python(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_headless_commands_never_load_the_screen() -> None:
+    done = in_python("import tui.__main__, sys; sys.exit('textual' in sys.modules)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_nobody_expected_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    script = """
+import sys, tui.__main__ as program
+def broken(*_): raise RuntimeError("ouch")
+program.headless.run = broken
+sys.exit(program.main(["list"]))
+"""
+    done = in_python(script)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "ouch" in done.stderr
+    assert "Traceback" in (tmp_path / "virt-mirror" / "errors.log").read_text()
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    script = "import sys; from tests.test_cli import invoke; sys.exit(invoke('list'))"
+    command = f'{sys.executable} -c "{script}" | true; echo "${{PIPESTATUS[0]}}"'
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=root, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout.strip() == "0"
+    assert not done.stderr
