@@ -23,7 +23,8 @@ from tests.hypervisor import MIB
 from tests.outside import allocated, backing_file, image_info, images_equal, virtual_size, wait_for
 from tui.engine.connection import BlockJobChanged, Connection, CopyFlags, Event
 from tui.engine.errors import HostError
-from tui.engine.planning import is_local, make_plan
+from tui.engine.planning import make_plan
+from tui.engine.uri import is_local
 from tui.model.definition import parse_domain
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance, Severity

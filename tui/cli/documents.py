@@ -12,34 +12,10 @@ from tui.model.forecast import forecast
 from tui.model.host import HostState
 from tui.model.job import Job
 from tui.model.plan import Plan
-from tui.model.storage import (
-    BlockSource,
-    Chain,
-    DirSource,
-    FileSource,
-    Layer,
-    NetworkSource,
-    NvmeSource,
-    Source,
-    UnknownSource,
-    VhostUserSource,
-    VhostVdpaSource,
-    VolumeSource,
-)
+from tui.model.storage import Chain, Layer
+from tui.model.write_storage import type_of
 
 Document = dict[str, Any]
-
-_TYPES: dict[type[Source], str] = {
-    FileSource: "file",
-    BlockSource: "block",
-    VolumeSource: "volume",
-    NetworkSource: "network",
-    NvmeSource: "nvme",
-    VhostUserSource: "vhostuser",
-    VhostVdpaSource: "vhostvdpa",
-    DirSource: "dir",
-}
-"""libvirt's names for the types of sources."""
 
 
 def host_document(state: HostState, domains: list[Domain]) -> Document:
@@ -98,9 +74,7 @@ def _chain(chain: Chain) -> list[Document]:
 
 def layer_document(layer: Layer) -> Document:
     """One image of a chain."""
-    source = layer.source
-    kind = source.type if isinstance(source, UnknownSource) else _TYPES[type(source)]
-    return {"type": kind, "path": layer.path, "format": layer.format, "index": layer.index}
+    return {"type": type_of(layer.source), "path": layer.path, "format": layer.format, "index": layer.index}
 
 
 def job_document(state: HostState, job: Job) -> Document:

@@ -15,6 +15,7 @@ from tui.engine import journal, places
 from tui.engine.connection import Connection
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.images import ImageError, read_chain
+from tui.engine.uri import is_local
 from tui.model.copy_checks import BLOCK_COPY_SINCE
 from tui.model.copy_plan import plan_copy
 from tui.model.definition import parse_domain
@@ -49,15 +50,6 @@ Answer = TypeVar("Answer")
 
 _OWN_DAEMONS = ("/session", "/embed")
 """Paths of the URIs whose libvirt and QEMU run as the user who connects."""
-
-
-def is_local(uri: str) -> bool:
-    """Whether the host's files are this machine's files, as far as its URI tells."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return False
-    return parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
 
 
 def make_plan(request: Request, connection: Connection, state: HostState, plan_id: str, now: float) -> Plan:

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 
 def is_local(uri: str) -> bool:
-    """Whether the host's files are this machine's: no transport but a socket of this machine, no server."""
-    parts = urlsplit(uri)
-    _driver, _, transport = parts.scheme.partition("+")
-    return transport in ("", "unix") and not parts.netloc
+    """Whether the host's files are this machine's files, as far as its URI tells."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
+    return parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
