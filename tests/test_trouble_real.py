@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,9 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tui.engine import journal
+from tui.engine import connection, journal
 from tui.engine.control import End
+from tui.lab import images
 from tui.model.finding import Acceptance
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -229,3 +231,61 @@ def _leave_in_the_middle(hypervisor: Hypervisor, vm: Guest, plan: Plan) -> None:
         owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
         entry = Entry(plan.id, vm.uuid, plan.title, plan.steps, 0, owner, host.clock(), host.clock())
         journal.write(host.connection(), domain, entry)
+
+
+def test_a_guest_that_outruns_its_destination_is_paused_for_the_pivot(
+    hypervisor: Hypervisor, guest: Guests
+) -> None:
+    vm = guest(delay=0)
+    new = vm.directory / "copy.qcow2"
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, copy_request(vm, new)))
+        assert run.wait(30)
+        # Slower than the guest writes: as it is, the destination never catches up.
+        host.connection().set_speed(vm.uuid, "vda", SLOW)
+        outcome = host.run(accepted(host, end_request(vm, Ending.PIVOT, pause=True))).wait(60)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+    assert vm.source() == str(new)
+    assert vm.state() == "running"
+    assert outside.is_writing(new)
+
+
+def test_when_one_of_two_pivots_fails_it_is_said_what_is_where(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(disks=[DiskSpec(), DiskSpec(layers=2)])
+    base, top = vm.images("vdb")
+    moved_base, moved_top = vm.directory / "moved-base.qcow2", vm.directory / "moved-top.qcow2"
+    shutil.copy(base, moved_base)
+    images.create_overlay(moved_top, moved_base, "qcow2")
+    with watched(hypervisor) as host:
+        carried_out(host, copy_request(vm, vm.directory / "new-vda"))
+        reuse = copy_request(
+            vm, moved_top, target="vdb", image_format="qcow2", shallow=True, reuse_external=True
+        )
+        carried_out(host, reuse)
+        plan = accepted(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
+        # QEMU opens the chain below a shallow copy at the pivot, and will not find it.
+        moved_base.rename(vm.directory / "hidden")
+        outcome = host.run(plan).wait(60)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert f"vda is on {vm.directory / 'new-vda'}" in outcome.message
+        assert f"vdb is on {top}" in outcome.message
+    assert vm.source("vda") == str(vm.directory / "new-vda")
+    assert vm.source("vdb") == str(top)
+    assert vm.state() == "running"
+
+
+def test_a_host_that_falls_silent_is_lost_and_comes_back(
+    hypervisor: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "KEEPALIVE_INTERVAL", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
+    vm = guest()
+    with watched(hypervisor) as host:
+        with hypervisor.frozen():
+            lost = host.wait_for(lambda s: s if s.link is Link.LOST else None, timeout=30)
+            assert lost is not None
+            assert "stopped answering" in (lost.error or "")
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=30)
+        assert host.state.domain(vm.uuid) is not None
