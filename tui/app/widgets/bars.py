@@ -72,31 +72,40 @@ class Situation:
     """Whether a host is being asked for a plan."""
 
 
+_SHORTEST_URI = 12
+_LONGEST_URI = 44
+
+
 class HeaderBar(Bar):
     """Program, hosts, how much there is and how fast it goes; state at the right edge."""
 
     def show(self, situation: Situation) -> None:
         """Say how things are."""
         self._situation = situation
-        left, right = self._left(situation), self._right(situation)
-        room = self.size.width - right.cell_length - 2
-        self.put(join(pad(left, max(0, room)), " ", right, " "))
+        right = self._right(situation)
+        room = max(0, self.size.width - right.cell_length - 2)
+        self.put(join(pad(self._left(situation, room), room), " ", right, " "))
 
     def on_resize(self) -> None:
         """The right edge has moved."""
         if situation := getattr(self, "_situation", None):
             self.show(situation)
 
-    def _left(self, situation: Situation) -> Content:
+    def _left(self, situation: Situation, room: int) -> Content:
+        """The counts come first: the URI takes what they leave."""
         hosts = situation.hosts
-        parts: list[Content | str] = [" ", styled("virt-mirror", "bold $text-accent")]
-        if len(hosts) == 1:
-            host = hosts[0]
-            parts += ["  ", shown(host.uri, width=44)]
-            if host.hostname and host.hostname not in host.uri:
-                parts += ["  ", shown(host.hostname, DIM, width=30)]
-        else:
-            parts += ["  ", f"{len(hosts)} hosts"]
+        name, counts = styled("virt-mirror", "bold $text-accent"), self._counts(hosts)
+        if len(hosts) != 1:
+            return join(" ", name, "  ", f"{len(hosts)} hosts", counts)
+        host = hosts[0]
+        known = host.hostname is not None and host.hostname not in host.uri
+        hostname = join("  ", shown(host.hostname or "", DIM, width=30)) if known else Content("")
+        taken = 3 + name.cell_length + hostname.cell_length + counts.cell_length
+        uri = shown(host.uri, width=max(_SHORTEST_URI, min(_LONGEST_URI, room - taken)))
+        return join(" ", name, "  ", uri, hostname, counts)
+
+    def _counts(self, hosts: Sequence[HostState]) -> Content:
+        parts: list[Content | str] = []
         listed = [host for host in hosts if host.link is not Link.CONNECTING or host.domains]
         if listed:
             domains = sum(len(host.domains) for host in listed)
