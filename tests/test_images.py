@@ -68,12 +68,13 @@ def test_snapshots_and_bitmaps(tmp_path: Path) -> None:
 
 
 def test_encryption(tmp_path: Path) -> None:
+    # The old AES format: for LUKS qemu-img measures the processor first, and gives up where that is too quick.
     path = tmp_path / "a.qcow2"
     secret = (
         "--object",
         "secret,id=s,data=x",
         "-o",
-        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
+        "encrypt.format=aes,encrypt.key-secret=s",
     )
     qemu_img("create", "-q", "-f", "qcow2", *secret, path, "16M")
     assert image_info(str(path), "qcow2").encrypted
