@@ -27,7 +27,8 @@ from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tui.app import app as app_module
 from tui.app.app import MirrorApp
-from tui.engine.host import TICK, Host
+from tui.engine.host import Host
+from tui.engine.poller import TICK
 from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.request import Ending, Then

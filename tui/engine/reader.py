@@ -1,0 +1,162 @@
+"""Reading the domains of a host into its picture, each of them once at a time, however many reasons there are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui.engine import journal
+from tui.engine.control import Level
+from tui.engine.errors import HostError, NoConnection
+from tui.engine.images import ImageError, read_chain
+from tui.engine.pool import CallPool
+from tui.engine.recovery import recover
+from tui.model import tracking, xml
+from tui.model.definition import parse_domain
+from tui.model.domain import Definition, Domain, RunState
+from tui.model.host import HostState
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+
+class Reader:
+    """Looks at domains in the threads of a pool, and puts what it saw into the host's picture."""
+
+    def __init__(self, host: Host, pool: CallPool) -> None:
+        """Nothing is read until somebody asks."""
+        self._host = host
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._reading: dict[str, bool] = {}
+        """Domains being read; true when something happened meanwhile, so that they are read again."""
+        self._told: set[str] = set()
+        """Problems with journals that were logged, so that each is logged once."""
+
+    def forget(self) -> None:
+        """What is being read never arrives: the connection is gone, and all is read anew after the next."""
+        with self._lock:
+            self._reading.clear()
+
+    def read_all(self, *, resync: bool) -> None:
+        """Read every domain. ``resync`` says that events may have been missed, so that none is waited for."""
+        try:
+            names = self._host.connection().list_domains()
+        except NoConnection as error:
+            self._host.lose(error.message)
+            return
+        except HostError as error:
+            self._host.log(str(error), Level.ERROR)
+            return
+        now = self._host.clock()
+
+        def listed(state: HostState) -> HostState:
+            state = tracking.with_domains(state, names, now)
+            known = {d.uuid for d in state.domains}
+            new = [
+                Domain(Definition(name, uuid), RunState.UNKNOWN, persistent=False)
+                for uuid, name in names.items()
+                if uuid not in known
+            ]
+            domains = tuple(sorted([*state.domains, *new], key=lambda d: (d.name, d.uuid)))
+            return replace(state, domains=domains, listed=True, unread=len(names) + 1, refreshed=now)
+
+        for domain in self._host.apply(listed).domains:
+            self.read(domain.uuid, listing=True, resync=resync)
+        self._pool.submit(self._measure)
+
+    def _measure(self) -> None:
+        """Learn the sizes of all disks at once, as the last part of a listing."""
+        try:
+            sizes = self._host.connection().capacities()
+        except HostError:
+            # Drivers other than QEMU's have no such statistics; the sizes stay unknown.
+            sizes = {}
+        self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+        self._count_read()
+
+    def read(self, uuid: str, *, urgent: bool = False, listing: bool = False, resync: bool = False) -> None:
+        """Read a domain soon, once, however many reasons there are for it."""
+        with self._lock:
+            busy = uuid in self._reading
+            self._reading[uuid] = busy
+        if not busy:
+            self._pool.submit(lambda: self._read_now(uuid, listing=listing, resync=resync), urgent=urgent)
+        elif listing:
+            self._count_read()
+
+    def _read_now(self, uuid: str, *, listing: bool, resync: bool) -> None:
+        try:
+            self._look_at(uuid, chains=not listing, first_look=resync)
+        except NoConnection as error:
+            self._host.lose(error.message)
+        except HostError as error:
+            self._host.log(f"{uuid} could not be read: {error}", Level.ERROR)
+        except xml.InvalidXML as error:
+            self._host.log(f"{uuid} has a definition that cannot be read: {error}", Level.ERROR)
+        finally:
+            if listing:
+                self._count_read()
+            with self._lock:
+                again = self._reading.pop(uuid, False)
+        if again and self._host.connected:
+            self.read(uuid)
+
+    def _count_read(self) -> None:
+        self._host.apply(lambda s: replace(s, unread=max(0, s.unread - 1)))
+
+    def _look_at(self, uuid: str, *, chains: bool, first_look: bool) -> None:
+        reading = self._host.connection().read(uuid)
+        now = self._host.clock()
+        if reading is None:
+            self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
+            return
+        definition = parse_domain(reading.xml)
+        if chains and self._host.local and not reading.state.active:
+            definition = _with_chains(definition)
+        domain = Domain(definition, reading.state, reading.persistent)
+        entries, problems = journal.read(definition.plans, uuid)
+        for problem in problems:
+            if problem not in self._told:
+                self._told.add(problem)
+                self._host.log(f"{domain.name}: {problem}", Level.WARNING, domain=domain.name)
+        self._host.apply_news(lambda s: tracking.with_domain(s, domain, entries, now, first_look=first_look))
+        if chains:
+            self._measure_disks(domain)
+        own = self._host.own_plans
+        others = tuple(entry for entry in entries if entry.id not in own)
+        if others and not self._host.read_only:
+            recover(self._host, domain, others)
+
+    def _measure_disks(self, domain: Domain) -> None:
+        """Learn the sizes of disks that came after the listing, or whose domain was off."""
+        sizes = {}
+        for disk in domain.disks:
+            if not disk.empty and self._host.state.capacity(domain.uuid, disk.target) is None:
+                try:
+                    sizes[domain.uuid, disk.target] = (
+                        self._host.connection().block_sizes(domain.uuid, disk.target).capacity
+                    )
+                except NoConnection:
+                    raise
+                except HostError:
+                    # An image that is missing or cannot be opened has no size to show.
+                    continue
+        if sizes:
+            self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+
+
+def _with_chains(definition: Definition) -> Definition:
+    """Follow the chains of a domain that is off, whose XML names the active layers only."""
+    disks = []
+    for disk in definition.disks:
+        chain = disk.chain
+        if chain.active is not None and not chain.complete and len(chain.layers) == 1:
+            try:
+                chain = read_chain(chain.active)
+            except ImageError:
+                # Not readable from here: the chain stays unknown, which is what it is.
+                chain = disk.chain
+        disks.append(replace(disk, chain=chain))
+    return replace(definition, disks=tuple(disks))
