@@ -162,6 +162,68 @@ def test_ended_jobs_are_forgotten_in_the_end() -> None:
     assert len(state.jobs) == tracking.ENDED_KEPT
 
 
+def pulling(*, at: float = 0.0) -> HostState:
+    """The picture of a disk that was found to be pulled into."""
+    state = tracking.with_domain(HostState("x"), PLAIN, (), at)
+    return tracking.with_found_job(state, UUID, "vda", Progress(1, 10, 0, JobType.PULL))
+
+
+def test_a_job_without_a_mirror_is_found_once() -> None:
+    state = pulling()
+    assert (job_of(state).type, job_of(state).phase, job_of(state).percent) == (
+        JobType.PULL,
+        Phase.COPYING,
+        10,
+    )
+    assert tracking.with_found_job(state, UUID, "vda", Progress(2, 10, 0, JobType.PULL)) == state
+    copying = tracking.with_domain(HostState("x"), PLAIN, (), 0.0)
+    # The definition that was read does not have this mirror yet; the next one will.
+    assert tracking.with_found_job(copying, UUID, "vda", Progress(2, 10, 0, JobType.COPY)) == copying
+    assert tracking.with_found_job(copying, UUID, "vdz", Progress(2, 10, 0, JobType.PULL)) == copying
+
+
+@pytest.mark.parametrize(
+    ("event", "phase"),
+    [
+        (JobEvent.COMPLETED, Phase.DONE),
+        (JobEvent.CANCELED, Phase.CANCELLED),
+        (JobEvent.FAILED, Phase.FAILED),
+    ],
+)
+def test_a_job_without_a_mirror_ends_by_its_event(event: JobEvent, phase: Phase) -> None:
+    state = tracking.with_domain(pulling(), PLAIN, (), 1.0, first_look=True)
+    assert job_of(state).phase is Phase.COPYING
+    state = tracking.with_block_event(state, UUID, "vda", event, 2.0)
+    state = tracking.with_domain(state, PLAIN, (), 3.0)
+    assert job_of(state).phase is phase
+    assert "pull" in (job_of(state).remark or "") or phase is Phase.FAILED
+
+
+def test_a_job_without_a_mirror_ends_with_its_guest() -> None:
+    off = tracking.with_domain(pulling(), domain(state=RunState.SHUT_OFF), (), 1.0)
+    assert job_of(off).phase is Phase.FAILED
+    without_disk = tracking.with_domain(pulling(), make_domain("db01", disks=[]), (), 1.0, first_look=True)
+    assert job_of(without_disk).phase is Phase.FAILED
+
+
+def test_a_job_without_a_mirror_that_nobody_knows_any_more_waits_for_its_event() -> None:
+    state = tracking.with_missing(pulling(), 1, 1.0)
+    assert tracking.with_overdue(state, 1.0 + tracking.EVENT_GRACE) == state
+    late = tracking.with_overdue(state, 1.1 + tracking.EVENT_GRACE)
+    assert job_of(late).phase is Phase.FAILED
+    assert "did not say how" in (job_of(late).remark or "")
+    again = tracking.with_progress(state, 1, Progress(2, 10, 0, JobType.PULL), None, at=2.0, now=2.0)
+    assert job_of(tracking.with_overdue(again, 9.0)).phase is Phase.COPYING
+
+
+def test_a_mirror_after_a_job_whose_end_was_missed_is_another_job() -> None:
+    state = tracking.with_domain(pulling(), COPYING, (), 1.0)
+    assert [(j.type, j.phase) for j in state.jobs] == [
+        (JobType.PULL, Phase.FAILED),
+        (JobType.COPY, Phase.COPYING),
+    ]
+
+
 news = st.lists(
     st.one_of(
         st.sampled_from(list(JobEvent)),

@@ -117,7 +117,7 @@ def job_words(job: Job, draw: Glyphs) -> str:
 
 def bar(job: Job, draw: Glyphs, width: int = 24) -> str:
     """A bar for a terminal; empty while nothing is known."""
-    done = width * (job.percent or 0) // 100
+    done = width * (job.filled or 0) // 100
     return draw.full * done + draw.rest * (width - done)
 
 

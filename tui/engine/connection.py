@@ -319,7 +319,13 @@ class Connection:
     def job(self, uuid: str, target: str) -> Progress | None:
         """Progress of the block job on a disk; ``None`` when there is none, however it ended."""
         flags = libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES
-        answer = self._call("domainGetBlockJobInfo", self._domain(uuid).blockJobInfo, target, flags)
+        try:
+            answer = self._call("domainGetBlockJobInfo", self._domain(uuid).blockJobInfo, target, flags)
+        except HostError as error:
+            # Hypervisors other than QEMU have no block jobs at all.
+            if error.code == libvirt.VIR_ERR_NO_SUPPORT:
+                return None
+            raise
         if not answer:
             return None
         kind = _JOB_TYPES.get(answer["type"], JobType.UNKNOWN)

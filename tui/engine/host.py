@@ -271,6 +271,8 @@ class Host:
                 threading.Thread(target=connection.close, daemon=True).start()
                 return
             self._connection = connection
+        # Jobs that were known before the connection was lost go on at once.
+        self._poller.wake()
         now = self.clock()
         # Until the listing has arrived nothing is known, and a host without domains must not look like that.
         self.apply(
@@ -309,7 +311,7 @@ class Host:
         self._reader.forget()
         self._poller.forget()
         threading.Thread(target=connection.close, name="host-close", daemon=True).start()
-        self._retry(f"The connection was lost: {reason}.")
+        self._retry(f"The connection was lost: {reason.rstrip('.')}.")
 
     def _hear(self, event: Event) -> None:
         """Called by libvirt's event thread, which must not be held up."""

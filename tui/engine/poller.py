@@ -107,6 +107,8 @@ class Poller:
             )
         else:
             # No job says nothing of how it ended: the XML and the event do.
+            if not job.type.mirrors:
+                self._host.apply(lambda s: tracking.with_missing(s, job.number, self._host.clock()))
             self._host.refresh(job.uuid)
 
 

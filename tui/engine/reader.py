@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import journal
@@ -16,6 +17,7 @@ from tui.model import tracking, xml
 from tui.model.definition import parse_domain
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.host import HostState
+from tui.model.job import Progress
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -88,7 +90,7 @@ class Reader:
 
     def _read_now(self, uuid: str, *, listing: bool, resync: bool) -> None:
         try:
-            self._look_at(uuid, chains=not listing, first_look=resync)
+            self._look_at(uuid, listing=listing, first_look=resync)
         except NoConnection as error:
             self._host.lose(error.message)
         except HostError as error:
@@ -106,14 +108,14 @@ class Reader:
     def _count_read(self) -> None:
         self._host.apply(lambda s: replace(s, unread=max(0, s.unread - 1)))
 
-    def _look_at(self, uuid: str, *, chains: bool, first_look: bool) -> None:
+    def _look_at(self, uuid: str, *, listing: bool, first_look: bool) -> None:
         reading = self._host.connection().read(uuid)
         now = self._host.clock()
         if reading is None:
             self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
             return
         definition = parse_domain(reading.xml)
-        if chains and self._host.local and not reading.state.active:
+        if not listing and self._host.local and not reading.state.active:
             definition = _with_chains(definition)
         domain = Domain(definition, reading.state, reading.persistent)
         entries, problems = journal.read(definition.plans, uuid)
@@ -122,12 +124,36 @@ class Reader:
                 self._told.add(problem)
                 self._host.log(f"{domain.name}: {problem}", Level.WARNING, domain=domain.name)
         self._host.apply_news(lambda s: tracking.with_domain(s, domain, entries, now, first_look=first_look))
-        if chains:
+        if listing:
+            # After the definitions of all domains: those are what people wait for.
+            self._host.apply(lambda s: replace(s, unread=s.unread + 1))
+            self._pool.submit(lambda: self._find_jobs(domain, listing=True))
+        else:
             self._measure_disks(domain)
+            self._find_jobs(domain)
         own = self._host.own_plans
         others = tuple(entry for entry in entries if entry.id not in own)
         if others and not self._host.read_only:
             recover(self._host, domain, others)
+
+    def _find_jobs(self, domain: Domain, *, listing: bool = False) -> None:
+        """Ask each disk of a running domain for a job that shows in no definition: a pull, a commit, a backup."""
+        state = self._host.state
+        busy = {job.target for job in state.active_jobs if job.uuid == domain.uuid}
+        try:
+            for disk in domain.disks if domain.state.active else ():
+                if disk.mirror is None and not disk.empty and disk.target not in busy:
+                    progress = self._host.connection().job(domain.uuid, disk.target)
+                    if progress is not None:
+                        self._host.apply(partial(_found, domain.uuid, disk.target, progress))
+        except NoConnection as error:
+            self._host.lose(error.message)
+        except HostError:
+            # A domain that just went has no jobs any more, and its own event tells.
+            return
+        finally:
+            if listing:
+                self._count_read()
 
     def _measure_disks(self, domain: Domain) -> None:
         """Learn the sizes of disks that came after the listing, or whose domain was off."""
@@ -145,6 +171,10 @@ class Reader:
                     continue
         if sizes:
             self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+
+
+def _found(uuid: str, target: str, progress: Progress, state: HostState) -> HostState:
+    return tracking.with_found_job(state, uuid, target, progress)
 
 
 def _with_chains(definition: Definition) -> Definition:

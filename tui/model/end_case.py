@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.facts import EndFacts, Running, UseKind
-from tui.model.job import JobType
 from tui.model.journal import Entry
 from tui.model.request import Ending, EndRequest
 from tui.model.steps import StartCopy
 from tui.model.text import printable
-
-MIRRORS = (JobType.COPY, JobType.ACTIVE_COMMIT)
-"""Jobs that have two phases: they get in sync, and then somebody ends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ def all_targets(request: EndRequest, facts: EndFacts) -> tuple[str, ...]:
     """Every disk with a job that can end so, and for a cancel those that an interrupted plan is about."""
     running = [job.target for job in facts.running]
     if request.ending is not Ending.CANCEL:
-        return tuple(job.target for job in facts.running if job.type in MIRRORS)
+        return tuple(job.target for job in facts.running if job.type.mirrors)
     left = [
         disk.target for disk in facts.domain.disks if any(disk.target in e.targets for e in facts.entries)
     ]

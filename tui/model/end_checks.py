@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.end_case import MIRRORS, EndCase
+from tui.model.end_case import EndCase
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.job import JobType, Phase
@@ -95,7 +95,7 @@ def check_pivot(case: EndCase) -> Iterator[Finding]:
     for job in case.jobs:
         yield from _check_sync(case, job)
         destination = job.destination.active
-        if job.type in MIRRORS and destination is None:
+        if job.type.mirrors and destination is None:
             yield refused(
                 "destination-unknown",
                 f"The host does not say where the mirror of {printable(job.target)} goes.",
@@ -118,7 +118,7 @@ def check_keep(case: EndCase) -> Iterator[Finding]:
 
 def _check_sync(case: EndCase, job: Running) -> Iterator[Finding]:
     disk = f"{printable(job.target)} of {case.name}"
-    if job.type not in MIRRORS:
+    if not job.type.mirrors:
         yield refused(
             "not-a-mirror",
             f"The {job.type} job on {disk} ends by itself; it is no mirror.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tui.model import end_checks
 from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
-from tui.model.end_case import MIRRORS, EndCase, all_targets
+from tui.model.end_case import EndCase, all_targets
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, refused
 from tui.model.job import Phase
@@ -61,7 +61,7 @@ def _steps(case: EndCase) -> Iterator[Step]:
     uuid, name, ending = case.facts.domain.uuid, case.facts.domain.name, case.request.ending
     jobs = case.jobs
     if case.request.wait and ending is not Ending.CANCEL:
-        copying = [job for job in jobs if job.phase is Phase.COPYING and job.type in MIRRORS]
+        copying = [job for job in jobs if job.phase is Phase.COPYING and job.type.mirrors]
         yield from (AwaitSync(uuid, name, job.target) for job in copying)
     if jobs:
         yield EndJobs(uuid, name, tuple(job.target for job in jobs), ending, case.pause)

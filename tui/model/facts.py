@@ -162,10 +162,8 @@ class Running:
 
     @property
     def percent(self) -> int | None:
-        """Whole percent, never 100 before it is in sync."""
-        if self.phase is not Phase.COPYING:
-            return 100
-        if self.progress is None or not self.progress.known:
+        """Whole percent of a job on its way, never 100; ``None`` while unknown, and for a mirror in sync."""
+        if self.phase is not Phase.COPYING or self.progress is None or not self.progress.known:
             return None
         return max(0, min(99, 100 * self.progress.cur // self.progress.end))
 

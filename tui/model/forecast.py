@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tui.model.job import Job, JobType, Phase, Sample
+from tui.model.job import Job, Phase, Sample
 from tui.model.quantity import duration, rate, size
 
 WINDOW = 10.0
@@ -20,8 +20,6 @@ FAR = 30 * 86400.0
 """Seconds from which a forecast is no number worth telling."""
 AT_LIMIT = 0.8
 """The part of a limit from which the limit is what holds a job back."""
-
-_MIRRORS = (JobType.COPY, JobType.ACTIVE_COMMIT, JobType.UNKNOWN)
 
 
 class Verdict(StrEnum):
@@ -108,7 +106,7 @@ def _copying(job: Job, samples: list[Sample], copied: float | None, guest: float
 
 
 def _arrival(job: Job, seconds: float) -> str:
-    state = "in sync" if job.type in _MIRRORS else "done"
+    state = "in sync" if job.type.mirrors else "done"
     if seconds > FAR:
         return f"not {state} within a month at this speed"
     return f"{state} in about {duration(max(1.0, seconds))}"

@@ -41,7 +41,7 @@ class HostState:
     listed: bool = False
     """Whether the names of the domains have arrived since the host was reached."""
     unread: int = 0
-    """Answers of the listing that have not arrived yet: definitions, and the sizes of all disks."""
+    """Answers of the listing that have not arrived yet: definitions, jobs, and the sizes of all disks."""
     jobs: tuple[Job, ...] = ()
     """Running ones and the last that ended, oldest first."""
     entries: tuple[Entry, ...] = ()

@@ -38,6 +38,11 @@ class JobType(StrEnum):
     BACKUP = "backup"
     UNKNOWN = "unknown"
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether it has a ``<mirror>``, gets in sync and then waits to be ended; the others end by themselves."""
+        return self in (JobType.COPY, JobType.ACTIVE_COMMIT)
+
 
 class JobEvent(StrEnum):
     """What libvirt's BLOCK_JOB_2 event can say."""
@@ -129,14 +134,22 @@ class Job:
     @property
     def pivotable(self) -> bool:
         """Whether libvirt would accept a pivot now."""
-        return self.phase is Phase.IN_SYNC and self.type in (JobType.COPY, JobType.ACTIVE_COMMIT)
+        return self.phase is Phase.IN_SYNC and self.type.mirrors
 
     @property
     def percent(self) -> int | None:
-        """Whole percent, never rounded up; a job that is not in sync is never at 100."""
-        if self.phase in (Phase.IN_SYNC, Phase.PIVOTING, Phase.DONE):
-            return 100
+        """Whole percent of a job on its way, never rounded up, never 100; ``None`` while unknown.
+
+        A mirror in sync has none: that is a state, not the end of a way, and how far it lags behind may move.
+        """
+        if self.phase in (Phase.IN_SYNC, Phase.PIVOTING) or self.phase.ended:
+            return None
         if self.progress is None or not self.progress.known:
             return None
         percent = floor_percent(self.progress.cur, self.progress.end)
         return None if percent is None else min(99, percent)
+
+    @property
+    def filled(self) -> int | None:
+        """How much of a bar is full, in percent: all of it where both sides are the same."""
+        return 100 if self.phase in (Phase.IN_SYNC, Phase.PIVOTING, Phase.DONE) else self.percent

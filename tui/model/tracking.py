@@ -18,7 +18,7 @@ from tui.model.job import Job, JobEvent, JobType, Phase, Progress, Sample
 from tui.model.journal import Entry
 from tui.model.request import Ending
 from tui.model.steps import EndJobs
-from tui.model.storage import Layer
+from tui.model.storage import Chain, Layer
 
 EVENT_GRACE = 3.0
 """Seconds that a missing mirror waits for the event that explains it."""
@@ -76,13 +76,9 @@ def with_domain(
         if disk.mirror is not None:
             state = _with_mirror(state, domain, disk.target, disk.mirror, now, first_look=first_look)
     for job in state.active_jobs:
-        if job.uuid == domain.uuid and not job.starting:
-            disk_now = domain.disk(job.target)
-            if disk_now is None or disk_now.mirror is None:
-                ending = _ending(entries, job.target) or job.ending
-                state = _with_job(
-                    state, _settle(replace(job, ending=ending), domain, now, first_look=first_look)
-                )
+        if job.uuid == domain.uuid and not job.starting and _gone_from(job, domain):
+            job = replace(job, ending=_ending(entries, job.target) or job.ending)  # noqa: PLW2901
+            state = _with_job(state, _settle(job, domain, now, first_look=first_look))
     return state
 
 
@@ -121,7 +117,40 @@ def with_progress(
     samples = job.samples
     if progress.known:
         samples = (*samples[-SAMPLES_KEPT + 1 :], Sample(at, progress.cur, progress.end, written))
-    return _with_job(replace(state, refreshed=now), replace(job, progress=progress, samples=samples))
+    # Whoever makes progress has not vanished, whatever an earlier answer said.
+    vanished = job.vanished if job.type.mirrors else None
+    job = replace(job, progress=progress, samples=samples, vanished=vanished)
+    return _with_job(replace(state, refreshed=now), job)
+
+
+def with_found_job(state: HostState, uuid: str, target: str, progress: Progress) -> HostState:
+    """A disk was found to have a job that no definition tells of: a pull, a commit of lower layers, a backup."""
+    domain, job = state.domain(uuid), state.job(uuid, target)
+    disk = domain.disk(target) if domain else None
+    known = job is not None and not job.phase.ended
+    if domain is None or disk is None or known or progress.type.mirrors:
+        # A mirror that is not in the definition yet, or not any more, comes and goes with the definition.
+        return state
+    found = Job(
+        number=next_number(state),
+        uuid=uuid,
+        domain=domain.name,
+        target=target,
+        type=progress.type,
+        phase=Phase.COPYING,
+        source=disk.chain.active,
+        destination=Chain(complete=False),
+        progress=progress,
+    )
+    return replace(state, jobs=_trim((*state.jobs, found)))
+
+
+def with_missing(state: HostState, number: int, now: float) -> HostState:
+    """The host knows no such job any more; an event said how it ended, or is about to."""
+    job = next((j for j in state.jobs if j.number == number), None)
+    if job is None or job.phase.ended or job.vanished is not None:
+        return state
+    return _with_job(state, replace(job, vanished=now))
 
 
 def with_overdue(state: HostState, now: float) -> HostState:
@@ -149,6 +178,17 @@ def next_number(state: HostState) -> int:
     return max((j.number for j in state.jobs), default=0) + 1
 
 
+def _gone_from(job: Job, domain: Domain) -> bool:
+    """Whether the definition shows that a job is over."""
+    disk = domain.disk(job.target)
+    if disk is None:
+        return True
+    if job.type.mirrors:
+        return disk.mirror is None
+    # No definition tells of the others, so that only their event does, or the end of the guest.
+    return not domain.state.active or (job.last_event is not None and job.last_event.terminal)
+
+
 def _with_job(state: HostState, job: Job) -> HostState:
     return replace(state, jobs=_trim(tuple(job if j.number == job.number else j for j in state.jobs)))
 
@@ -163,6 +203,10 @@ def _with_mirror(
     state: HostState, domain: Domain, target: str, mirror: Mirror, now: float, *, first_look: bool
 ) -> HostState:
     job = state.job(domain.uuid, target)
+    if job is not None and not job.phase.ended and not job.type.mirrors:
+        # A disk has one job at a time: the end of the one before was missed.
+        job = _settle(job, domain, now, first_look=True)
+        state = _with_job(state, job)
     entries = state.entries_of(domain.uuid)
     if job is None or job.phase.ended:
         disk = domain.disk(target)
@@ -241,6 +285,8 @@ def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str]
     match event:
         case JobEvent.FAILED:
             return Phase.FAILED, f"QEMU gave the job up; the guest goes on with {where}."
+        case JobEvent.COMPLETED if not job.type.mirrors:
+            return Phase.DONE, f"The {job.type} is complete; the guest uses {where}."
         case JobEvent.COMPLETED if moved:
             return Phase.DONE, f"The guest now uses {where}."
         case JobEvent.COMPLETED:
@@ -258,6 +304,8 @@ def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str]
 
 
 def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
+    if not job.type.mirrors:
+        return Phase.CANCELLED, f"The {job.type} ended before it was complete; the guest stays on {where}."
     destination = job.destination.active
     copy = destination.path if destination else "the destination"
     if job.type is not JobType.COPY:

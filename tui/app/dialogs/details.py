@@ -21,7 +21,7 @@ from tui.app.dialogs.rate_plot import RatePlot, legend
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.model.forecast import Forecast, forecast
-from tui.model.job import Job
+from tui.model.job import Job, Phase
 from tui.model.quantity import UNKNOWN, duration, progress_size, rate, size
 from tui.model.storage import Chain, Layer
 
@@ -99,10 +99,9 @@ class JobDetails(Dialog[None]):
 
 def _state_lines(job: Job, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
-    percent = glyphs.empty if job.percent is None else str(job.percent)
     words = [styled(f"{glyphs.phase(job.phase)} {job.phase.value}", f"bold {PHASE_STYLES[job.phase]}")]
-    if not job.phase.ended:
-        words.append(Content(f"  {percent} %"))
+    if job.phase is Phase.COPYING:
+        words.append(Content(f"  {glyphs.empty if job.percent is None else job.percent} %"))
     if future.sentence != job.phase.value:
         words.append(in_signs(f"  {future.sentence}", glyphs).stylize(DIM))
     yield Line(Content(""), join(*words))

@@ -70,16 +70,21 @@ class ChainView(Items[Line]):
         )
 
     def _mark(self, item: Line) -> Content:
+        job = self.job if self.job and not self.job.phase.ended else None
         if item.role is Role.ACTIVE:
-            return styled(f"{self.glyphs.active} active", "$text-accent")
+            active = styled(f"{self.glyphs.active} active", "$text-accent")
+            if job is None or job.type.mirrors:
+                return active
+            words = job_words(job, self.glyphs).replace(self.glyphs.copying, job.type.value)
+            return join(active, "  ", styled(words, PHASE_STYLES[job.phase]))
         if item.mirror is None:
             index = item.layer.index if item.layer else None
             return shown(f"{item.target}[{index}]", DIM) if index is not None and item.target else Content("")
-        if self.job and not self.job.phase.ended:
-            words = job_words(self.job, self.glyphs)
-            if self.job.phase is Phase.COPYING:
-                return styled(words.replace(self.glyphs.copying, "mirror"), PHASE_STYLES[self.job.phase])
-            return styled(words, PHASE_STYLES[self.job.phase])
+        if job:
+            words = job_words(job, self.glyphs)
+            if job.phase is Phase.COPYING:
+                words = words.replace(self.glyphs.copying, "mirror")
+            return styled(words, PHASE_STYLES[job.phase])
         return styled(mirror_words(item.mirror), "$text-primary")
 
 

@@ -129,15 +129,19 @@ class JobsView(Items[JobRow]):
         )
         room = width - head.cell_length - tail - 1
         if room >= _LEAST_BAR and numbers:
-            numbers.insert(0, bar(job.percent, min(room - 2, _MOST_BAR), glyphs, style))
+            numbers.insert(0, bar(job.filled, min(room - 2, _MOST_BAR), glyphs, style))
         return join(head, *(part for number in numbers for part in ("  ", number)))
 
     def _numbers(self, job: Job, *, wide: bool) -> list[Content]:
         if job.phase.ended:
             return []
         progress = job.progress
-        sizes = progress_size(progress.cur, progress.end) if progress else UNKNOWN
-        numbers = [percentage(job.percent, self.glyphs), Content(f"{sizes:>{_SIZES}}")]
+        if job.phase in (Phase.IN_SYNC, Phase.PIVOTING):
+            # No way is left of which anything were a part; the words below tell the lag.
+            numbers = [Content(" " * (5 + 2 + _SIZES))]
+        else:
+            sizes = progress_size(progress.cur, progress.end) if progress else UNKNOWN
+            numbers = [percentage(job.percent, self.glyphs), Content(f"{sizes:>{_SIZES}}")]
         return numbers + self._speed(job) if wide else numbers
 
     def _speed(self, job: Job) -> list[Content]:
