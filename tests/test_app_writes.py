@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.widgets import Static
 
 from tests.app_pilot import Screen, opened, played
 from tests.fake_host import (
@@ -304,3 +306,42 @@ async def test_mirror_opens_the_form_for_the_disk_under_the_cursor_and_runs_its_
         plan = default_plan(end(Ending.CANCEL), control.state)
         form.dismiss(plan)
         await screen.until(lambda: ("run", plan) in control.calls)
+
+
+@played
+async def test_mirror_asks_for_one_tagged_disk_after_the_other() -> None:
+    control = host(Phase.DONE)
+    async with opened(control) as screen:
+        await screen.go_to("web01", "vdb")
+        await screen.press("space")
+        await screen.go_to("web01")
+        await screen.press("space", "m")
+        for number, target in enumerate(("vda", "vdb"), start=1):
+            await screen.until(lambda: isinstance(screen.app.screen, MirrorForm))
+            form = screen.app.screen
+            assert isinstance(form, MirrorForm)
+            title = str(form.query_one("#title", Static).render())
+            assert title.startswith(f"Mirror {target} of web01")
+            assert f"{number} of 2" in title
+            plan = replace(default_plan(end(Ending.CANCEL), control.state), id=target)
+            form.dismiss(plan)
+            await screen.until(lambda: ("run", plan) in control.calls)  # noqa: B023  # awaited at once
+        assert screen.app.screen is screen.main
+
+
+@played
+async def test_leaving_the_first_form_leaves_the_others() -> None:
+    control = host(Phase.DONE)
+    async with opened(control) as screen:
+        await screen.go_to("web01")
+        await screen.press("space", "space")
+        await screen.go_to("db01")
+        await screen.press("m")
+        assert "web01" in screen.notes[-1]
+        await screen.go_to("web01")
+        await screen.press("m")
+        form = screen.app.screen
+        assert isinstance(form, MirrorForm)
+        form.dismiss(None)
+        await screen.until(lambda: screen.app.screen is screen.main)
+        assert [call for call in control.calls if call[0] == "run"] == []

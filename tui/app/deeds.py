@@ -7,7 +7,7 @@ between the answer and the deed the host's latest picture is looked at once more
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,7 +18,6 @@ from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
-from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.plan import Plan
 from tui.model.request import Request, SpeedRequest
@@ -107,15 +106,34 @@ class Deeds:
         self._turn += 1
         self._wait(None)
 
-    def mirror(self, aim: Aim, domain: Domain, target: str) -> None:
-        """Have the form filled in, and run the plan that comes of it."""
-        disk = domain.disk(target)
-        if disk is None:
+    def mirror(self, aims: Sequence[Aim], turn: int = 1) -> None:
+        """Have the form filled in for one disk after the other, and run each plan that comes of it.
+
+        Each aim has one disk. Leaving a form leaves those after it as well.
+        """
+        aim = aims[turn - 1]
+        (target,) = aim.running
+        domain = aim.control.state.domain(aim.uuid)
+        disk = domain.disk(target) if domain else None
+        if domain is None or disk is None:
+            self._tell(Level.WARNING, aim.host, aim.moved() or "")
             return
+
+        def go_on(plan: Plan | None) -> None:
+            if plan is not None:
+                self._run(aim, plan)
+                if turn < len(aims):
+                    self.mirror(aims, turn + 1)
+
         form = MirrorForm(
-            aim.control, domain, disk, suggested_bandwidth=self._suggested_bandwidth, glyphs=self._glyphs
+            aim.control,
+            domain,
+            disk,
+            turn=(turn, len(aims)),
+            suggested_bandwidth=self._suggested_bandwidth,
+            glyphs=self._glyphs,
         )
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._screen.app.push_screen(form, go_on)
 
     def speed(self, aim: Aim, job: Job) -> None:
         """Have a limit given, and propose it."""

@@ -87,7 +87,7 @@ class Keys(Screen[None]):
         return row.job if row else None
 
     def aimed_disks(self) -> list[DiskKey]:
-        """The disks that an ending is for: the tagged ones of the cursor's domain, else the cursor's."""
+        """The disks that a key is for: the tagged ones of the cursor's domain, else the cursor's."""
         disk = self.focused_disk()
         if disk is None or self.panel is Panel.JOBS:
             return [disk] if disk else []
@@ -109,6 +109,15 @@ class Keys(Screen[None]):
         number, uuid, target = disk
         return self.picture.states[number].leftover(uuid, target)
 
+    def _tags_elsewhere(self, disks: list[DiskKey]) -> bool:
+        """Whether other disks are tagged than these, which whoever pressed the key may have meant; says so."""
+        tagged = self.domains.tagged
+        if self.panel is Panel.JOBS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
+            return False
+        names = ", ".join(sorted({row.name for row in tagged}))
+        self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
+        return True
+
     def _aim(self, disks: list[DiskKey]) -> Aim:
         """Bind to what these disks are now."""
         number, uuid, _ = disks[0]
@@ -118,17 +127,18 @@ class Keys(Screen[None]):
     # Writes
 
     def action_mirror(self) -> None:
-        """Fill in the form for the disk under the cursor."""
-        disk = self.focused_disk()
-        if disk is None:
+        """Fill in the form for the disk under the cursor, or one after the other for the tagged ones."""
+        disks = self.aimed_disks()
+        if not disks:
             self.hint("Move to the disk that is to be mirrored first.")
             return
-        number, uuid, target = disk
+        number, uuid, target = disks[0]
         domain = self.picture.states[number].domain(uuid)
         if domain is None or domain.disk(target) is None:
             self.hint("This domain has no disk that could be mirrored.")
             return
-        self.deeds.mirror(self._aim([disk]), domain, target)
+        if not self._tags_elsewhere(disks):
+            self.deeds.mirror([self._aim([disk]) for disk in disks])
 
     def action_pivot(self) -> None:
         """Let the guest go over to the destination."""
@@ -148,17 +158,10 @@ class Keys(Screen[None]):
 
     def _end(self, command: str) -> None:
         disks = self.aimed_disks()
-        foreign = (
-            self.panel is not Panel.JOBS
-            and self.domains.tagged
-            and set(disks).isdisjoint(row.key for row in self.domains.tagged)
-        )
         if not disks:
             self.hint("Move to the job or the disk that is meant first.")
             return
-        if foreign:
-            names = ", ".join(sorted({row.name for row in self.domains.tagged}))
-            self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
+        if self._tags_elsewhere(disks):
             return
         tidying = command == "cancel" and all(self._leftover_of(disk) for disk in disks)
         if not tidying and (reason := why_not_together(self.aimed_jobs(), command)):

@@ -74,16 +74,29 @@ class MirrorForm(Dialog[Plan | None]):
         domain: Domain,
         disk: Disk,
         *,
+        turn: tuple[int, int] = (1, 1),
         suggested_bandwidth: int = 0,
         fast: str | None = None,
         debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Fill in a copy of ``disk``; ``fast`` is the directory to propose before the host has named any."""
+        """Fill in a copy of ``disk``.
+
+        Args:
+            control: the host.
+            domain: whose disk it is.
+            disk: what is copied.
+            turn: which form this is of how many that follow one another.
+            suggested_bandwidth: bytes per second; 0 is no limit.
+            fast: the directory to propose before the host has named any.
+            debounce: seconds without a key before the host is asked.
+            glyphs: what is drawn.
+        """
         super().__init__(glyphs)
         self._control = control
         self._domain = domain
         self._disk = disk
+        self._turn = turn
         self._suggested = suggested_bandwidth
         self._fast = fast
         self._debounce = debounce
@@ -108,7 +121,9 @@ class MirrorForm(Dialog[Plan | None]):
             suggested_bandwidth=self._suggested,
             glyphs=self.glyphs,
         )
-        host = styled(f"  {shown(self._control.state.name).plain}", f"not bold {DIM}")
+        number, count = self._turn
+        aside = f"  {shown(self._control.state.name).plain}" + (f"  {number} of {count}" if count > 1 else "")
+        host = styled(aside, f"not bold {DIM}")
         yield from self.boxed(
             join("Mirror ", shown(self._disk.target), " of ", shown(self._domain.name), host),
             tabs,
