@@ -148,6 +148,23 @@ async def test_filter_and_its_inverse() -> None:
         assert len(names(screen)) == 3
 
 
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@pytest.mark.parametrize("panel", ["1", "3"])
+@played
+async def test_a_filter_that_is_typed_faster_than_the_screen_paints(
+    size: tuple[int, int], panel: str
+) -> None:
+    states = make_state(make_domain("web"), make_domain("zoo"))
+    async with opened(FakeControl(states=states), size=size) as screen:
+        await screen.press(panel)
+        for key in ("slash", "z", "o"):
+            screen.app.simulate_key(key)
+        await screen.pilot.pause()
+        box = screen.main.domains.box
+        await screen.until(lambda: box.value == "zo")
+        assert screen.app.focused is box
+
+
 @played
 async def test_sort_by_heading_and_keys() -> None:
     jobs = [make_job("bb", phase=Phase.IN_SYNC), make_job("cc")]

@@ -54,6 +54,8 @@ class Command:
     footer: frozenset[Panel] = frozenset()
     """The panels with whose focus the footer names it."""
     where: Where = Where.SCREEN
+    priority: bool = False
+    """Whether it is carried out before the next key is looked at, since it decides where that one goes."""
     key_name: str = ""
     """How the key is written where Textual's name for it would puzzle."""
 
@@ -179,6 +181,7 @@ COMMANDS: tuple[Command, ...] = (
         "Show only what contains a text; ! in front shows what does not. Works in the log, too.",
         "Find",
         footer=frozenset({Panel.DOMAINS, Panel.LOG}),
+        priority=True,
     ),
     Command("clear", ("escape",), "Clear", "Leave the filter and show everything again.", "Find"),
     Command(
@@ -252,7 +255,15 @@ BY_ACTION = {command.action: command for command in COMMANDS}
 def bindings(where: Where) -> list[Binding]:
     """The key bindings of the screen, or of every list."""
     return [
-        Binding(",".join(c.keys), c.action, c.title, show=False, tooltip=c.help, id=c.id)
+        Binding(
+            ",".join(c.keys),
+            c.action,
+            c.title,
+            show=False,
+            tooltip=c.help,
+            id=c.id,
+            priority=c.priority,
+        )
         for c in COMMANDS
         if c.where is where
     ]

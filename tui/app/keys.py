@@ -237,11 +237,11 @@ class Keys(Screen[None]):
     def action_filter(self) -> None:
         """Type what the list is to contain."""
         if self.panel is Panel.LOG:
-            self.log_panel.box.add_class("-open")
-            self.log_panel.box.focus()
+            self.log_panel.box.display = True
+            self.set_focus(self.log_panel.box)
             return
+        self.domains.box.display = True
         self.go_to(Panel.DOMAINS, self.domains.box)
-        self.domains.box.add_class("-open")
 
     def action_clear(self) -> None:
         """Stop waiting for a plan, or show everything again."""
@@ -249,7 +249,7 @@ class Keys(Screen[None]):
             self.deeds.forget()
             return
         box = self.log_panel.box if self.panel is Panel.LOG else self.domains.box
-        if box.has_class("-open"):
+        if box.display:
             box.action_clear()
 
     def action_sort_left(self) -> None:
@@ -279,8 +279,8 @@ class Keys(Screen[None]):
             Panel.JOBS: self.jobs,
             Panel.LOG: self.log_panel.view,
         }
-        # What was hidden a moment ago can take the focus only once it has been laid out.
-        self.call_after_refresh((widget or panels[panel]).focus)
+        # At once, not by the widget's own message: the keys that were typed meanwhile are for this widget.
+        self.set_focus(widget or panels[panel])
 
     def action_show_domains(self) -> None:
         """To the domains."""

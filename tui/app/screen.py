@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tui.app.background import Background
 from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_command
@@ -273,8 +273,10 @@ class MainScreen(Keys, Screen[None]):
             self.hint(f"{command.title} is not possible: this session is read-only.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Grey what a read-only host does not allow."""
+        """Grey what a read-only host does not allow, and leave the keys of what is typed to where it is typed."""
         command = BY_ACTION.get(action)
+        if command is not None and command.priority:
+            return not isinstance(self.focused, Input)
         if command is None or not command.writes:
             return True
         disk = self.focused_disk()

@@ -24,9 +24,7 @@ class FilterBox(Input):
         border: none;
         padding: 0 1;
         background: $panel;
-        display: none;
     }
-    FilterBox.-open { display: block; }
     """
 
     @dataclass
@@ -41,18 +39,19 @@ class FilterBox(Input):
             return self.box
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:  # noqa: A002
-        """Begin out of view and empty; the class ``-open`` brings it into view."""
+        """Begin out of view and empty; ``display`` brings it into view."""
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        self.display = False
 
     def action_clear(self) -> None:
         """Show everything again and go away."""
         self.value = ""
-        self.remove_class("-open")
+        self.display = False
         self.post_message(self.Left(self))
 
     def action_leave(self) -> None:
         """Keep the filter and go to the list."""
-        self.set_class(bool(self.value), "-open")
+        self.display = bool(self.value)
         self.post_message(self.Left(self))
 
     @on(Input.Submitted)
