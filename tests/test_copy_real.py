@@ -25,6 +25,7 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tui.engine.connection import Connection, CopyFlags
 from tui.engine.control import End
 from tui.engine.errors import ReadOnlyError
 from tui.model.finding import Severity
@@ -253,3 +254,23 @@ def test_a_read_only_host_refuses(hypervisor: Hypervisor, guest: Guests) -> None
     with watched(hypervisor, read_only=True) as host, pytest.raises(ReadOnlyError):
         host.run(plan)
     assert vm.mirror() is None
+
+
+def test_a_server_of_old_counts_limits_in_mib(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(persistent=False)
+    connection = Connection(hypervisor.uri, read_only=False, on_event=lambda _event: None)
+
+    def limit() -> str:
+        words = vm.virsh("blockjob", "vda", "--bytes", "--raw").split()
+        return next(word for word in words if word.startswith("bandwidth=")).removeprefix("bandwidth=")
+
+    connection.counts_bytes = False
+    path = str(vm.directory / "copy.qcow2")
+    connection.block_rebase_copy(vm.uuid, "vda", path, 3 * MIB + 1, CopyFlags())
+    assert limit() == str(4 * MIB)
+    connection.set_speed(vm.uuid, "vda", 1)
+    assert limit() == str(MIB)
+    progress = connection.job(vm.uuid, "vda")
+    assert progress is not None
+    assert progress.bandwidth == MIB
+    connection.close()

@@ -22,6 +22,8 @@ from tui.model.job import JobEvent, JobType, Progress
 
 KEEPALIVE_INTERVAL = 5
 KEEPALIVE_COUNT = 3
+BANDWIDTH_BYTES_SINCE = (1, 2, 9)
+MIB = 1024 * 1024
 
 _LOST = frozenset({libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_RPC})
 _LOST_FROM_RPC = frozenset({libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_SYSTEM_ERROR})
@@ -126,6 +128,8 @@ class Connection:
         self._domains: dict[str, Any] = {}
         with translated():
             self._conn = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
+        self.counts_bytes = self.libvirt_version() >= BANDWIDTH_BYTES_SINCE
+        """Whether the server knows limits in bytes per second; older ones count MiB per second."""
         self._callbacks: list[int] = []
         self._subscribe()
 
@@ -318,7 +322,7 @@ class Connection:
 
     def job(self, uuid: str, target: str) -> Progress | None:
         """Progress of the block job on a disk; ``None`` when there is none, however it ended."""
-        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES if self.counts_bytes else 0
         try:
             answer = self._call("domainGetBlockJobInfo", self._domain(uuid).blockJobInfo, target, flags)
         except HostError as error:
@@ -329,7 +333,8 @@ class Connection:
         if not answer:
             return None
         kind = _JOB_TYPES.get(answer["type"], JobType.UNKNOWN)
-        return Progress(answer["cur"], answer["end"], answer["bandwidth"], kind)
+        limit = answer["bandwidth"] if self.counts_bytes else answer["bandwidth"] * MIB
+        return Progress(answer["cur"], answer["end"], limit, kind)
 
     def block_stats(self, uuids: Iterable[str], *, backing: bool = False) -> dict[str, dict[str, Any]]:
         """The block statistics of several domains in one call, by UUID; a busy domain may be missing."""
@@ -372,13 +377,14 @@ class Connection:
         """Start a mirror with virDomainBlockRebase, for servers that lack virDomainBlockCopy."""
         bits = (
             libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY
-            | libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES
+            | (libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES if self.counts_bytes else 0)
             | (libvirt.VIR_DOMAIN_BLOCK_REBASE_SHALLOW if flags.shallow else 0)
             | (libvirt.VIR_DOMAIN_BLOCK_REBASE_REUSE_EXT if flags.reuse_external else 0)
             | (libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_RAW if flags.raw else 0)
             | (libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_DEV if flags.blockdev else 0)
         )
-        self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, bandwidth, bits)
+        limit = self._counted(bandwidth)
+        self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, limit, bits)
 
     def end_job(self, uuid: str, target: str, *, pivot: bool) -> None:
         """Ask for the end of a job; returns when the request is accepted, and an event tells the rest.
@@ -391,8 +397,13 @@ class Connection:
 
     def set_speed(self, uuid: str, target: str, bandwidth: int) -> None:
         """Limit a job to ``bandwidth`` bytes per second; 0 is no limit."""
-        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES
-        self._call("domainBlockJobSetSpeed", self._domain(uuid).blockJobSetSpeed, target, bandwidth, flags)
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES if self.counts_bytes else 0
+        limit = self._counted(bandwidth)
+        self._call("domainBlockJobSetSpeed", self._domain(uuid).blockJobSetSpeed, target, limit, flags)
+
+    def _counted(self, bandwidth: int) -> int:
+        """A limit in the server's unit, rounded up, since 0 would be none at all."""
+        return bandwidth if self.counts_bytes else -(-bandwidth // MIB)
 
 
 @dataclass(frozen=True, slots=True)
