@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests import outside
 from tests.engine import (
+    PATIENCE,
     accepted,
     carried_out,
     copy_request,
@@ -29,6 +31,8 @@ from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tui.engine import connection, journal
 from tui.engine.control import End
+from tui.engine.errors import HostError
+from tui.engine.host import PRESENT
 from tui.lab import images
 from tui.model.finding import Acceptance
 from tui.model.host import Link
@@ -289,3 +293,28 @@ def test_a_host_that_falls_silent_is_lost_and_comes_back(
             assert "stopped answering" in (lost.error or "")
         assert host.wait_for(lambda s: True if listed(s) else None, timeout=30)
         assert host.state.domain(vm.uuid) is not None
+
+
+def test_a_plan_that_was_looked_at_for_long_is_checked_once_more(
+    hypervisor: Hypervisor, guest: Guests
+) -> None:
+    vm = guest()
+    late = 0.0
+    with watched(hypervisor, clock=lambda: time.time() + late) as host:
+        plan = accepted(host, copy_request(vm, vm.directory / "copy.qcow2"))
+        vm.virsh("snapshot-create-as", "before-upgrade")
+        late = PRESENT + 1
+        with pytest.raises(HostError, match="before-upgrade"):
+            host.run(plan)
+        vm.virsh("snapshot-delete", "before-upgrade")
+        vm.virsh("suspend")
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        pivot = accepted(host, end_request(vm, Ending.PIVOT))
+        vm.virsh("blockjob", "vda", "--abort")
+        job_in(host, vm, Phase.CANCELLED)
+        late *= 2
+        with pytest.raises(HostError, match="no job"):
+            host.run(pivot)
+    assert not vm.mirror()

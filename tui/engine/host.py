@@ -30,12 +30,15 @@ from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
 from tui.engine.uri import is_local
 from tui.model import tracking, xml
+from tui.model.finding import Severity
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.plan import Plan
 from tui.model.request import Request
 
 CALLS_IN_FLIGHT = 16
+PRESENT = 5.0
+"""Seconds for which a plan is taken to describe the host as it is."""
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds to wait before the next attempt to connect; the last one repeats."""
 
@@ -107,7 +110,9 @@ class Host:
 
     def plan(self, request: Request) -> Plan:
         """Look at the host and make the plan; changes nothing."""
-        return make_plan(request, self.connection(), self._state, uuids.uuid4().hex[:8], self.clock())
+        now = self.clock()
+        plan = make_plan(request, self.connection(), self._state, uuids.uuid4().hex[:8], now)
+        return replace(plan, request=request, made=now)
 
     def run(self, plan: Plan) -> PlanRun:
         """Begin to carry out a plan."""
@@ -117,10 +122,23 @@ class Host:
         if plan.refused:
             message = f"{plan.title} is refused by its own checks."
             raise HostError(message, remedy="Look at the findings of the plan.")
+        self._insist_on_present(plan)
         run = PlanRun(self, plan)
         self._runs = [r for r in self._runs if r.outcome is None] + [run]
         run.start()
         return run
+
+    def _insist_on_present(self, plan: Plan) -> None:
+        """A question may have stood on the screen for an hour: what was true for the plan may be so no more."""
+        if plan.request is None or self.clock() - plan.made < PRESENT:
+            return
+        again = self.plan(plan.request)
+        reasons = [f.reason for f in again.findings if f.severity is Severity.REFUSED]
+        if again.steps != plan.steps:
+            reasons.append("other steps are needed now.")
+        if reasons:
+            message = f"{plan.title} was not begun, since things have changed meanwhile: {reasons[0]}"
+            raise HostError(message, remedy="Look at the plan again.")
 
     def refresh(self, uuid: str | None = None) -> None:
         """Read one domain again, chains of a shut-off one from its images, or read all of them."""

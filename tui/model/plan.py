@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.finding import Finding, Severity
+from tui.model.request import Request
 from tui.model.steps import Step
 
 
@@ -25,6 +26,10 @@ class Plan:
     """Ids of earlier plans in the domain's journal that end when this one is done."""
     facts: tuple[tuple[str, str], ...] = ()
     """What the user decides by, label and value, as ``("from", "/slow/a.qcow2")``."""
+    request: Request | None = None
+    """The wish that it was made for."""
+    made: float = 0.0
+    """Wall clock at which the host was looked at for it, seconds since the epoch."""
 
     @property
     def refused(self) -> bool:
