@@ -113,8 +113,11 @@ def _fact_lines(job: Job, now: float, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
     yield from table(
         [
-            ("from", _layer(job.source) if job.source else in_signs(UNKNOWN, glyphs)),
-            *_chain_rows("to", job.destination, glyphs),
+            (
+                "from" if job.type.mirrors else "disk",
+                _layer(job.source) if job.source else in_signs(UNKNOWN, glyphs),
+            ),
+            *(_chain_rows("to", job.destination, glyphs) if job.type.mirrors else ()),
             ("", Content("")),
             *((label, in_signs(value, glyphs)) for label, value in _numbers(job, future)),
             ("", Content("")),
@@ -134,14 +137,16 @@ def _numbers(job: Job, future: Forecast) -> Iterator[tuple[str, str]]:
     yield "copied", progress_size(progress.cur, progress.end) if progress else UNKNOWN
     yield "rate", rate(future.rate)
     yield "guest writes", rate(future.guest_rate)
-    yield "lag", size(future.lag)
+    if job.type.mirrors:
+        yield "lag", size(future.lag)
     limit = UNKNOWN if progress is None else rate(progress.bandwidth) if progress.bandwidth else "none"
     yield "limit", limit
 
 
 def _times(job: Job, now: float) -> Iterator[tuple[str, str]]:
     yield "started", _moment(job.started, now)
-    yield "in sync", _moment(job.in_sync_since, now)
+    if job.type.mirrors:
+        yield "in sync", _moment(job.in_sync_since, now)
     yield "ended", _moment(job.ended, now)
     if job.started is not None:
         yield "took" if job.ended else "runs for", duration((job.ended or now) - job.started)

@@ -155,7 +155,9 @@ class JobsView(Items[JobRow]):
         ]
 
     def _place(self, job: Job, width: int) -> Content:
-        """Where it goes."""
+        """Where it goes, or what it works on where it goes nowhere else."""
+        if not job.type.mirrors:
+            return shown_middle(job.source.path if job.source else UNKNOWN, DIM, width=max(4, width))
         active = job.destination.active
         path = shown_middle(active.path, DIM, width=max(4, width - 2)) if active else styled(UNKNOWN, DIM)
         return join(styled(f"{self.glyphs.to} ", DIM), path)
