@@ -23,9 +23,9 @@ PATIENCE = 30.0
 
 
 @contextmanager
-def watched(hypervisor: Hypervisor, **options: Any) -> Iterator[Host]:
-    """A host, its listing complete."""
-    host = Host(hypervisor.uri, **options)
+def watched(hypervisor: Hypervisor | str, **options: Any) -> Iterator[Host]:
+    """A host, or the one that a URI names, its listing complete."""
+    host = Host(hypervisor if isinstance(hypervisor, str) else hypervisor.uri, **options)
     try:
         assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE), host.state.error
         yield host

@@ -42,13 +42,20 @@ def _connect(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # ca
     return Host(uri, read_only=read_only)
 
 
+def _connect_quietly(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001
+    """For the screen: it has the terminal, so that nobody else may ask anything there."""
+    return Host(uri, read_only=read_only, may_ask=False)
+
+
 def _screen(invocation: Invocation) -> int:
     # Headless commands never pay for the screen.
     from tui.app.main import run  # noqa: PLC0415
 
-    hosts = [_connect(uri, invocation.read_only) for uri in invocation.uris or (None,)]
+    hosts = [_connect_quietly(uri, invocation.read_only) for uri in invocation.uris or (None,)]
     return run(
-        hosts, ascii_only=invocation.ascii_only, connect=lambda uri: _connect(uri, invocation.read_only)
+        hosts,
+        ascii_only=invocation.ascii_only,
+        connect=lambda uri: _connect_quietly(uri, invocation.read_only),
     )
 
 
@@ -69,7 +76,7 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
                 [host],
                 suggested_bandwidth=lab.suggested_bandwidth,
                 ascii_only=invocation.ascii_only,
-                connect=lambda uri: _connect(uri, invocation.read_only),
+                connect=lambda uri: _connect_quietly(uri, invocation.read_only),
             )
         finally:
             if keep:

@@ -123,11 +123,8 @@ def wait_ready(control: Control) -> bool:
 
 
 def _unreached(control: Control) -> str:
-    reason = control.state.error or "it does not answer"
-    return (
-        f"No connection to {control.state.uri}: {reason.rstrip('.')}. "
-        "Check the URI, that libvirt runs there, and that you may use it."
-    )
+    reason = control.state.error or "it does not answer."
+    return f"No connection to {control.state.uri}: {reason}"
 
 
 def find_domain(fleet: Fleet, text: str) -> tuple[Control, Domain]:

@@ -2,6 +2,7 @@
 
 HostError              the host, or the way to it, said no
 ├── NoConnection       there is no connection now
+│   └── AccessDenied   the host is there, and does not let us in
 ├── ReadOnlyError      a write was asked for on a read-only connection
 └── StepFailed         a step of a plan did not do what it should
 """
@@ -27,6 +28,10 @@ class HostError(Exception):
 
 class NoConnection(HostError):
     """The host cannot be reached."""
+
+
+class AccessDenied(NoConnection):
+    """The host does not let us in: to ask again and again would lock the user out."""
 
 
 class ReadOnlyError(HostError):

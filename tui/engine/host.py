@@ -6,6 +6,7 @@ whoever waits for something waits for a picture in which it is so.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid as uuids
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, TypeVar
 
+from tui.engine.access import explained
 from tui.engine.connection import (
     BlockJobChanged,
     Connection,
@@ -22,13 +24,13 @@ from tui.engine.connection import (
     Event,
 )
 from tui.engine.control import Level, LogLine
-from tui.engine.errors import HostError, NoConnection, ReadOnlyError
+from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
 from tui.engine.pool import CallPool
 from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
-from tui.engine.uri import is_local
+from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
 from tui.model.finding import Severity
 from tui.model.host import HostState, Link
@@ -41,6 +43,8 @@ PRESENT = 5.0
 """Seconds for which a plan is taken to describe the host as it is."""
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds to wait before the next attempt to connect; the last one repeats."""
+DENIED_DELAY = 600.0
+"""The same for a host that does not let us in: many of them count, and lock out who asks too often."""
 
 Found = TypeVar("Found")
 
@@ -53,6 +57,7 @@ class Host:
         uri: str | None,
         *,
         read_only: bool = False,
+        may_ask: bool = True,
         places: tuple[str, ...] = (),
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -62,6 +67,7 @@ class Host:
         Args:
             uri: libvirt's; ``None`` is its own choice.
             read_only: open a connection that cannot write, and refuse to.
+            may_ask: let ssh ask on the terminal, as for a password.
             places: directories to propose for new images, ahead of the storage pools'.
             clock: wall clock, seconds since the epoch.
             monotonic: for rates and delays, seconds.
@@ -69,6 +75,7 @@ class Host:
         self.uri = uri or ""
         self.read_only = read_only
         self.clock = clock
+        self._may_ask = may_ask
         self._places = places
         self._state = HostState(uri=self.uri or "default", link_since=clock(), read_only=read_only)
         self._changed = threading.Condition()
@@ -141,8 +148,13 @@ class Host:
             raise HostError(message, remedy="Look at the plan again.")
 
     def refresh(self, uuid: str | None = None) -> None:
-        """Read one domain again, chains of a shut-off one from its images, or read all of them."""
-        if uuid is None:
+        """Read one domain again, chains of a shut-off one from its images, or read all of them.
+
+        A host that is lost is tried to be reached at once.
+        """
+        if not self.connected:
+            self._poller.connect_in(0.0)
+        elif uuid is None:
             self._pool.submit(lambda: self._reader.read_all(resync=False), urgent=True)
         else:
             self._reader.read(uuid, urgent=True)
@@ -272,20 +284,24 @@ class Host:
 
     def connect(self) -> None:
         """Try to open a connection and read everything; else the poller tries again later."""
+        wanted = self.uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
+        opened = wanted if self._may_ask else unattended(wanted)
         try:
-            connection = Connection(self.uri or None, read_only=self.read_only, on_event=self._hear)
+            connection = Connection(opened or None, read_only=self.read_only, on_event=self._hear)
             uri = connection.uri()
             about: dict[str, Any] = {
-                "uri": uri,
+                # What was added to it is nothing that a person would type.
+                "uri": wanted if uri == opened else uri,
                 "hostname": connection.hostname(),
                 "libvirt": connection.libvirt_version(),
                 "hypervisor": connection.hypervisor(),
             }
         except HostError as error:
-            self._retry(str(error))
+            self._retry(explained(error))
             return
         with self._changed:
-            if self._closed:
+            # Somebody may have asked for a connection while another was being opened.
+            if self._closed or self._connection is not None:
                 threading.Thread(target=connection.close, daemon=True).start()
                 return
             self._connection = connection
@@ -298,13 +314,15 @@ class Host:
                 s, **about, link=Link.LIVE, link_since=now, retries=0, error=None, refreshed=now, listed=False
             )
         )
-        self.log(f"Connected to {about['hostname']} ({uri}).")
+        self.log(f"Connected to {about['hostname']} ({about['uri']}).")
         self._reader.read_all(resync=True)
 
-    def _retry(self, error: str) -> None:
-        now = self.clock()
+    def _retry(self, failure: NoConnection) -> None:
+        now, error = self.clock(), str(failure)
         attempt = self._state.retries
         delay = RETRY_DELAYS[min(attempt, len(RETRY_DELAYS) - 1)]
+        if isinstance(failure, AccessDenied):
+            delay = DENIED_DELAY
         was = self._state.link
         self.apply(
             lambda s: replace(
@@ -329,7 +347,7 @@ class Host:
         self._reader.forget()
         self._poller.forget()
         threading.Thread(target=connection.close, name="host-close", daemon=True).start()
-        self._retry(f"The connection was lost: {reason.rstrip('.')}.")
+        self._retry(NoConnection(f"The connection was lost: {reason.rstrip('.')}."))
 
     def _hear(self, event: Event) -> None:
         """Called by libvirt's event thread, which must not be held up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 def is_local(uri: str) -> bool:
@@ -12,3 +12,15 @@ def is_local(uri: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
+
+
+def unattended(uri: str) -> str:
+    """The URI with which ssh asks for no password and no host key: the terminal belongs to somebody else."""
+    try:
+        parts = urlsplit(uri)
+        known = "no_tty" in parse_qs(parts.query)
+    except ValueError:
+        return uri
+    if not parts.scheme.endswith("+ssh") or known:
+        return uri
+    return f"{uri}{'&' if parts.query else '?'}no_tty=1"
