@@ -211,7 +211,7 @@ async def test_a_host_that_makes_no_plan_says_why() -> None:
     async with opened(control) as screen:
         await screen.go_to("web01")
         await screen.press("p")
-        await screen.until(lambda: "The host says no. (libvirt error 38)" in screen.log)
+        await screen.until(lambda: "The host says no (libvirt error 38)." in screen.log)
         assert screen.app.screen is screen.main
 
 

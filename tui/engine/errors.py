@@ -22,8 +22,10 @@ class HostError(Exception):
 
     def __str__(self) -> str:
         """The sentences in one line, with the code that can be searched for."""
-        code = f" (libvirt error {self.code})" if self.code is not None else ""
-        return f"{self.message}{code}" + (f" {self.remedy}" if self.remedy else "")
+        sentence = self.message
+        if self.code is not None:
+            sentence = f"{sentence.rstrip('.')} (libvirt error {self.code})."
+        return f"{sentence} {self.remedy}".rstrip()
 
 
 class NoConnection(HostError):
