@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.guests import Guests, NbdServer, Pool
+from tests.guests import Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
+from tests.preflight import Bench
+from tests.storage import NbdServer, Pool
+from tui.engine.connection import Connection, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,3 +115,12 @@ def nbd_server(hypervisor: Hypervisor) -> Iterator[MakeNbd]:
             return made
 
         yield make
+
+
+@pytest.fixture
+def bench(hypervisor: Hypervisor) -> Iterator[Bench]:
+    """A connection to try on what a plan would do."""
+    events: list[Event] = []
+    connection = Connection(hypervisor.uri, read_only=False, on_event=events.append)
+    yield Bench(connection, hypervisor.uri, events)
+    connection.close()

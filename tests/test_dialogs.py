@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList
 
-from tests.fake_host import GIB, MIB, NOW, default_plan, make_domain, make_job, make_samples, make_state
+from tests.dialogs import (
+    HOSTILE,
+    SIZES,
+    UNANSWERED,
+    a_plan,
+    hostile_job,
+    hostile_plan,
+    in_dialog,
+    pressing,
+)
+from tests.fake_host import GIB, MIB, NOW, make_job, make_samples
 from tui.app.commands import COMMANDS
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
@@ -24,93 +31,13 @@ from tui.app.dialogs.dialog import Dialog
 from tui.app.dialogs.fields import Field
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.help import HelpScreen
-from tui.app.dialogs.history import history
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.dialogs.plan_view import PlanView
-from tui.app.dialogs.rate_plot import RatePlot, levels, moments
 from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import ASCII
-from tui.app.theme import DARK, VARIABLE_DEFAULTS
 from tui.model.finding import fine, refused, warning
-from tui.model.job import Job, Phase, Sample
-from tui.model.plan import Plan
-from tui.model.request import Ending, EndRequest
-from tui.model.steps import EndJobs
-
-HOSTILE = ("[/x]", "vm[prod]", "a\x1b[31mb", "a\nb", "x" * 300, "[@click=app.exit]go[/]", "宽" * 40)
-SIZES = ((80, 24), (120, 36), (40, 12))
-UNANSWERED = object()
-
-
-class Host(App[None]):
-    """Something for dialogs to open over."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_theme(DARK)
-        self.theme = DARK.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return VARIABLE_DEFAULTS
-
-    def compose(self) -> ComposeResult:
-        yield Static("beneath")
-
-
-def in_dialog(
-    make: Callable[[], Screen[Any]],
-    act: Callable[[Pilot[None], Any], Any],
-    size: tuple[int, int] = (120, 36),
-) -> Any:
-    """Open a dialog, do something in it, and give back what it answered."""
-    answers: list[Any] = []
-
-    async def run() -> None:
-        app = Host()
-        async with app.run_test(size=size) as pilot:
-            dialog = make()
-            await app.push_screen(dialog, answers.append)
-            await pilot.pause()
-            await act(pilot, dialog)
-            await pilot.pause()
-            assert len(app.screen_stack) == (2 if not answers else 1)
-
-    asyncio.run(run())
-    return answers[0] if answers else UNANSWERED
-
-
-def pressing(*keys: str) -> Callable[[Pilot[None], Any], Any]:
-    async def act(pilot: Pilot[None], _: object) -> None:
-        await pilot.press(*keys)
-
-    return act
-
-
-def a_plan(**changes: Any) -> Plan:
-    domain = make_domain()
-    request = EndRequest(domain.uuid, ("vda",), Ending.PIVOT)
-    plan = default_plan(request, make_state(domain, jobs=[make_job(domain)]), (fine("a", "All is well."),))
-    return replace(plan, **changes)
-
-
-def hostile_job(text: str) -> Job:
-    return replace(
-        make_job(text, "vda", phase=Phase.FAILED, source=f"/{text}", destination=f"/{text}"),
-        target=text,
-        remark=text,
-        plan=text,
-        proof=(refused("a", text, text),),
-    )
-
-
-def hostile_plan(text: str) -> Plan:
-    findings = (refused("a", text, text), warning("b", text, text), fine("c", text))
-    step = EndJobs("u", text, (text,), Ending.PIVOT)
-    return a_plan(
-        title=text, domain=text, findings=findings, steps=(step,), facts=(("from", text), ("disk", text))
-    )
-
+from tui.model.job import Phase
 
 DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "confirm": lambda text: ConfirmPlan(hostile_plan(text), text, verb=text),
@@ -314,88 +241,6 @@ def test_the_present_rate_and_limit_are_shown() -> None:
         assert dialog.query_one("#limit", Input).value == "64"
 
     in_dialog(lambda: SpeedDialog(make_job(bandwidth=64 * MIB, samples=make_samples())), act)
-
-
-# Details
-
-
-def test_details_follow_the_job() -> None:
-    jobs = [make_job(samples=make_samples(guest=10 * MIB), bandwidth=64 * MIB)]
-
-    async def act(pilot: Pilot[None], dialog: JobDetails) -> None:
-        facts = dialog.query_one("#facts", Flow)
-        assert "copying" in dialog.query_one("#state", Flow).plain
-        for word in (
-            "/slow/vda.qcow2",
-            "/fast/vda.qcow2",
-            "1/4 GiB",
-            "100 MiB/s",
-            "10 MiB/s",
-            "64 MiB/s",
-            "p1",
-        ):
-            assert word in facts.plain
-        assert len(dialog.query_one(RatePlot).points) == 10
-        jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90, proof=(fine("a", "It is on /fast."),))
-        dialog.refresh_job()
-        await pilot.pause()
-        assert "done" in dialog.query_one("#state", Flow).plain
-        assert "It is on /fast." in facts.plain
-
-    in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW + 100), act)
-
-
-def test_details_keep_the_last_that_was_seen_of_a_job_that_is_gone() -> None:
-    jobs: list[Job | None] = [make_job()]
-
-    async def act(_: Pilot[None], dialog: JobDetails) -> None:
-        jobs[0] = None
-        dialog.refresh_job()
-        assert "does not list this job any more" in dialog.query_one("#state", Flow).plain
-        assert "/fast/vda.qcow2" in dialog.query_one("#facts", Flow).plain
-
-    in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW), act)
-
-
-def test_details_of_nothing_say_so_and_can_be_refreshed_before_they_are_open() -> None:
-    JobDetails(lambda: None, lambda: NOW).refresh_job()
-
-    async def act(_: Pilot[None], dialog: JobDetails) -> None:
-        assert "does not list" in dialog.query_one("#state", Flow).plain
-
-    in_dialog(lambda: JobDetails(lambda: None, lambda: NOW), act)
-
-
-def test_unknown_numbers_are_dashes() -> None:
-    async def act(_: Pilot[None], dialog: JobDetails) -> None:
-        lines = [line.split() for line in dialog.query_one("#facts", Flow).plain.splitlines()]
-        assert ["copied", "–"] in lines
-        assert ["rate", "–"] in lines
-        assert ["lag", "–"] in lines
-
-    in_dialog(lambda: JobDetails(lambda: make_job(cur=0, end=0), lambda: NOW), act)
-
-
-def test_history_leaves_out_what_says_nothing() -> None:
-    samples = (
-        Sample(0, 0, 1),
-        Sample(1, 0, 4 * GIB, 0),
-        Sample(2, 100, 4 * GIB, 50),
-        Sample(2, 200, 4 * GIB, 60),
-        Sample(3, 10, 4 * GIB, 60),
-        Sample(5, 30, 4 * GIB, 20),
-    )
-    points = history(samples)
-    assert [(p.ago, p.copied, p.guest) for p in points] == [(-3, 100, 50), (0, 10, None)]
-    assert history(()) == ()
-
-
-def test_the_plot_begins_at_zero_and_has_round_numbers() -> None:
-    assert levels(0) == [0, 1]
-    assert levels(276) == [0, 100, 200, 300]
-    assert levels(100) == [0, 20, 40, 60, 80, 100]
-    assert moments(119) == [-90, -60, -30, 0]
-    assert moments(0.5) == [0]
 
 
 # Help, connecting, saving

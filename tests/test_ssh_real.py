@@ -27,7 +27,6 @@ from tests.guests import Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.ssh_server import SshServer
 from tui.engine.host import Host
-from tui.engine.uri import unattended
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.request import Ending, SpeedRequest
@@ -153,19 +152,3 @@ def test_ssh_asks_on_the_terminal_only_where_it_may(
         process.wait()
         os.close(master)
         os.close(terminal)
-
-
-@pytest.mark.parametrize(
-    ("uri", "quiet"),
-    [
-        ("qemu+ssh://root@host-a/system", "qemu+ssh://root@host-a/system?no_tty=1"),
-        ("qemu+ssh://host-a/system?keyfile=/k", "qemu+ssh://host-a/system?keyfile=/k&no_tty=1"),
-        ("qemu+ssh://host-a/system?no_tty=0", "qemu+ssh://host-a/system?no_tty=0"),
-        ("qemu:///system", "qemu:///system"),
-        ("qemu+tls://host-a/system", "qemu+tls://host-a/system"),
-        ("", ""),
-        ("qemu+ssh://[", "qemu+ssh://["),
-    ],
-)
-def test_only_ssh_is_told_to_ask_nothing(uri: str, quiet: str) -> None:
-    assert unattended(uri) == quiet

@@ -1,0 +1,97 @@
+"""The page that follows a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual.pilot import Pilot
+
+from tests.dialogs import (
+    in_dialog,
+)
+from tests.fake_host import GIB, MIB, NOW, make_job, make_samples
+from tui.app.dialogs.details import JobDetails
+from tui.app.dialogs.flow import Flow
+from tui.app.dialogs.history import history
+from tui.app.dialogs.rate_plot import RatePlot, levels, moments
+from tui.model.finding import fine
+from tui.model.job import Job, Phase, Sample
+
+
+def test_details_follow_the_job() -> None:
+    jobs = [make_job(samples=make_samples(guest=10 * MIB), bandwidth=64 * MIB)]
+
+    async def act(pilot: Pilot[None], dialog: JobDetails) -> None:
+        facts = dialog.query_one("#facts", Flow)
+        assert "copying" in dialog.query_one("#state", Flow).plain
+        for word in (
+            "/slow/vda.qcow2",
+            "/fast/vda.qcow2",
+            "1/4 GiB",
+            "100 MiB/s",
+            "10 MiB/s",
+            "64 MiB/s",
+            "p1",
+        ):
+            assert word in facts.plain
+        assert len(dialog.query_one(RatePlot).points) == 10
+        jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90, proof=(fine("a", "It is on /fast."),))
+        dialog.refresh_job()
+        await pilot.pause()
+        assert "done" in dialog.query_one("#state", Flow).plain
+        assert "It is on /fast." in facts.plain
+
+    in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW + 100), act)
+
+
+def test_details_keep_the_last_that_was_seen_of_a_job_that_is_gone() -> None:
+    jobs: list[Job | None] = [make_job()]
+
+    async def act(_: Pilot[None], dialog: JobDetails) -> None:
+        jobs[0] = None
+        dialog.refresh_job()
+        assert "does not list this job any more" in dialog.query_one("#state", Flow).plain
+        assert "/fast/vda.qcow2" in dialog.query_one("#facts", Flow).plain
+
+    in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW), act)
+
+
+def test_details_of_nothing_say_so_and_can_be_refreshed_before_they_are_open() -> None:
+    JobDetails(lambda: None, lambda: NOW).refresh_job()
+
+    async def act(_: Pilot[None], dialog: JobDetails) -> None:
+        assert "does not list" in dialog.query_one("#state", Flow).plain
+
+    in_dialog(lambda: JobDetails(lambda: None, lambda: NOW), act)
+
+
+def test_unknown_numbers_are_dashes() -> None:
+    async def act(_: Pilot[None], dialog: JobDetails) -> None:
+        lines = [line.split() for line in dialog.query_one("#facts", Flow).plain.splitlines()]
+        assert ["copied", "–"] in lines
+        assert ["rate", "–"] in lines
+        assert ["lag", "–"] in lines
+
+    in_dialog(lambda: JobDetails(lambda: make_job(cur=0, end=0), lambda: NOW), act)
+
+
+def test_history_leaves_out_what_says_nothing() -> None:
+    samples = (
+        Sample(0, 0, 1),
+        Sample(1, 0, 4 * GIB, 0),
+        Sample(2, 100, 4 * GIB, 50),
+        Sample(2, 200, 4 * GIB, 60),
+        Sample(3, 10, 4 * GIB, 60),
+        Sample(5, 30, 4 * GIB, 20),
+    )
+    points = history(samples)
+    assert [(p.ago, p.copied, p.guest) for p in points] == [(-3, 100, 50), (0, 10, None)]
+    assert history(()) == ()
+
+
+def test_the_plot_begins_at_zero_and_has_round_numbers() -> None:
+    assert levels(0) == [0, 1]
+    assert levels(276) == [0, 100, 200, 300]
+    assert levels(100) == [0, 20, 40, 60, 80, 100]
+    assert moments(119) == [-90, -60, -30, 0]
+    assert moments(0.5) == [0]
