@@ -80,7 +80,10 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
             )
         finally:
             if keep:
-                _say(f"The lab stays in {lab.root}, its guests running; the next demo finds it.")
+                _say(
+                    f"The lab stays in {lab.root}, its guests running. The next demo finds it, and so does:\n"
+                    f"  virt-mirror -c '{lab.uri}' list"
+                )
                 lab.close()
             else:
                 lab.tear_down(_say)

@@ -7,19 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tui.model.disk import Disk, MirrorJob, MirrorReady
+from tui.model.disk import Disk, MirrorJob
 from tui.model.domain import Domain
-from tui.model.job import JobType, Phase, Progress
+from tui.model.job import MIRROR_PHASES, JobType, Phase, Progress
 from tui.model.journal import Entry
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
-
-_PHASES = {
-    MirrorReady.NO: Phase.COPYING,
-    MirrorReady.YES: Phase.IN_SYNC,
-    MirrorReady.ABORT: Phase.CANCELLING,
-    MirrorReady.PIVOT: Phase.PIVOTING,
-}
 
 
 class PathKind(StrEnum):
@@ -175,7 +168,7 @@ def running_on(disk: Disk, progress: Progress | None) -> Running | None:
         kind = JobType.ACTIVE_COMMIT if mirror.job is MirrorJob.ACTIVE_COMMIT else JobType.COPY
         # At its very end a mirror has no job any more, and nothing can be asked of it.
         ending = mirror.job is MirrorJob.CONCLUDING
-        phase = Phase.CANCELLING if ending else _PHASES[mirror.ready]
+        phase = Phase.CANCELLING if ending else MIRROR_PHASES[mirror.ready]
         return Running(disk.target, kind, phase, disk.chain.active, mirror.chain, progress)
     if progress is None:
         return None

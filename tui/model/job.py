@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui.model.disk import MirrorReady
 from tui.model.finding import Finding
 from tui.model.quantity import floor_percent
 from tui.model.request import Ending
@@ -26,6 +27,15 @@ class Phase(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self in (Phase.DONE, Phase.CANCELLED, Phase.FAILED)
+
+
+MIRROR_PHASES = {
+    MirrorReady.NO: Phase.COPYING,
+    MirrorReady.YES: Phase.IN_SYNC,
+    MirrorReady.ABORT: Phase.CANCELLING,
+    MirrorReady.PIVOT: Phase.PIVOTING,
+}
+"""The phase that the ``ready`` of a ``<mirror>`` tells."""
 
 
 class JobType(StrEnum):

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tui.model.disk import Mirror, MirrorJob, MirrorReady
+from tui.model.disk import Mirror, MirrorJob
 from tui.model.domain import Domain
 from tui.model.finding import Finding
 from tui.model.host import HostState
-from tui.model.job import Job, JobEvent, JobType, Phase, Progress, Sample
+from tui.model.job import MIRROR_PHASES, Job, JobEvent, JobType, Phase, Progress, Sample
 from tui.model.journal import Entry
 from tui.model.request import Ending
 from tui.model.steps import EndJobs
@@ -24,13 +24,6 @@ EVENT_GRACE = 3.0
 """Seconds that a missing mirror waits for the event that explains it."""
 SAMPLES_KEPT = 600
 ENDED_KEPT = 30
-
-_PHASES = {
-    MirrorReady.NO: Phase.COPYING,
-    MirrorReady.YES: Phase.IN_SYNC,
-    MirrorReady.ABORT: Phase.CANCELLING,
-    MirrorReady.PIVOT: Phase.PIVOTING,
-}
 
 
 def with_domains(state: HostState, uuids: Iterable[str], now: float) -> HostState:
@@ -221,7 +214,7 @@ def _with_mirror(
             destination=mirror.chain,
         )
         state = replace(state, jobs=(*state.jobs, job))
-    phase = _PHASES[mirror.ready]
+    phase = MIRROR_PHASES[mirror.ready]
     if mirror.job is MirrorJob.CONCLUDING:
         # For a moment at its end the mirror has neither job nor ready; the phase before it still holds.
         phase = job.phase
