@@ -78,7 +78,7 @@ def test_copy_returns_and_pivot_waits(hypervisor: Hypervisor, guest: Guests) -> 
 
 
 def test_interrupted_it_leaves_the_job(hypervisor: Hypervisor, guest: Guests) -> None:
-    vm = guest()
+    vm = guest(disks=[DiskSpec(data=16 * MIB)])
     new = vm.directory / "new.qcow2"
     command = words(hypervisor, "copy", vm.name, "vda", new, *SLOW, "--wait", "--yes")
     with subprocess.Popen(

@@ -23,7 +23,7 @@ from tests.engine import (
     log_of,
     watched,
 )
-from tests.guests import Guests
+from tests.guests import DiskSpec, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.ssh_server import SshServer
 from tui.engine.host import Host
@@ -58,7 +58,7 @@ def lost(host: Host, retries: int = 1) -> HostState:
 def test_a_copy_outlives_the_way_to_its_host(
     server: SshServer, hypervisor: Hypervisor, guest: Guests
 ) -> None:
-    vm = guest()
+    vm = guest(disks=[DiskSpec(data=16 * MIB)])
     destination = vm.directory / "copy.qcow2"
     uri = server.uri(socket_of(hypervisor))
     with watched(uri, may_ask=False) as host:

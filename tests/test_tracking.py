@@ -12,6 +12,7 @@ from tests.fake_host import make_chain, make_disk, make_domain, make_mirror, uui
 from tui.model import tracking
 from tui.model.disk import Disk, MirrorReady
 from tui.model.domain import Domain, RunState
+from tui.model.forecast import forecast
 from tui.model.host import HostState
 from tui.model.job import Job, JobEvent, JobType, Phase, Progress
 from tui.model.journal import Entry
@@ -152,6 +153,20 @@ def test_progress_that_means_nothing_leaves_no_sample() -> None:
     state = tracking.with_progress(state, number, Progress(999, 1000, 0), 5, at=2.0, now=2.0)
     assert [s.cur for s in job_of(state).samples] == [999]
     assert job_of(state).percent == 99
+
+
+@pytest.mark.parametrize("news", [JobEvent.READY, SYNC])
+def test_what_remained_before_is_no_lag(news: Domain | JobEvent) -> None:
+    state = tracking.with_progress(seen(COPYING), 1, Progress(60, 100, 7), None, at=1.0, now=1.0)
+    if isinstance(news, JobEvent):
+        state = tracking.with_block_event(state, UUID, "vda", news, 2.0)
+    else:
+        state = tracking.with_domain(state, news, (), 2.0)
+    progress = job_of(state).progress
+    assert progress is not None
+    assert (progress.remaining, progress.bandwidth) == (None, 7)
+    state = tracking.with_progress(state, 1, Progress(98, 100, 7), None, at=3.0, now=3.0)
+    assert forecast(job_of(state)).lag == 2
 
 
 def test_ended_jobs_are_forgotten_in_the_end() -> None:

@@ -30,10 +30,13 @@ from tests.engine import (
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tui.engine import connection, journal
+from tui.engine.connection import Connection
 from tui.engine.control import End
 from tui.engine.errors import HostError
 from tui.engine.host import PRESENT
 from tui.lab import images
+from tui.model.definition import parse_domain
+from tui.model.domain import Domain, RunState
 from tui.model.finding import Acceptance
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -43,6 +46,8 @@ from tui.model.request import Ending, Then
 
 SLOW = 1 * MIB
 """Bytes per second that leave time to do something in mid-copy."""
+LONG = DiskSpec(data=16 * MIB)
+"""A disk whose copy takes a quarter of a minute at that speed."""
 HERE = Path(__file__).parent
 
 
@@ -69,7 +74,7 @@ def program(
 def test_killed_and_started_again_it_knows_what_it_made(
     hypervisor: Hypervisor, guest: Guests, bandwidth: int
 ) -> None:
-    vm = guest()
+    vm = guest(disks=[LONG])
     new = vm.directory / "copy.qcow2"
     with program(vm, new, bandwidth=bandwidth) as process:
         if not bandwidth:
@@ -103,7 +108,7 @@ def test_killed_in_sync_and_pivoted_by_the_next(hypervisor: Hypervisor, guest: G
 
 
 def test_two_clients_see_the_same_and_one_of_them_acts(hypervisor: Hypervisor, guest: Guests) -> None:
-    vm = guest()
+    vm = guest(disks=[LONG])
     new = vm.directory / "copy.qcow2"
     with watched(hypervisor) as one, watched(hypervisor) as two:
         run = one.run(accepted(one, copy_request(vm, new, bandwidth=SLOW)))
@@ -123,7 +128,7 @@ def test_two_clients_see_the_same_and_one_of_them_acts(hypervisor: Hypervisor, g
 
 @pytest.mark.parametrize("kill", [False, True], ids=["restarted", "killed"])
 def test_the_daemon_goes_in_mid_copy(hypervisor: Hypervisor, guest: Guests, kill: bool) -> None:  # noqa: FBT001
-    vm = guest()
+    vm = guest(disks=[LONG])
     new = vm.directory / "copy.qcow2"
     with watched(hypervisor) as host:
         run = host.run(accepted(host, copy_request(vm, new, bandwidth=SLOW, then=Then.PIVOT)))
@@ -142,7 +147,7 @@ def test_the_daemon_goes_in_mid_copy(hypervisor: Hypervisor, guest: Guests, kill
 
 @pytest.mark.parametrize("bandwidth", [SLOW, 0], ids=["copying", "in sync"])
 def test_the_guest_is_powered_off(hypervisor: Hypervisor, guest: Guests, bandwidth: int) -> None:
-    vm = guest()
+    vm = guest(disks=[LONG])
     new = vm.directory / "copy.qcow2"
     with watched(hypervisor) as host:
         run = host.run(accepted(host, copy_request(vm, new, bandwidth=bandwidth)))
@@ -226,15 +231,15 @@ def test_a_guest_left_paused_by_a_killed_pivot_goes_on(hypervisor: Hypervisor, g
 
 
 def _leave_in_the_middle(hypervisor: Hypervisor, vm: Guest, plan: Plan) -> None:
-    """Write the journal of a process that does not exist any more."""
-    with watched(hypervisor) as host:
-        domain = host.state.domain(vm.uuid)
-        assert domain is not None
-        gone = subprocess.Popen(["true"])
-        gone.wait()
-        owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
-        entry = Entry(plan.id, vm.uuid, plan.title, plan.steps, 0, owner, host.clock(), host.clock())
-        journal.write(host.connection(), domain, entry)
+    """Write the journal of a process that does not exist any more; no host looks on, which would tidy up."""
+    client = Connection(hypervisor.uri, read_only=False, on_event=lambda _event: None)
+    domain = Domain(parse_domain(vm.xml()), RunState.RUNNING, persistent=True)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
+    now = time.time()
+    journal.write(client, domain, Entry(plan.id, vm.uuid, plan.title, plan.steps, 0, owner, now, now))
+    client.close()
 
 
 def test_a_guest_that_outruns_its_destination_is_paused_for_the_pivot(

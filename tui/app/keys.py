@@ -388,9 +388,9 @@ class Keys(Screen[None]):
         if not running:
             self.app.exit()
             return
-        jobs = "1 job keeps" if running == 1 else f"{running} jobs keep"
+        jobs, them = ("1 job keeps", "it") if running == 1 else (f"{running} jobs keep", "them")
         text = (
-            f"{jobs} running in QEMU. Nothing is lost by quitting: the next start finds them again. "
+            f"{jobs} running in QEMU. Nothing is lost by quitting: the next start finds {them} again. "
             "A plan that was to pivot or keep by itself stops at its mirror."
         )
         question = Question(f"{BY_ID['quit'].title}?", text, "Quit", "Stay", glyphs=self.glyphs)

@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tui.engine.connection import Connection
 from tui.model.domain import Domain
@@ -44,12 +45,32 @@ def remove(connection: Connection, domain: Domain, plan_id: str) -> None:
 
 
 def read(plans: Iterable[str], uuid: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """The entries of a domain, and a sentence for each that cannot be read."""
+    """The entries of a domain, and a sentence for each that cannot be read.
+
+    Who has ended on this machine is known to be gone at once: his entries come without a heartbeat.
+    """
     entries: list[Entry] = []
     problems: list[str] = []
     for plan in plans:
         try:
-            entries.append(parse_entry(plan, uuid))
+            entry = parse_entry(plan, uuid)
+            entries.append(replace(entry, heartbeat=0.0) if _ended(entry.owner) else entry)
         except InvalidXML as error:
             problems.append(str(error))
     return tuple(entries), tuple(problems)
+
+
+def _ended(other: str) -> bool:
+    """Whether an owner was a process of this machine and user that is no more."""
+    here, _, process = owner().rpartition(":")
+    there, _, number = other.rpartition(":")
+    if there != here or number == process or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        # It runs, as somebody else: the number was given anew, and the heartbeat will tell.
+        return False
+    return False

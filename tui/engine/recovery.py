@@ -27,7 +27,7 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
         HostError: when the host refuses.
     """
     for entry in entries:
-        if not owner_gone(entry, host.clock()):
+        if not entry.stale(host.clock()):
             continue
         if _left_paused(entry, domain):
             host.connection().resume(domain.uuid)
@@ -39,24 +39,6 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
             )
         if _says_nothing_more(entry, domain, host.state, local=host.local):
             journal.remove(host.connection(), domain, entry.id)
-
-
-def owner_gone(entry: Entry, now: float) -> bool:
-    """Whether nobody carries the plan out any more."""
-    if entry.stale(now):
-        return True
-    here, _, process = journal.owner().rpartition(":")
-    there, _, number = entry.owner.rpartition(":")
-    if there != here or number == process or not number.isdecimal():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        # It runs, as somebody else: the number was given anew, and the heartbeat will tell.
-        return False
-    return False
 
 
 def _left_paused(entry: Entry, domain: Domain) -> bool:

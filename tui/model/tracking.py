@@ -81,7 +81,7 @@ def with_block_event(state: HostState, uuid: str, target: str, event: JobEvent, 
     if job is None or job.phase.ended:
         return state
     if event is JobEvent.READY and job.phase is Phase.COPYING:
-        job = replace(job, phase=Phase.IN_SYNC, in_sync_since=now)
+        job = _in_sync(job, now)
     return _with_job(replace(state, refreshed=now), replace(job, last_event=event))
 
 
@@ -222,6 +222,8 @@ def _with_mirror(
         # The READY event overtook this reading.
         phase = Phase.IN_SYNC
     reached_now = phase is Phase.IN_SYNC and job.phase is Phase.COPYING and not first_look
+    if phase is Phase.IN_SYNC and job.phase is Phase.COPYING:
+        job = _in_sync(job, now if reached_now else None)
     entry = _entry_of(entries, target, mirror)
     return _with_job(
         state,
@@ -229,13 +231,21 @@ def _with_mirror(
             job,
             phase=phase,
             destination=mirror.chain,
-            in_sync_since=now if reached_now and job.in_sync_since is None else job.in_sync_since,
             plan=entry.id if entry else job.plan,
             started=entry.started if entry and job.started is None else job.started,
             ending=_ending(entries, target),
             vanished=None,
         ),
     )
+
+
+def _in_sync(job: Job, since: float | None) -> Job:
+    """A job that has just got in sync; ``since`` when that was seen.
+
+    What the last tick said remained was before that, and is no lag.
+    """
+    progress = replace(job.progress, cur=0, end=0) if job.progress else None
+    return replace(job, phase=Phase.IN_SYNC, in_sync_since=job.in_sync_since or since, progress=progress)
 
 
 def _entry_of(entries: tuple[Entry, ...], target: str, mirror: Mirror) -> Entry | None:
