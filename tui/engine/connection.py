@@ -5,6 +5,7 @@ Nouns are UUIDs and disk targets, never virDomain objects; every libvirtError le
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -125,6 +126,9 @@ class Connection:
         self.calls: Counter[str] = Counter()
         """How often each libvirt call was made."""
         self._on_event = on_event
+        self._users = threading.Condition()
+        self._calling = 0
+        self._closed = False
         self._domains: dict[str, Any] = {}
         with translated():
             self._conn = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
@@ -177,9 +181,27 @@ class Connection:
             self._on_event(ConnectionClosed(reasons[reason] if reason < len(reasons) else "it closed"))
 
     def _call(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-        self.calls[name] += 1
-        with translated():
+        with self._in_use(), translated():
+            self.calls[name] += 1
             return function(*args)
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Keep the connection open for the length of a call.
+
+        virConnectClose frees what a call in another thread is still working with, which ends the process.
+        """
+        with self._users:
+            if self._closed:
+                message = "The connection was closed."
+                raise NoConnection(message)
+            self._calling += 1
+        try:
+            yield
+        finally:
+            with self._users:
+                self._calling -= 1
+                self._users.notify_all()
 
     def _domain(self, uuid: str) -> Any:
         if uuid not in self._domains:
@@ -187,7 +209,13 @@ class Connection:
         return self._domains[uuid]
 
     def close(self) -> None:
-        """Give the connection up; a host that is gone already is not an error."""
+        """Give the connection up, once the calls in flight have returned; no new ones are made.
+
+        A host that is gone already is not an error.
+        """
+        with self._users:
+            self._closed = True
+            self._users.wait_for(lambda: not self._calling)
         try:
             for number in self._callbacks:
                 self._conn.domainEventDeregisterAny(number)

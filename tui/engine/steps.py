@@ -151,8 +151,10 @@ def _(step: StartCopy, host: Host, entry: Entry, *, failed: bool) -> list[str]:
 @run.register(AwaitSync)
 def _(step: AwaitSync, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     def decided(state: HostState) -> Job | None:
+        # One that somebody cancels meanwhile has got nowhere yet; how it ends will tell.
         job = state.job(step.uuid, step.target)
-        return job if job is not None and job.phase is not Phase.COPYING else None
+        waits = job is None or job.phase in (Phase.COPYING, Phase.CANCELLING)
+        return None if waits else job
 
     job = host.wait_for(decided, timeout=step.timeout, stop=left)
     if left.is_set():
