@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tests.fake_host import default_plan, make_domain, make_job, make_state
-from tui.app.theme import DARK, VARIABLE_DEFAULTS
+from tui.app.theme import DARK, variable_defaults
 from tui.model.finding import fine, refused, warning
 from tui.model.job import Job, Phase
 from tui.model.plan import Plan
@@ -34,7 +34,7 @@ class Host(App[None]):
         self.theme = DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return VARIABLE_DEFAULTS
+        return variable_defaults(self.current_theme)
 
     def compose(self) -> ComposeResult:
         yield Static("beneath")

@@ -477,3 +477,42 @@ async def test_refresh_asks_every_host() -> None:
     async with opened(control) as screen:
         await screen.press("ctrl+r")
         assert control.calls == [("refresh", None)]
+
+
+@played
+async def test_every_theme_can_be_chosen() -> None:
+    states = make_state(jobs=[make_job()])
+    async with opened(FakeControl(states=states)) as screen:
+        for name in sorted(screen.app.available_themes):
+            screen.app.theme = name
+            await screen.pilot.pause()
+            assert screen.app.mishaps.errors == [], name
+            assert "db01" in screen.painted(screen.main.domains.table)
+
+
+@played
+async def test_a_filter_that_found_nothing_leaves_no_empty_chain() -> None:
+    async with opened(FakeControl(states=make_state())) as screen:
+        await screen.press("slash", *"zzz", "enter", "escape")
+        assert "db01" in str(screen.main.chain.border_title)
+        assert screen.main.chain.current is not None
+
+
+@played
+async def test_the_layer_that_a_pivot_took_away_leaves_the_cursor_on_the_new_one() -> None:
+    control = FakeControl(states=make_state(make_domain("db01", disks=[make_disk("vda", "/slow/a")])))
+    async with opened(control) as screen:
+        await screen.go_to("db01")
+        control.publish(make_state(make_domain("db01", disks=[make_disk("vda", "/fast/a")])))
+        await screen.until(lambda: screen.main.chain.current and screen.main.chain.current.path == "/fast/a")
+
+
+@played
+async def test_what_was_said_behind_the_screen_has_the_width_of_the_log() -> None:
+    control = FakeControl(states=make_state())
+    async with opened(control) as screen:
+        sentence = "Mirror vda of db01 to /fast/db01-vda.qcow2, as somebody asked for"
+        control.log(sentence)
+        await screen.until(lambda: sentence in screen.log)
+        await screen.press("l")
+        await screen.until(lambda: sentence in screen.painted(screen.main.log_panel.view))

@@ -132,7 +132,7 @@ def test_a_plan_names_host_domain_steps_and_commands() -> None:
             "host-a",
             "db01",
             "Pivot vda to the new image",
-            "virsh blockjob db01 vda --abort --async",
+            "virsh blockjob db01 vda --abort",
         ):
             assert word in text
         assert dialog.focused is dialog.query_one("#leave")

@@ -21,7 +21,7 @@ from tui.app.inbox import Inbox
 from tui.app.mishaps import Mishaps, guard_message_pumps
 from tui.app.palette import MainProvider
 from tui.app.screen import MainScreen
-from tui.app.theme import DARK, LIGHT, VARIABLE_DEFAULTS
+from tui.app.theme import DARK, LIGHT, variable_defaults
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.errors import HostError
 
@@ -77,7 +77,7 @@ class MirrorApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The variables of our styles that Textual's own themes lack."""
-        return VARIABLE_DEFAULTS
+        return variable_defaults(self.current_theme)
 
     def get_default_screen(self) -> Screen[None]:
         """There is one screen; the rest are questions on top of it."""

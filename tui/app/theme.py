@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -87,9 +88,16 @@ LIGHT = Theme(
     },
 )
 
-VARIABLE_DEFAULTS = {
-    "cursor-line": "$primary 25%",
-    "cursor-line-blurred": "$foreground 7%",
-    "bar-rest": "$foreground 15%",
-}
-"""The variables above that Textual's own themes do not have."""
+
+def variable_defaults(theme: Theme) -> dict[str, str]:
+    """The variables above that Textual's own themes do not have, in the colours of one of them."""
+    colours = theme.to_color_system().generate()
+    ground, ink, accent = (Color.parse(colours[name]) for name in ("background", "foreground", "primary"))
+    if any(colour.ansi is not None for colour in (ground, ink, accent)):
+        # The terminal's own colours: nobody knows them, so that they cannot be mixed.
+        return dict.fromkeys(("cursor-line", "cursor-line-blurred", "bar-rest"), "ansi_bright_black")
+    return {
+        "cursor-line": ground.blend(accent, 0.25).hex,
+        "cursor-line-blurred": ground.blend(ink, 0.07).hex,
+        "bar-rest": ground.blend(ink, 0.15).hex,
+    }

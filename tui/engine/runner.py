@@ -88,8 +88,8 @@ class PlanRun:
             # The mirror is held; the journal keeps what is needed to end it later.
             self._step = len(self.plan.steps)
             self._sign_off()
-        else:
-            self._clear()
+            return Outcome(End.DONE, f"{self.plan.title}: in sync, and held so until you decide.", findings)
+        self._clear()
         return Outcome(End.DONE, f"{self.plan.title}: done.", findings)
 
     def _do(self, step: Step) -> tuple[Finding, ...]:

@@ -124,7 +124,7 @@ class EndJobs:
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
         flag = ("--pivot",) if self.ending is Ending.PIVOT else ()
-        ends = tuple(virsh("blockjob", self.domain, t, "--abort", "--async", *flag) for t in self.targets)
+        ends = tuple(virsh("blockjob", self.domain, t, "--abort", *flag) for t in self.targets)
         if not self.pause:
             return ends
         return (virsh("suspend", self.domain), *ends, virsh("resume", self.domain))

@@ -102,8 +102,9 @@ def _state_lines(job: Job, glyphs: Glyphs) -> Iterator[Line]:
     words = [styled(f"{glyphs.phase(job.phase)} {job.phase.value}", f"bold {PHASE_STYLES[job.phase]}")]
     if job.phase is Phase.COPYING:
         words.append(Content(f"  {glyphs.empty if job.percent is None else job.percent} %"))
-    if future.sentence != job.phase.value:
-        words.append(in_signs(f"  {future.sentence}", glyphs).stylize(DIM))
+    more = future.sentence.removeprefix(job.phase.value).removeprefix(", ")
+    if more:
+        words.append(in_signs(f"  {more}", glyphs).stylize(DIM))
     yield Line(Content(""), join(*words))
     if job.remark:
         yield Line(Content(""), shown(job.remark))

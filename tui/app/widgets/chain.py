@@ -120,7 +120,8 @@ class ChainPanel(Vertical):
         if other:
             self.view.show(())
         self.view.show(lines)
-        if other and lines:
+        if lines and (other or self.view.current is None):
+            # After a pivot the layer under the cursor is no longer there.
             self.view.move_to(next((n for n, line in enumerate(lines) if line.role is Role.ACTIVE), 0))
         title = self._titled(row)
         if not title.is_same(self._title):

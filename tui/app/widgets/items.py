@@ -50,39 +50,31 @@ class Items(ScrollView, Generic[Item], can_focus=True):
     """Lines at the top that do not scroll."""
 
     @dataclass
-    class Highlighted(Message):
+    class News(Message):
+        """What a list has to say."""
+
+        list: Items  # type: ignore[type-arg]
+
+        @property
+        def control(self) -> Items:  # type: ignore[type-arg]
+            """The list that says so."""
+            return self.list
+
+    class Highlighted(News):
         """Another object, or none, is under the cursor."""
 
-        list: Items  # type: ignore[type-arg]
+    class Refitted(News):
+        """The lines have been painted with another width than before."""
 
-        @property
-        def control(self) -> Items:  # type: ignore[type-arg]
-            """The list that says so."""
-            return self.list
-
-    @dataclass
-    class Chosen(Message):
+    class Chosen(News):
         """An item was clicked while the cursor was on it, or clicked twice."""
 
-        list: Items  # type: ignore[type-arg]
-
-        @property
-        def control(self) -> Items:  # type: ignore[type-arg]
-            """The list that says so."""
-            return self.list
-
     @dataclass
-    class Pressed(Message):
+    class Pressed(News):
         """Something that is drawn as a button was clicked; the cursor is on its item already."""
 
-        list: Items  # type: ignore[type-arg]
         command: str
         """The id of the command."""
-
-        @property
-        def control(self) -> Items:  # type: ignore[type-arg]
-            """The list that says so."""
-            return self.list
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         """Begin empty."""
@@ -92,6 +84,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         self._key: Hashable = None
         self._drawn: dict[tuple[int, int], Content] = {}
         """What stands in the lines that have been drawn, by item index and line."""
+        self._drawn_width = 0
 
     @property
     def lines_per_item(self) -> int:
@@ -190,6 +183,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
             if lost:
                 self._tell(self.Highlighted(self))
             return
+        nowhere = self._index is None
         if first and self._key is None:
             self._index = 0
         else:
@@ -202,7 +196,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
                 return
             self._index = found
         key = None if self._index is None else self.key_of(self.items[self._index])
-        if key != self._key or key is None:
+        if key != self._key or key is None or nowhere:
             self._key = key
             self._tell(self.Highlighted(self))
 
@@ -252,6 +246,11 @@ class Items(ScrollView, Generic[Item], can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is in view."""
         width = self.width
+        if width != self._drawn_width:
+            # Resize does not tell: Textual sends none to what becomes visible right after anything scrolled.
+            self._drawn_width = width
+            self._drawn.clear()
+            self._tell(self.Refitted(self))
         if y < self.HEADING:
             base = self.get_visual_style("items--heading")
             return paint(self, self.draw_heading(y, width), base, width)

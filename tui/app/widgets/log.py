@@ -92,14 +92,13 @@ class LogPanel(Vertical):
     def add(self, entry: LogLine) -> None:
         """Something happened."""
         following = self.following
-        if len(self._entries) == _MOST:
-            self._gone += 1
-            self._entries.append(entry)
+        full = len(self._entries) == _MOST
+        self._gone += full
+        self._entries.append(entry)
+        if full or self.view.width != self._width:
             self._lay_out()
-        else:
-            self._entries.append(entry)
-            if self._matches(entry):
-                self._items = [*self._items, *self._split(self._gone + len(self._entries) - 1, entry)]
+        elif self._matches(entry):
+            self._items = [*self._items, *self._split(self._gone + len(self._entries) - 1, entry)]
         self._show(following=following)
 
     @property
@@ -144,8 +143,10 @@ class LogPanel(Vertical):
         event.stop()
         self._tell()
 
-    def on_resize(self) -> None:
-        """Break the sentences anew."""
+    @on(Items.Refitted)
+    def break_anew(self, event: Items.Refitted) -> None:
+        """Break the sentences for the width that the lines have now."""
+        event.stop()
         if self.view.width != self._width:
             following = self.following
             self._lay_out()
