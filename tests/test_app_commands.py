@@ -7,13 +7,15 @@ from collections import Counter
 import pytest
 
 from tests.app_pilot import opened, played
-from tests.fake_host import FakeControl
+from tests.fake_host import FakeControl, make_job
 from tui.app.app import MirrorApp
 from tui.app.commands import COMMANDS, Panel, Where, footer, writing_command
 from tui.app.dialogs.help import HelpScreen
 from tui.app.screen import MainScreen
+from tui.app.verbs import out_of_place
 from tui.app.widgets.bars import key_entry
 from tui.app.widgets.items import Items
+from tui.model.job import Phase
 
 OWNERS = {Where.SCREEN: MainScreen, Where.LIST: Items, Where.TEXTUAL: MirrorApp}
 
@@ -35,9 +37,11 @@ def test_no_key_means_two_things() -> None:
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
 
 
+@pytest.mark.parametrize("phase", [None, Phase.COPYING, Phase.DONE])
 @pytest.mark.parametrize("panel", Panel)
-def test_the_footer_fits_80_columns(panel: Panel) -> None:
-    commands = footer(panel)
+def test_the_footer_fits_80_columns(panel: Panel, phase: Phase | None) -> None:
+    hidden = out_of_place(make_job(phase=phase) if phase else None)
+    commands = [command for command in footer(panel) if command.id not in hidden]
     assert len(commands) <= 7
     assert sum(key_entry(command).cell_length for command in commands) <= 80
 

@@ -374,6 +374,49 @@ async def test_ended_jobs_stay_until_they_are_dismissed() -> None:
 
 
 @played
+async def test_in_the_table_all_that_ended_on_a_disk_is_dismissed_at_once() -> None:
+    jobs: list[Job] = [make_job(phase=Phase.FAILED), make_job(phase=Phase.DONE, number=2)]
+    async with opened(FakeControl(states=make_state(jobs=jobs))) as screen:
+        assert "done" in screen.painted(screen.main.domains.table)
+        assert len(screen.main.jobs.items) == 2
+        await screen.press("d")
+        assert not screen.main.jobs.items
+        assert "done" not in screen.painted(screen.main.domains.table)
+
+
+@played
+async def test_the_footer_names_what_an_ended_job_has_left() -> None:
+    async with opened(FakeControl(states=make_state(jobs=[make_job(phase=Phase.DONE)]))) as screen:
+        await screen.press("3")
+        assert "Dismiss" in screen.main.keys.plain
+        assert "Pivot" not in screen.main.keys.plain
+
+
+@played
+async def test_escape_leads_back_to_the_domains() -> None:
+    async with opened(FakeControl(states=make_state())) as screen:
+        await screen.press("enter")
+        assert screen.main.chain.view.has_focus
+        await screen.press("escape")
+        assert screen.main.domains.table.has_focus
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (make_state(link=Link.CONNECTING), "Connecting"),
+        (make_state(link=Link.LOST), "tried again"),
+        (replace(make_state(), listed=True), "has no domains"),
+    ],
+)
+@played
+async def test_a_list_without_lines_says_why(state: HostState, words: str) -> None:
+    async with opened(FakeControl(states=replace(state, domains=()))) as screen:
+        assert words in screen.painted(screen.main.domains.table)
+        assert words in screen.painted(screen.main.jobs)
+
+
+@played
 async def test_narrow_shows_one_panel_at_a_time() -> None:
     async with opened(FakeControl(states=make_state(jobs=[make_job()])), size=(80, 24)) as screen:
         panels = {panel: screen.main.query_one(f"#{panel.value}") for panel in Panel}
@@ -409,49 +452,6 @@ async def test_details_follow_the_job() -> None:
         await screen.pilot.pause()
         await screen.press("escape")
         await screen.press("j")
-
-
-@played
-async def test_log_follows_until_the_cursor_leaves_the_end() -> None:
-    control = FakeControl()
-    async with opened(control) as screen:
-        await screen.press("l", "tab", "tab", "tab")
-        for n in range(30):
-            control.log(LogLine(NOW, "h", Level.INFO, f"line {n}", (f"virsh do {n}",)))
-        await screen.until(lambda: "line 29" in screen.log)
-        assert screen.main.log_panel.following
-        await screen.press("k", "k")
-        assert not screen.main.log_panel.following
-        view = screen.main.log_panel.view
-        at = view.current
-        control.log("one more")
-        await screen.until(lambda: "one more" in screen.log)
-        assert view.current == at
-        await screen.press("G")
-        assert screen.main.log_panel.following
-
-
-@played
-async def test_copy_the_command_of_a_log_line() -> None:
-    control = FakeControl()
-    async with opened(control) as screen:
-        control.log(LogLine(NOW, "h", Level.INFO, "done", ("virsh blockjob [x] vda",)))
-        await screen.until(lambda: "done" in screen.log)
-        await screen.press("l", "tab", "tab", "tab", "y")
-        assert screen.app.clipboard == "virsh blockjob [x] vda"
-
-
-@played
-async def test_save_the_log(tmp_path: Path) -> None:
-    control = FakeControl()
-    async with opened(control) as screen:
-        control.log("something happened")
-        await screen.until(lambda: "something" in screen.log)
-        await screen.press("ctrl+s")
-        path = tmp_path / "deep" / "log.txt"
-        screen.app.screen.dismiss(str(path))
-        await screen.until(path.exists)
-        assert "something happened" in path.read_text()
 
 
 @played
@@ -505,14 +505,3 @@ async def test_the_layer_that_a_pivot_took_away_leaves_the_cursor_on_the_new_one
         await screen.go_to("db01")
         control.publish(make_state(make_domain("db01", disks=[make_disk("vda", "/fast/a")])))
         await screen.until(lambda: screen.main.chain.current and screen.main.chain.current.path == "/fast/a")
-
-
-@played
-async def test_what_was_said_behind_the_screen_has_the_width_of_the_log() -> None:
-    control = FakeControl(states=make_state())
-    async with opened(control) as screen:
-        sentence = "Mirror vda of db01 to /fast/db01-vda.qcow2, as somebody asked for"
-        control.log(sentence)
-        await screen.until(lambda: sentence in screen.log)
-        await screen.press("l")
-        await screen.until(lambda: sentence in screen.painted(screen.main.log_panel.view))

@@ -147,6 +147,9 @@ async def test_tagged_disks_of_one_domain_go_together() -> None:
         await screen.press("p")
         await question(screen)
         assert control.requests[-1] == end(Ending.PIVOT, "vda", "vdb", pause=True)
+        assert screen.main.domains.tagged
+        await screen.press("y")
+        assert not screen.main.domains.tagged
 
 
 @played

@@ -54,7 +54,7 @@ def test_full_copy_is_flattened_in_the_same_format(hypervisor: Hypervisor, guest
     new = vm.directory / "copy.qcow2"
     with watched(hypervisor) as host:
         outcome = carried_out(host, copy_request(vm, new, then=Then.PIVOT))
-        assert {f.check for f in outcome.findings} == {"live-source", "persistent-source", "image-open"}
+        assert {f.check for f in outcome.findings} == {"live-xml", "persistent-xml", "image-open"}
         assert all(f.severity is Severity.FINE for f in outcome.findings)
     assert vm.chain() == [str(new)]
     assert vm.source(inactive=True) == str(new)

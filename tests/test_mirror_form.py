@@ -43,6 +43,18 @@ def test_enter_goes_to_start_and_enter_starts_what_was_shown() -> None:
     assert control.requests == [request(domain)]
 
 
+@pytest.mark.parametrize("field", ["#then", "#shallow"])
+def test_enter_goes_to_start_from_every_field(field: str) -> None:
+    async def act(pilot: Pilot[None], form: MirrorForm) -> None:
+        form.query_one(field).focus()
+        before = form.query_one("#shallow", Check).value
+        await pilot.press("enter")
+        await until(pilot, lambda: start_of(form).has_focus)
+        assert form.query_one("#shallow", Check).value is before
+
+    in_form(act)
+
+
 def test_escape_does_nothing() -> None:
     async def act(pilot: Pilot[None], form: MirrorForm) -> None:
         await settle(pilot, form)

@@ -73,14 +73,16 @@ class Deeds:
         tell: Tell,
         *,
         on_wait: Callable[[], None],
+        on_begun: Callable[[Aim], None],
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
         """Ask on this screen, work in these threads, say what happens through ``tell``.
 
-        ``on_wait`` is called when waiting for a host begins or ends.
+        ``on_wait`` is called when waiting for a host begins or ends, ``on_begun`` when a plan has begun.
         """
         self._on_wait = on_wait
+        self._on_begun = on_begun
         self._screen = screen
         self._background = background
         self._tell = tell
@@ -175,6 +177,7 @@ class Deeds:
         def carry_out() -> Outcome | None:
             return aim.control.run(plan).wait()
 
+        self._on_begun(aim)
         self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:

@@ -212,12 +212,13 @@ class Keys(Screen[None]):
         self.show_details(JobDetails(job_now, self.clock, glyphs=self.glyphs))
 
     def action_dismiss_job(self) -> None:
-        """Take an ended job out of the list."""
+        """Take the ended job under the cursor out of the list; in the table all that ended on that disk."""
         job, disk = self.focused_job(), self.focused_disk()
         if job is None or disk is None or not job.phase.ended:
             self.hint(why_not(job, "dismiss-job") or "Move to an ended job first.")
             return
-        self.picture.dismissed.add((disk[0], job.number))
+        others = () if self.panel is Panel.JOBS else self.picture.states[disk[0]].jobs
+        self.picture.dismissed |= {(disk[0], j.number) for j in (job, *others) if j.key == job.key}
         self.jobs.show_jobs(self.picture.jobs, nearest=True)
         self.show_picture()
 
@@ -231,7 +232,7 @@ class Keys(Screen[None]):
 
     def action_untag_all(self) -> None:
         """Forget all tags."""
-        self.domains.untag_all()
+        self.domains.untag()
         self.show_picture()
 
     def action_filter(self) -> None:
@@ -244,13 +245,15 @@ class Keys(Screen[None]):
         self.go_to(Panel.DOMAINS, self.domains.box)
 
     def action_clear(self) -> None:
-        """Stop waiting for a plan, or show everything again."""
+        """Stop waiting for a plan, show everything again, or go back to the domains."""
         if self.deeds.waiting_for is not None:
             self.deeds.forget()
             return
         box = self.log_panel.box if self.panel is Panel.LOG else self.domains.box
         if box.display:
             box.action_clear()
+        else:
+            self.go_to(Panel.DOMAINS)
 
     def action_sort_left(self) -> None:
         """Sort by the column to the left."""
@@ -293,6 +296,10 @@ class Keys(Screen[None]):
     def action_show_jobs(self) -> None:
         """To the jobs."""
         self.go_to(Panel.JOBS)
+
+    def action_show_log(self) -> None:
+        """To the log."""
+        self.go_to(Panel.LOG)
 
     def action_next_panel(self) -> None:
         """To the next panel."""

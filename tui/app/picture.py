@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tui.app.rows import Row, rows_of
 from tui.app.widgets.jobs import JobRow
@@ -48,7 +48,11 @@ class Picture:
     @property
     def rows(self) -> list[Row]:
         """All disks."""
-        return [row for number in sorted(self.states) for row in rows_of(number, self.states[number])]
+        return [
+            replace(row, job=None) if row.job and (row.number, row.job.number) in self.dismissed else row
+            for number in sorted(self.states)
+            for row in rows_of(number, self.states[number])
+        ]
 
     @property
     def jobs(self) -> list[JobRow]:
@@ -63,6 +67,20 @@ class Picture:
         ended = [row for row in rows if row.job.phase.ended]
         ended.sort(key=lambda row: row.job.ended or 0.0, reverse=True)
         return running + ended
+
+    @property
+    def emptiness(self) -> str:
+        """Why there are no domains, one sentence; nothing where there are some."""
+        hosts = self.hosts
+        if not hosts:
+            return "No host is open: + opens one."
+        if any(host.domains for host in hosts):
+            return ""
+        if any(host.link is Link.CONNECTING for host in hosts):
+            return "Connecting…"
+        if any(host.link is Link.LOST for host in hosts):
+            return "Not connected; it is tried again and again."
+        return "This host has no domains." if all(host.listed for host in hosts) else "Reading…"
 
     @property
     def unread(self) -> int:

@@ -16,14 +16,14 @@ from textual.widgets import Input, Static
 
 from tui.app.background import Background
 from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_command
-from tui.app.deeds import Deeds
+from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.details import JobDetails
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.keys import Keys
 from tui.app.picture import Picture
 from tui.app.rows import DiskKey
 from tui.app.text import shown
-from tui.app.verbs import why_not
+from tui.app.verbs import out_of_place, why_not
 from tui.app.widgets.bars import HeaderBar, HostsBar, KeysBar, Situation, TabsBar
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.domains import DomainsPanel
@@ -85,6 +85,7 @@ class MainScreen(Keys, Screen[None]):
             self.background,
             self.tell,
             on_wait=self.show_situation,
+            on_begun=self.untag,
             glyphs=glyphs,
             suggested_bandwidth=suggested_bandwidth,
         )
@@ -156,6 +157,8 @@ class MainScreen(Keys, Screen[None]):
         several = len(picture.controls) > 1
         self.jobs.several_hosts = self.log_panel.several_hosts = several
         self.jobs.read_only = frozenset(n for n, control in enumerate(picture.controls) if control.read_only)
+        self.domains.table.explain_emptiness(picture.emptiness or "Nothing here matches the filter.")
+        self.jobs.explain_emptiness(picture.emptiness or "No jobs. Press m on a disk to mirror it.")
         self.domains.show(picture.rows, several_hosts=several, waiting=picture.unread)
         self.jobs.show_jobs(picture.jobs)
         self._size_jobs()
@@ -192,12 +195,14 @@ class MainScreen(Keys, Screen[None]):
 
     def show_keys(self) -> None:
         """The keys that matter in this panel; those that would do nothing are dim."""
-        self.keys.show([(command, self._possible(command.id)) for command in footer(self.panel)])
+        hidden = out_of_place(self.focused_job()) if self.panel is Panel.JOBS else frozenset()
+        commands = [command for command in footer(self.panel) if command.id not in hidden]
+        self.keys.show([(command, self._possible(command.id)) for command in commands])
 
     def _possible(self, command: str) -> bool:
         if self.check_action(command.replace("-", "_"), ()) is None:
             return False
-        if command in ("pivot", "keep", "cancel", "speed", "details"):
+        if command in ("pivot", "keep", "cancel", "speed", "details", "dismiss-job"):
             return not any(why_not(job, command) for job in self.aimed_jobs() or [None])
         return True
 
@@ -213,6 +218,11 @@ class MainScreen(Keys, Screen[None]):
             self.jobs.styles.height = height
 
     # What the user does
+
+    def untag(self, aim: Aim) -> None:
+        """What the tags were for has begun."""
+        number = self.picture.controls.index(aim.control)
+        self.domains.untag({(number, aim.uuid, target) for target in aim.running})
 
     def connect(self, uri: str) -> None:
         """Open another host: that is for whoever knows how hosts are opened."""

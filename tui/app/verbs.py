@@ -10,6 +10,8 @@ from tui.model.request import Ending
 BUTTONS = ("pivot", "keep", "cancel")
 """Ids of the commands that a running job has buttons for."""
 
+_WHILE_IT_RUNS = (*BUTTONS, "speed")
+
 
 def why_not(job: Job | None, command: str) -> str | None:  # noqa: PLR0911  one for each command
     """Why a command cannot be given to a job in its present phase, one sentence; ``None`` when it can."""
@@ -50,6 +52,11 @@ def _why_no_end(job: Job, command: str, name: str) -> str | None:
             return f"{verb} is possible once {name} is in sync; it is still copying{far}."
         case _:
             return f"{name} is {job.phase.value} already."
+
+
+def out_of_place(job: Job | None) -> frozenset[str]:
+    """The commands that a job will not have any more, or not before it has ended."""
+    return frozenset(_WHILE_IT_RUNS) if job and job.phase.ended else frozenset({"dismiss-job"})
 
 
 def why_not_together(jobs: Sequence[Job | None], command: str) -> str | None:

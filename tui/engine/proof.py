@@ -29,7 +29,7 @@ def prove(host: Host, uuid: str, target: str, expected: Layer) -> tuple[Finding,
     connection = host.connection()
     reading = connection.read(uuid)
     if reading is None:
-        return (warning("live-source", "The domain does not exist any more.", "Look at the host."),)
+        return (warning("live-xml", "The domain does not exist any more.", "Look at the host."),)
     live = _check_source(reading.xml, target, expected, "live")
     persistent = (_prove_persistent(host, uuid, target, expected),) if reading.persistent else ()
     return (live, *persistent, _prove_open(host, uuid, expected))
@@ -39,10 +39,10 @@ def _check_source(xml: str, target: str, expected: Layer, which: str) -> Finding
     disk = parse_domain(xml).disk(target)
     active = disk.chain.active if disk else None
     if active is not None and same_place(active, expected):
-        return fine(f"{which}-source", f"The {which} definition names {expected.path}.")
+        return fine(f"{which}-xml", f"The {which} definition names {expected.path}.")
     found = active.path if active else "no image"
     return warning(
-        f"{which}-source",
+        f"{which}-xml",
         f"The {which} definition names {found} for {target}, not {expected.path}.",
         "Do not remove the old image before this is settled.",
     )
@@ -59,13 +59,11 @@ def _prove_persistent(host: Host, uuid: str, target: str, expected: Layer) -> Fi
     except NoConnection:
         raise
     except HostError as error:
-        return warning(
-            "persistent-source", f"{finding.reason} It could not be mended: {error}", finding.remedy
-        )
+        return warning("persistent-xml", f"{finding.reason} It could not be mended: {error}", finding.remedy)
     mended = _check_source(connection.inactive_xml(uuid), target, expected, "persistent")
     if mended.remedy:
         return mended
-    return fine("persistent-source", f"The persistent definition was stale and now names {expected.path}.")
+    return fine("persistent-xml", f"The persistent definition was stale and now names {expected.path}.")
 
 
 def _prove_open(host: Host, uuid: str, expected: Layer) -> Finding:

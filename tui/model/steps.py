@@ -112,13 +112,15 @@ class EndJobs:
     def title(self) -> str:
         """For people."""
         disks = " and ".join(self.targets)
-        match self.ending:
-            case Ending.PIVOT:
-                return f"Pivot {disks} to the new image"
-            case Ending.KEEP:
-                return f"End the mirror of {disks} and keep the copy"
-            case Ending.CANCEL:
-                return f"Cancel the job on {disks}"
+        several = len(self.targets) > 1
+        words = {
+            Ending.PIVOT: f"pivot {disks} to {'their new images' if several else 'the new image'}",
+            Ending.KEEP: f"end the {'mirrors' if several else 'mirror'} of {disks} and keep the copy",
+            Ending.CANCEL: f"cancel the {'jobs' if several else 'job'} on {disks}",
+        }[self.ending]
+        if self.pause:
+            return f"Suspend {self.domain}, {words}, resume it"
+        return words[0].upper() + words[1:]
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class Choice(Widget, can_focus=True):
 class Check(Widget, can_focus=True):
     """Yes or no."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "turn", "Yes or no", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "turn", "Yes or no", show=False)]
 
     value = reactive(False, init=False)  # noqa: FBT003  the way reactives are declared
 

@@ -32,6 +32,7 @@ _STATES = (RunState.RUNNING, RunState.PAUSED, RunState.SHUT_OFF, RunState.CRASHE
 _DIALOGS = (
     ("esc", "close a dialog; nothing is done"),
     ("tab", "go to the next field or button"),
+    ("f2", "go from the choices of a form to its plan, and back"),
     ("y n", "yes and no, where a dialog asks"),
     ("c", "copy the commands of a plan"),
 )

@@ -44,6 +44,7 @@ _ACCEPTANCES = {
 
 
 _HINT = "enter go on  f2 plan  esc not now"
+_HINT_AT_CHECK = "space yes or no  enter go on  esc not now"
 _HINT_AT_START = "enter starts the copy  esc not now"
 
 
@@ -52,6 +53,7 @@ class MirrorForm(Dialog[Plan | None]):
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "plan.tcss", "mirror.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Go on", show=False, id="mirror-go-on"),
         Binding("f2", "turn", "Choices or plan", show=False, id="mirror-turn"),
         Binding("c", "copy", "Copy the commands", show=False, id="mirror-copy"),
     ]
@@ -227,10 +229,12 @@ class MirrorForm(Dialog[Plan | None]):
     @on(events.DescendantFocus)
     def name_the_keys(self) -> None:
         """What enter does depends on where the focus is."""
-        self.query_one(Buttons).hint(_HINT_AT_START if self._start.has_focus else _HINT)
+        at_check = isinstance(self.focused, Check)
+        hint = _HINT_AT_START if self._start.has_focus else _HINT_AT_CHECK if at_check else _HINT
+        self.query_one(Buttons).hint(hint)
 
     @on(MirrorFields.Entered)
-    def go_on(self) -> None:
+    def action_go_on(self) -> None:
         """Enter: to the button, or to what stands in the way; if that is not known yet, as soon as it is."""
         self._going = True
         self._go_on()

@@ -194,7 +194,8 @@ class ChainPanel(Vertical):
             job = line.mirror.job.value or "copy"
             entries.append(("mirror", styled(f"{job}: the guest writes here as well", "$foreground")))
         elif line and line.role is Role.ACTIVE:
-            entries.append(("role", styled("active layer: the guest writes here", "$foreground")))
+            when = "here" if row.state.active else "here when it runs"
+            entries.append(("role", styled(f"active layer: the guest writes {when}", "$foreground")))
         if row.leftover:
             note = join(
                 shown(row.leftover, "$foreground"), styled("  of an interrupted copy; x removes it", DIM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from textual import events, on
@@ -206,9 +207,9 @@ class DomainsPanel(Vertical):
         self.table.action_cursor_down()
         self._arrange()
 
-    def untag_all(self) -> None:
-        """Forget all tags."""
-        self.table.tags = frozenset()
+    def untag(self, disks: AbstractSet[DiskKey] | None = None) -> None:
+        """Forget the tags of these disks, or all."""
+        self.table.tags = frozenset() if disks is None else self.table.tags - disks
         self._arrange()
 
     def sort(self, column: Column) -> None:

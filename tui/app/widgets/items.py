@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.app.commands import Where, bindings
+from tui.app.glyphs import DIM
 from tui.app.mishaps import report
 from tui.app.text import cut, styled
 from tui.app.widgets.paint import paint
@@ -80,6 +81,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         """Begin empty."""
         super().__init__(id=id)
         self.items: Sequence[Item] = ()
+        self._emptiness = ""
         self._index: int | None = None
         self._key: Hashable = None
         self._drawn: dict[tuple[int, int], Content] = {}
@@ -107,9 +109,12 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         """One line of the heading."""
         return Content("")
 
-    def draw_empty(self, width: int) -> Content:  # noqa: ARG002
-        """What stands in the first line when there are no items."""
-        return Content("")
+    def explain_emptiness(self, words: str) -> None:
+        """Say these words of ours while there are no items."""
+        if words != self._emptiness:
+            self._emptiness = words
+            if not self.items:
+                self.refresh()
 
     @property
     def width(self) -> int:
@@ -257,7 +262,7 @@ class Items(ScrollView, Generic[Item], can_focus=True):
         index, line = divmod(y - self.HEADING + self.scroll_offset.y, self.lines_per_item)
         if index >= len(self.items):
             first = not self.items and y == self.HEADING
-            empty = self.draw_empty(width) if first else Content("")
+            empty = styled(f" {self._emptiness}", DIM) if first else Content("")
             return paint(self, empty, self.visual_style, width)
         content = self._drawn.get((index, line))
         if content is None:

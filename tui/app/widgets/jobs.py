@@ -33,6 +33,8 @@ _LEAST_BAR = 8
 _MOST_NAME = 34
 _LEAST_NAME = 12
 _LEAST_PLACE = 14
+_CHECKS = {"live-xml": "live XML", "persistent-xml": "persistent XML", "image-open": "image open"}
+"""What the proof of a pivot looks at, for short."""
 _TAIL = {True: 5 + _SIZES + _RATE + _SPARK + 8, False: 5 + _SIZES + 4}
 """Cells of the numbers behind the bar, with the speed and without."""
 
@@ -107,10 +109,6 @@ class JobsView(Items[JobRow]):
         room = width - buttons.cell_length - speed.cell_length - 6
         place = pad(self._place(item.job, room), room)
         return join("   ", buttons, "  ", place, speed)
-
-    def draw_empty(self, width: int) -> Content:  # noqa: ARG002
-        """What stands here without jobs."""
-        return styled(" No jobs. Press m on a disk to mirror it.", DIM)
 
     def _progress(self, row: JobRow, width: int, *, wide: bool) -> Content:
         """Name, phase, bar and numbers, in columns that all jobs share."""
@@ -215,6 +213,8 @@ class JobsView(Items[JobRow]):
         words = []
         if job.ended is not None:
             words.append(styled(time.strftime("%H:%M", time.localtime(job.ended)), DIM))
+        if job.proof:
+            words.append(Content("pivoted"))
         if job.remark and not job.proof:
             # What was proved says more than that it is done.
             words.append(shown(job.remark, "$text-error" if job.phase is Phase.FAILED else ""))
@@ -222,7 +222,8 @@ class JobsView(Items[JobRow]):
             glyphs = self.glyphs
             signs = [
                 styled(
-                    f"{glyphs.severity(f.severity)} {f.check.replace('-', ' ')}", SEVERITY_STYLES[f.severity]
+                    f"{glyphs.severity(f.severity)} {_CHECKS.get(f.check, f.check)}",
+                    SEVERITY_STYLES[f.severity],
                 )
                 for f in job.proof
             ]

@@ -44,6 +44,7 @@ class LogView(Items[LogItem]):
         """Begin empty."""
         super().__init__(id=id)
         self.glyphs = glyphs
+        self.explain_emptiness("Nothing here yet.")
 
     def key_of(self, item: LogItem) -> Hashable:
         """The number of the entry and of the line in it."""
@@ -62,10 +63,6 @@ class LogView(Items[LogItem]):
         at = time.strftime("%H:%M:%S", time.localtime(item.entry.at))
         style = _LEVEL_STYLES[item.entry.level]
         return join(" ", styled(at, DIM), " ", styled(sign, style or DIM), " ", shown(item.text, style))
-
-    def draw_empty(self, width: int) -> Content:  # noqa: ARG002
-        """Nothing has happened, or nothing that the filter lets through."""
-        return styled(" Nothing here yet.", DIM)
 
 
 class LogPanel(Vertical):
