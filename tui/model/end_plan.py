@@ -46,7 +46,7 @@ def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
     disks = " and ".join(printable(target) for target in case.targets) or "nothing"
     return Plan(
         id=plan_id,
-        title=f"{_VERBS[request.ending]} {disks} of {case.name}",
+        title=f"{_verb(case)} {disks} of {case.name}",
         uuid=facts.domain.uuid,
         domain=facts.domain.name,
         findings=in_order(findings),
@@ -55,6 +55,12 @@ def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
         closes=case.closes,
         facts=_facts(case),
     )
+
+
+def _verb(case: EndCase) -> str:
+    if case.request.ending is Ending.CANCEL and not case.jobs:
+        return "Tidy up after the copy of"
+    return _VERBS[case.request.ending]
 
 
 def _steps(case: EndCase) -> Iterator[Step]:

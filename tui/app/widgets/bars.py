@@ -188,9 +188,8 @@ class TabsBar(Bar):
         """Name the panels; the one in view stands out."""
         parts: list[Content | str] = [" "]
         for number, (panel, title) in enumerate(tabs, start=1):
-            key = "l" if panel is Panel.LOG else str(number)
             look = "bold $text-accent reverse" if panel is current else ""
-            tab = join(styled(f" {key} ", DIM if panel is not current else ""), f"{title} ")
+            tab = join(styled(f" {number} ", DIM if panel is not current else ""), f"{title} ")
             parts += [
                 (tab.stylize(look) if look else tab).stylize(Style.from_meta({"panel": panel.value})),
                 " ",
