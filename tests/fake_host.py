@@ -20,8 +20,19 @@ from tui.model.domain import Definition, Domain, RunState
 from tui.model.finding import Finding, fine
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase, Progress, Sample
+from tui.model.merge_case import MergeFacts
+from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
-from tui.model.request import CopyRequest, Ending, EndRequest, Request, SpeedRequest, Then
+from tui.model.request import (
+    CommitRequest,
+    CopyRequest,
+    Ending,
+    EndRequest,
+    PullRequest,
+    Request,
+    SpeedRequest,
+    Then,
+)
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
 from tui.model.storage import Chain, FileSource, Layer
 
@@ -289,7 +300,7 @@ class FakeControl:
             raise self.error
         if self.planner:
             return self.planner(request)
-        return default_plan(request, self._state, self.findings)
+        return replace(default_plan(request, self._state, self.findings), request=request)
 
     def run(self, plan: Plan) -> FakeRun:
         """Begin a run; it ends as ``outcome`` says."""
@@ -331,6 +342,10 @@ def default_plan(request: Request, state: HostState, findings: tuple[Finding, ..
     match request:
         case CopyRequest(target=target):
             return _copy_plan(request, name, _source(domain, target), findings)
+        case CommitRequest() | PullRequest():
+            disk = domain.disk(request.target) if domain else None
+            facts = MergeFacts(domain or make_domain(), disk, snapshots=())
+            return replace(plan_merge(request, facts, "p4"), findings=findings)
         case EndRequest(targets=targets, ending=ending):
             end = EndJobs(request.uuid, name, targets, ending, request.pause)
             return Plan("p2", end.title, request.uuid, name, findings, (end, *_after(request, state, name)))

@@ -17,7 +17,16 @@ from tui.model.finding import Acceptance, refused
 from tui.model.host import Link
 from tui.model.job import Phase
 from tui.model.plan import Plan
-from tui.model.request import CopyRequest, Ending, EndRequest, Request, SpeedRequest, Then
+from tui.model.request import (
+    CommitRequest,
+    CopyRequest,
+    Ending,
+    EndRequest,
+    PullRequest,
+    Request,
+    SpeedRequest,
+    Then,
+)
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
 
 DB01 = uuid_of("db01")
@@ -85,6 +94,22 @@ def to(source: Source, image_format: str | None = None) -> Chain:
                 accepted=frozenset({Acceptance.LOSE_CHECKPOINTS}),
             ),
         ),
+        ("commit db01 vda", CommitRequest(DB01, "vda")),
+        (
+            "commit db01 vda --top vda[2] --base /b --delete --keep-relative --bandwidth 3 --lose-snapshots",
+            CommitRequest(
+                DB01,
+                "vda",
+                top="vda[2]",
+                base="/b",
+                delete=True,
+                keep_relative=True,
+                bandwidth=3 * MIB,
+                accepted=frozenset({Acceptance.LOSE_SNAPSHOTS}),
+            ),
+        ),
+        ("commit db01 vda --shallow --pivot", CommitRequest(DB01, "vda", shallow=True, then=Then.PIVOT)),
+        ("pull db01 vda --base vda[3] --wait", PullRequest(DB01, "vda", base="vda[3]")),
         ("pivot db01", EndRequest(DB01, (), Ending.PIVOT)),
         ("pivot db01 vda vdb --wait", EndRequest(DB01, ("vda", "vdb"), Ending.PIVOT, wait=True)),
         ("keep db01 vda --pause", EndRequest(DB01, ("vda",), Ending.KEEP, pause=True)),
@@ -111,6 +136,8 @@ def test_a_line_becomes_a_request(line: str, request_: Request) -> None:
         "copy db01 vda /new --pivot --keep",
         "copy db01 vda /new --bandwidth fast",
         "speed db01 vda",
+        "pull db01 vda --top vda[2]",
+        "commit db01",
         "fly",
     ],
 )

@@ -109,6 +109,26 @@ def test_keep_leaves_a_consistent_copy(hypervisor: Hypervisor, guest: Guests) ->
     assert vm.source() == str(vm.images()[0])
 
 
+def test_commit_and_pull(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(disks=[DiskSpec(layers=4)])
+    top, _upper, lower, base = vm.chain()
+    plan = json.loads(program(hypervisor, "commit", vm.name, "vda", "--dry-run", "--json").stdout)["plan"]
+    assert [layer["path"] for layer in plan["chains"][0]["then"]] == [base]
+    assert len(vm.chain()) == 4
+    program(hypervisor, "pull", vm.name, "vda", "--base", lower, "--wait", "--yes")
+    assert vm.chain() == [top, lower, base]
+    said = program(hypervisor, "commit", vm.name, "vda", "--shallow", "--yes").stdout
+    assert f"virt-mirror pivot {vm.name} vda" in said
+    vm.wait_ready()
+    program(hypervisor, "pivot", vm.name, "--yes")
+    assert vm.chain() == [lower, base]
+    program(hypervisor, "commit", vm.name, "vda", "--pivot", "--delete", "--yes")
+    assert vm.chain() == [base]
+    assert not Path(lower).exists()
+    assert vm.source(inactive=True) == base
+    assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
+
+
 def test_refused_it_changes_nothing(hypervisor: Hypervisor, guest: Guests) -> None:
     vm = guest()
     before = vm.xml()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -17,6 +18,10 @@ from tui.cli.commands import DemoCommand, Invocation
 from tui.cli.errors import FAILED, INTERRUPTED
 from tui.engine.control import Control
 from tui.engine.host import Host
+
+_LAB_GOES = (
+    "Quitting stops the guests and removes the lab with all that is in it; ./tui/demo --keep leaves it."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +66,7 @@ def _screen(invocation: Invocation) -> int:
 
 def _demo(invocation: Invocation, *, keep: bool) -> int:
     """The lab, the screen on it, and the end of the lab, however the screen ends."""
+    from tui.app.keys import JOBS_GO_ON  # noqa: PLC0415
     from tui.app.main import run  # noqa: PLC0415
     from tui.lab.errors import LabError  # noqa: PLC0415
     from tui.lab.lab import Lab  # noqa: PLC0415
@@ -75,6 +81,7 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
             return run(
                 [host],
                 suggested_bandwidth=lab.suggested_bandwidth,
+                farewell=JOBS_GO_ON if keep else _LAB_GOES,
                 ascii_only=invocation.ascii_only,
                 connect=lambda uri: _connect_quietly(uri, invocation.read_only),
             )
@@ -82,7 +89,7 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
             if keep:
                 _say(
                     f"The lab stays in {lab.root}, its guests running. The next demo finds it, and so does:\n"
-                    f"  virt-mirror -c '{lab.uri}' list"
+                    f"  {_own_name()} -c '{lab.uri}' list"
                 )
                 lab.close()
             else:
@@ -90,6 +97,12 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
     except LabError as error:
         sys.stderr.write(f"virt-mirror: {error}\n")
         return FAILED
+
+
+def _own_name() -> str:
+    """What has to be typed to start this program: it may lie in a virtual environment that is not on the path."""
+    beside = Path(sys.executable).with_name("virt-mirror")
+    return "virt-mirror" if shutil.which("virt-mirror") or not beside.exists() else str(beside)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

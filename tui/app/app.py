@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from tui.app.glyphs import ASCII, UNICODE
 from tui.app.inbox import Inbox
+from tui.app.keys import JOBS_GO_ON
 from tui.app.mishaps import Mishaps, guard_message_pumps
 from tui.app.palette import MainProvider
 from tui.app.screen import MainScreen
@@ -53,6 +54,7 @@ class MirrorApp(App[None]):
         hosts: Sequence[Control],
         *,
         suggested_bandwidth: int = 0,
+        farewell: str = JOBS_GO_ON,
         ascii_only: bool = False,
         connect: Callable[[str], Control] | None = None,
         clock: Callable[[], float] = time.time,
@@ -64,7 +66,10 @@ class MirrorApp(App[None]):
         self._connect = connect
         self.inbox = Inbox(lambda: self.post_message(self.News()))
         self.main = MainScreen(
-            clock=clock, glyphs=ASCII if ascii_only else UNICODE, suggested_bandwidth=suggested_bandwidth
+            clock=clock,
+            glyphs=ASCII if ascii_only else UNICODE,
+            suggested_bandwidth=suggested_bandwidth,
+            farewell=farewell,
         )
         self.mishaps = Mishaps(partial(self._tell_mishap), clock)
         self._hosts = list(hosts)

@@ -81,29 +81,21 @@ def tree(disk: Disk, glyphs: Glyphs) -> list[Line]:
         return [Line(Kind.NOTE, "This drive is empty.")]
     mirror = disk.mirror
     layers = tuple(reversed(disk.chain.layers))
-    if mirror is None:
-        return _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE)
-    if _within(mirror, layers):
-        return _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE, onto=mirror)
+    if mirror is None or _within(mirror, layers):
+        return stem(disk.target, disk.chain, glyphs, onto=mirror)
     shared = _shared(layers, tuple(reversed(mirror.chain.layers)), disk.chain, mirror.chain)
     if shared:
         return _fork(disk, mirror, layers, shared, glyphs)
-    lines = _stem(disk, disk.chain, layers, glyphs, top=Role.ACTIVE)
+    lines = stem(disk.target, disk.chain, glyphs)
     lines.append(Line(Kind.SPACE, ""))
-    others = tuple(reversed(mirror.chain.layers))
-    return lines + _stem(disk, mirror.chain, others, glyphs, top=Role.MIRROR, onto=mirror)
+    return lines + stem(disk.target, mirror.chain, glyphs, top=Role.MIRROR, onto=mirror)
 
 
-def _stem(
-    disk: Disk,
-    chain: Chain,
-    layers: tuple[Layer, ...],
-    glyphs: Glyphs,
-    *,
-    top: Role,
-    onto: Mirror | None = None,
+def stem(
+    disk: str, chain: Chain, glyphs: Glyphs, *, top: Role = Role.ACTIVE, onto: Mirror | None = None
 ) -> list[Line]:
-    """One chain, each layer standing on the one above it."""
+    """One chain, each layer standing on the one above it; ``onto`` is a mirror that goes to one of them."""
+    layers = tuple(reversed(chain.layers))
     lines: list[Line] = []
     if not chain.complete:
         lines.append(Line(Kind.UNKNOWN, "chain not known below"))
@@ -123,10 +115,10 @@ def _stem(
 
 
 def _layer(
-    disk: Disk, layer: Layer, depth: int, glyphs: Glyphs, *, role: Role, mirror: Mirror | None
+    target: str, layer: Layer, depth: int, glyphs: Glyphs, *, role: Role, mirror: Mirror | None
 ) -> list[Line]:
     branch = "  " * (depth - 1) + f"{glyphs.corner} " if depth else ""
-    lines = [Line(Kind.LAYER, name_of(layer), branch, layer, role, disk.target, mirror)]
+    lines = [Line(Kind.LAYER, name_of(layer), branch, layer, role, target, mirror)]
     if layer.data_store:
         lines.append(
             Line(Kind.LAYER, f"data in {name_of(layer.data_store)}", "  " * depth + "  ", layer.data_store)
@@ -140,7 +132,7 @@ def _fork(disk: Disk, mirror: Mirror, layers: tuple[Layer, ...], shared: int, gl
     lines = [] if disk.chain.complete else [Line(Kind.UNKNOWN, "chain not known below")]
     below = len(lines)
     for depth, layer in enumerate(layers[:shared]):
-        lines += _layer(disk, layer, depth + below, glyphs, role=Role.NONE, mirror=None)
+        lines += _layer(disk.target, layer, depth + below, glyphs, role=Role.NONE, mirror=None)
     depth = shared + below
     lead = "  " * (depth - 1)
     for step, layer in enumerate(layers[shared:]):

@@ -20,7 +20,7 @@ from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
 from tui.model.job import Job
 from tui.model.plan import Plan
-from tui.model.request import Request, SpeedRequest
+from tui.model.request import EndRequest, Request, SpeedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,16 +73,17 @@ class Deeds:
         tell: Tell,
         *,
         on_wait: Callable[[], None],
-        on_begun: Callable[[Aim], None],
+        on_ending: Callable[[Aim], None],
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
         """Ask on this screen, work in these threads, say what happens through ``tell``.
 
-        ``on_wait`` is called when waiting for a host begins or ends, ``on_begun`` when a plan has begun.
+        ``on_wait`` is called when waiting for a host begins or ends, ``on_ending`` when jobs are
+        being ended.
         """
         self._on_wait = on_wait
-        self._on_begun = on_begun
+        self._on_ending = on_ending
         self._screen = screen
         self._background = background
         self._tell = tell
@@ -177,7 +178,8 @@ class Deeds:
         def carry_out() -> Outcome | None:
             return aim.control.run(plan).wait()
 
-        self._on_begun(aim)
+        if isinstance(plan.request, EndRequest):
+            self._on_ending(aim)
         self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:

@@ -33,10 +33,17 @@ from tui.engine.control import Level
 from tui.model.job import Job
 from tui.model.request import Ending, EndRequest
 
+JOBS_GO_ON = (
+    "Nothing is lost by quitting: jobs go on, and the next start finds them again. "
+    "A plan that was to pivot or keep by itself stops at its mirror."
+)
+
 
 class Keys(Screen[None]):
     """What keys, buttons and palette do on the main screen."""
 
+    farewell: str
+    """What becomes of running jobs when the user quits."""
     clock: Callable[[], float]
     glyphs: Glyphs
     picture: Picture
@@ -395,11 +402,7 @@ class Keys(Screen[None]):
         if not running:
             self.app.exit()
             return
-        jobs, them = ("1 job keeps", "it") if running == 1 else (f"{running} jobs keep", "them")
-        text = (
-            f"{jobs} running in QEMU. Nothing is lost by quitting: the next start finds {them} again. "
-            "A plan that was to pivot or keep by itself stops at its mirror."
-        )
+        text = f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU. {self.farewell}"
         question = Question(f"{BY_ID['quit'].title}?", text, "Quit", "Stay", glyphs=self.glyphs)
         self.app.push_screen(question, lambda yes: self.app.exit() if yes else None)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tui.app.app import MirrorApp
+from tui.app.keys import JOBS_GO_ON
 from tui.engine.control import Control
 
 
@@ -13,6 +14,7 @@ def run(
     hosts: Sequence[Control],
     *,
     suggested_bandwidth: int = 0,
+    farewell: str = JOBS_GO_ON,
     ascii_only: bool = False,
     connect: Callable[[str], Control] | None = None,
     clock: Callable[[], float] = time.time,
@@ -22,6 +24,7 @@ def run(
     Args:
         hosts: they may still be connecting.
         suggested_bandwidth: bytes per second that the mirror form offers.
+        farewell: what becomes of running jobs when the user quits.
         ascii_only: draw with ASCII characters only.
         connect: opens another host by its URI.
         clock: wall clock.
@@ -30,7 +33,12 @@ def run(
         The exit status of the program.
     """
     app = MirrorApp(
-        hosts, suggested_bandwidth=suggested_bandwidth, ascii_only=ascii_only, connect=connect, clock=clock
+        hosts,
+        suggested_bandwidth=suggested_bandwidth,
+        farewell=farewell,
+        ascii_only=ascii_only,
+        connect=connect,
+        clock=clock,
     )
     try:
         app.run()

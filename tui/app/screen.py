@@ -19,7 +19,7 @@ from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_
 from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.details import JobDetails
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.keys import Keys
+from tui.app.keys import JOBS_GO_ON, Keys
 from tui.app.picture import Picture
 from tui.app.rows import DiskKey
 from tui.app.text import shown
@@ -65,9 +65,13 @@ class MainScreen(Keys, Screen[None]):
         clock: Callable[[], float],
         glyphs: Glyphs = UNICODE,
         suggested_bandwidth: int = 0,
+        farewell: str = JOBS_GO_ON,
     ) -> None:
         """Begin without hosts."""
         super().__init__()
+        self.farewell = farewell
+        self._hint = ("", 0.0)
+        """What was said last why a key does nothing, and when: it need not stand there twice."""
         self.clock = clock
         self.glyphs = glyphs
         self.picture = Picture()
@@ -85,7 +89,7 @@ class MainScreen(Keys, Screen[None]):
             self.background,
             self.tell,
             on_wait=self.show_situation,
-            on_begun=self.untag,
+            on_ending=self.untag,
             glyphs=glyphs,
             suggested_bandwidth=suggested_bandwidth,
         )
@@ -143,7 +147,10 @@ class MainScreen(Keys, Screen[None]):
 
     def hint(self, text: str) -> None:
         """Say for a moment why a key does nothing; nothing has happened that the log should know."""
-        self._toast(Level.WARNING, text)
+        before, said = self._hint
+        if text != before or self.clock() - said > self.app.NOTIFICATION_TIMEOUT:
+            self._hint = (text, self.clock())
+            self._toast(Level.WARNING, text)
 
     def _toast(self, level: Level, text: str) -> None:
         severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
@@ -220,7 +227,7 @@ class MainScreen(Keys, Screen[None]):
     # What the user does
 
     def untag(self, aim: Aim) -> None:
-        """What the tags were for has begun."""
+        """What the tags were for last is being done: mirrors that were begun together end together."""
         number = self.picture.controls.index(aim.control)
         self.domains.untag({(number, aim.uuid, target) for target in aim.running})
 

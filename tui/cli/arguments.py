@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from tui import __version__
 from tui.cli.commands import (
     Command,
-    Consent,
+    CommitCommand,
     CopyCommand,
     DemoCommand,
     EndCommand,
     Invocation,
     JobsCommand,
     ListCommand,
+    PullCommand,
     SpeedCommand,
 )
+from tui.cli.options import (
+    Parser,
+    add_bandwidth,
+    add_command,
+    add_consent,
+    add_hosts,
+    add_losses,
+    bandwidth,
+    consent,
+    limit,
+    losses,
+    seconds,
+    size,
+)
 from tui.model.finding import Acceptance
-from tui.model.quantity import parse_size
 from tui.model.request import Ending, Then
-
-USAGE = 2
-"""Exit status of a command line that makes no sense."""
-
-_MIB = 1024 * 1024
-_LARGEST = 2**63 - 1
 
 _INTRODUCTION = """\
 Live storage migration for libvirt and QEMU: see domains and backing chains, mirror a disk of a running guest,
@@ -45,12 +53,17 @@ examples:
 exit status: 0 done, 1 the operation failed, 2 wrong usage, 3 refused by preflight, 4 no connection,
 130 interrupted (what was started goes on)"""
 
-_ACCEPTANCES = {
-    Acceptance.LOSE_INTERNAL_SNAPSHOTS: "go on though the copy has none of the internal snapshots of the images",
-    Acceptance.LOSE_CHECKPOINTS: "go on though the checkpoints of the disk are lost, and incremental backup with them",
-    Acceptance.RISK_FULL_DESTINATION: "go on though the destination may run full, which loses the copy",
-}
-"""The help of each option by which a user takes a loss upon himself."""
+_COPY_LOSSES = (
+    Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+    Acceptance.LOSE_CHECKPOINTS,
+    Acceptance.RISK_FULL_DESTINATION,
+)
+_MERGE_LOSSES = (
+    Acceptance.LOSE_SNAPSHOTS,
+    Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+    Acceptance.RISK_FULL_DESTINATION,
+)
+_LAYER = "a layer: vda[3] as virsh dumpxml numbers them, or a path"
 
 _ENDINGS = {
     Ending.PIVOT: (
@@ -66,13 +79,6 @@ _ENDINGS = {
         "Give up the job of each DISK. A destination that was made for the copy is removed.",
     ),
 }
-
-
-class _Parser(argparse.ArgumentParser):
-    """Answers wrong usage with one sentence instead of a page."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def parse(argv: Sequence[str]) -> Invocation:
@@ -94,7 +100,7 @@ def parse(argv: Sequence[str]) -> Invocation:
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options with their help."""
-    parser = _Parser(
+    parser = Parser(
         prog="virt-mirror",
         description=_INTRODUCTION,
         epilog=_EXPLANATION,
@@ -103,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(make=None)
     parser.add_argument("--version", action="version", version=f"virt-mirror {__version__}")
-    _add_hosts(parser, uris="uris", default=False)
+    add_hosts(parser, uris="uris", default=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_list(commands)
     _add_jobs(commands)
@@ -111,58 +117,14 @@ def build_parser() -> argparse.ArgumentParser:
     for ending in Ending:
         _add_ending(commands, ending)
     _add_speed(commands)
+    _add_commit(commands)
+    _add_pull(commands)
     _add_demo(commands)
     return parser
 
 
-def _add_hosts(parser: argparse.ArgumentParser, *, uris: str, default: object) -> None:
-    """The options that may stand before the command as well as after it."""
-    group = parser.add_argument_group("hosts and display")
-    group.add_argument(
-        "-c",
-        "--connect",
-        metavar="URI",
-        action="append",
-        dest=uris,
-        help="a libvirt host; may be given more than once (default: LIBVIRT_DEFAULT_URI, then libvirt's choice)",
-    )
-    group.add_argument(
-        "-r",
-        "--read-only",
-        action="store_true",
-        default=default,
-        help="connect read-only and refuse to write",
-    )
-    group.add_argument(
-        "--ascii",
-        dest="ascii_only",
-        action="store_true",
-        default=default,
-        help="draw with plain ASCII characters",
-    )
-
-
-# argparse has no public name for what add_subparsers returns.
-def _add(commands: Any, name: str, summary: str, about: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=about, allow_abbrev=False
-    )
-    _add_hosts(parser, uris="late_uris", default=argparse.SUPPRESS)
-    return parser
-
-
-def _add_consent(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    parser.add_argument("--yes", action="store_true", help="run without asking")
-    parser.add_argument("--json", action="store_true", help="print the plan and its outcome as JSON")
-
-
-def _consent(found: argparse.Namespace) -> Consent:
-    return Consent(found.dry_run, found.yes, found.json)
-
-
 def _add_list(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "list",
         "show domains, their disks, backing chains and jobs",
@@ -174,7 +136,7 @@ def _add_list(commands: Any) -> None:
 
 
 def _add_jobs(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "jobs",
         "show block jobs, once or as they change",
@@ -188,7 +150,7 @@ def _add_jobs(commands: Any) -> None:
 
 
 def _add_copy(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "copy",
         "mirror a disk of a running guest to another place",
@@ -203,10 +165,8 @@ def _add_copy(commands: Any) -> None:
     _add_destination(parser.add_argument_group("destination"))
     _add_tuning(parser.add_argument_group("how to copy"))
     _add_end(parser.add_argument_group("when it is in sync"))
-    accept = parser.add_argument_group("losses to accept")
-    for acceptance in Acceptance:
-        accept.add_argument(f"--{acceptance}", action="store_true", help=_ACCEPTANCES[acceptance])
-    _add_consent(parser)
+    add_losses(parser, _COPY_LOSSES)
+    add_consent(parser)
     parser.set_defaults(make=lambda found: _copy(parser, found))
 
 
@@ -226,13 +186,12 @@ def _add_destination(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_tuning(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--bandwidth", metavar="MIB", help="limit in MiB/s (default: none)")
-    group.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
+    add_bandwidth(group)
     group.add_argument(
-        "--granularity", metavar="BYTES", type=_size, default=0, help="smallest piece that is copied"
+        "--granularity", metavar="BYTES", type=size, default=0, help="smallest piece that is copied"
     )
     group.add_argument(
-        "--buf-size", metavar="BYTES", type=_size, default=0, help="how much is in flight at most"
+        "--buf-size", metavar="BYTES", type=size, default=0, help="how much is in flight at most"
     )
     group.add_argument(
         "--synchronous-writes",
@@ -252,7 +211,7 @@ def _add_end(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         help="cancel the copy if it is not in sync after so long",
     )
 
@@ -269,7 +228,7 @@ def _copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> CopyCom
         shallow=found.shallow,
         reuse_external=found.reuse_external,
         blockdev=found.blockdev,
-        bandwidth=_limit(parser, "--bandwidth", found.bandwidth or "0", in_bytes=found.bytes),
+        bandwidth=bandwidth(parser, found),
         granularity=found.granularity,
         buf_size=found.buf_size,
         synchronous_writes=found.synchronous_writes,
@@ -277,8 +236,8 @@ def _copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> CopyCom
         timeout=found.timeout,
         wait=found.wait or then is not Then.HOLD,
         then=then,
-        accepted=frozenset(a for a in Acceptance if getattr(found, a.replace("-", "_"))),
-        consent=_consent(found),
+        accepted=losses(found),
+        consent=consent(found),
     )
 
 
@@ -290,15 +249,13 @@ def _check_copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> N
         parser.error("with --xml the format and the type of the destination stand in the file")
     if found.raw and found.format not in (None, "raw"):
         parser.error("--raw contradicts --format")
-    if found.bytes and found.bandwidth is None:
-        parser.error("--bytes says how --bandwidth is meant, which is missing")
     if found.timeout is not None and not (found.wait or found.pivot or found.keep):
         parser.error("--timeout needs --wait, --pivot or --keep, as nobody would be there to cancel")
 
 
 def _add_ending(commands: Any, ending: Ending) -> None:
     summary, about = _ENDINGS[ending]
-    parser = _add(commands, ending.value, summary, about)
+    parser = add_command(commands, ending.value, summary, about)
     parser.add_argument("domain", metavar="DOMAIN", help="the guest")
     parser.add_argument("disks", metavar="DISK", nargs="*", help="the disks (default: all that have a job)")
     parser.add_argument(
@@ -308,7 +265,7 @@ def _add_ending(commands: Any, ending: Ending) -> None:
     )
     if ending is not Ending.CANCEL:
         parser.add_argument("--wait", action="store_true", help="wait first until all of them are in sync")
-    _add_consent(parser)
+    add_consent(parser)
     parser.set_defaults(
         make=lambda found: EndCommand(
             ending,
@@ -316,13 +273,13 @@ def _add_ending(commands: Any, ending: Ending) -> None:
             tuple(dict.fromkeys(found.disks)),
             found.pause,
             getattr(found, "wait", False),
-            _consent(found),
+            consent(found),
         )
     )
 
 
 def _add_speed(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "speed",
         "change the limit of a running job",
@@ -332,19 +289,93 @@ def _add_speed(commands: Any) -> None:
     parser.add_argument("disk", metavar="DISK", help="the disk with the job, as vda")
     parser.add_argument("limit", metavar="MIB", help="limit in MiB/s; 0 takes it away")
     parser.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
-    _add_consent(parser)
+    add_consent(parser)
     parser.set_defaults(
         make=lambda found: SpeedCommand(
             found.domain,
             found.disk,
-            _limit(parser, "MIB", found.limit, in_bytes=found.bytes),
-            _consent(found),
+            limit(parser, "MIB", found.limit, in_bytes=found.bytes),
+            consent(found),
         )
     )
 
 
+def _add_commit(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "commit",
+        "merge upper layers of a disk down into a lower one",
+        "Write what the layers from --top down hold into --base, which takes their place in the chain. Without --top"
+        " the active layer is merged as well: that gets in sync and waits for pivot or cancel, as a mirror does.",
+    )
+    _add_merge(parser)
+    group = parser.add_argument_group("which layers")
+    group.add_argument("--top", metavar="LAYER", help=f"{_LAYER} (default: the active layer)")
+    group.add_argument("--base", metavar="LAYER", help="what takes the data (default: the last of the chain)")
+    group.add_argument("--shallow", action="store_true", help="the base is the layer right below the top")
+    group.add_argument("--delete", action="store_true", help="remove the merged images afterwards")
+    parser.add_argument_group("when it is in sync").add_argument(
+        "--pivot",
+        action="store_true",
+        help="let the guest go over to the base, if the active layer is merged",
+    )
+    parser.set_defaults(
+        make=lambda found: CommitCommand(
+            domain=found.domain,
+            disk=found.disk,
+            top=found.top,
+            base=found.base,
+            shallow=found.shallow,
+            delete=found.delete,
+            keep_relative=found.keep_relative,
+            bandwidth=bandwidth(parser, found),
+            wait=found.wait or found.pivot,
+            pivot=found.pivot,
+            accepted=losses(found),
+            consent=consent(found),
+        )
+    )
+
+
+def _add_pull(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "pull",
+        "bring lower layers of a disk up into the active one",
+        "Bring what the layers above --base hold, or all of them, up into the active layer, which then stands"
+        " without them. The images themselves stay as they are.",
+    )
+    _add_merge(parser)
+    group = parser.add_argument_group("which layers")
+    group.add_argument("--base", metavar="LAYER", help=f"what stays below: {_LAYER} (default: nothing)")
+    parser.set_defaults(
+        make=lambda found: PullCommand(
+            domain=found.domain,
+            disk=found.disk,
+            base=found.base,
+            keep_relative=found.keep_relative,
+            bandwidth=bandwidth(parser, found),
+            wait=found.wait,
+            accepted=losses(found),
+            consent=consent(found),
+        )
+    )
+
+
+def _add_merge(parser: argparse.ArgumentParser) -> None:
+    """What commit and pull have in common."""
+    parser.add_argument("domain", metavar="DOMAIN", help="the running guest")
+    parser.add_argument("disk", metavar="DISK", help="the disk, as vda")
+    group = parser.add_argument_group("how")
+    group.add_argument("--keep-relative", action="store_true", help="keep backing names relative")
+    add_bandwidth(group)
+    group.add_argument("--wait", action="store_true", help="stay until it is done, or in sync")
+    add_losses(parser, _MERGE_LOSSES)
+    add_consent(parser)
+
+
 def _add_demo(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "demo",
         "try it: real guests on a hypervisor of their own, then the screen",
@@ -355,34 +386,3 @@ def _add_demo(commands: Any) -> None:
         "--keep", action="store_true", help="leave the guests running; the next demo finds them"
     )
     parser.set_defaults(make=lambda found: DemoCommand(found.keep))
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _seconds(text: str) -> float:
-    message = "a time is a number of seconds above 0"
-    try:
-        seconds = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(message) from error
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(message)
-    return seconds
-
-
-def _limit(parser: argparse.ArgumentParser, name: str, text: str, *, in_bytes: bool) -> int:
-    """Bytes per second, from a plain number in the unit asked for, or from one with a unit of its own."""
-    try:
-        value = parse_size(text)
-    except ValueError as error:
-        parser.error(f"argument {name}: {error}")
-    if text.strip().isdigit() and not in_bytes:
-        value *= _MIB
-    if value > _LARGEST:
-        parser.error(f"argument {name}: this limit is larger than libvirt can count")
-    return value

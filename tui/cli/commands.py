@@ -62,6 +62,42 @@ class CopyCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitCommand:
+    """Merge upper layers of a disk down into a lower one."""
+
+    domain: str
+    disk: str
+    top: str | None = None
+    base: str | None = None
+    shallow: bool = False
+    delete: bool = False
+    keep_relative: bool = False
+    bandwidth: int = 0
+    """Bytes per second; 0 is no limit."""
+    wait: bool = False
+    """Stay until it is done, or in sync where the active layer is merged."""
+    pivot: bool = False
+    accepted: frozenset[Acceptance] = frozenset()
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
+class PullCommand:
+    """Bring lower layers of a disk up into the active one."""
+
+    domain: str
+    disk: str
+    base: str | None = None
+    keep_relative: bool = False
+    bandwidth: int = 0
+    """Bytes per second; 0 is no limit."""
+    wait: bool = False
+    """Stay until it is done."""
+    accepted: frozenset[Acceptance] = frozenset()
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
 class EndCommand:
     """Pivot, keep or cancel."""
 
@@ -93,7 +129,9 @@ class DemoCommand:
     keep: bool = False
 
 
-WriteCommand = CopyCommand | EndCommand | SpeedCommand
+BeginCommand = CopyCommand | CommitCommand | PullCommand
+"""Commands that begin a job, which goes on when they return."""
+WriteCommand = BeginCommand | EndCommand | SpeedCommand
 Command = ListCommand | JobsCommand | WriteCommand | DemoCommand
 
 

@@ -134,6 +134,14 @@ def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:
         yield "Checked:"
         for finding in plan.findings:
             yield f"  {draw.of(finding.severity)} {finding.severity}: {finding_text(finding)}"
+    for chain in plan.chains:
+        yield ""
+        yield f"Chain of {printable(chain.target)}, active layer first:"
+        kept = {layer.path for layer in chain.then.layers}
+        for layer in chain.now.layers:
+            stays = "" if layer.path in kept else "  (merged)"
+            yield f"  now   {_layer(layer)}{stays}"
+        yield from (f"  then  {_layer(layer)}" for layer in chain.then.layers)
     yield ""
     yield "Steps:"
     for number, step in enumerate(plan.steps, start=1):

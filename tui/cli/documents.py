@@ -116,6 +116,10 @@ def plan_document(control: Control, plan: Plan) -> Document:
         "refused": plan.refused,
         "facts": [{"label": label, "value": value} for label, value in plan.facts],
         "findings": [_finding(finding) for finding in plan.findings],
+        "chains": [
+            {"target": chain.target, "now": _chain(chain.now), "then": _chain(chain.then)}
+            for chain in plan.chains
+        ],
         "steps": [
             {"kind": type(step).__name__, "title": step.title, "commands": list(step.commands)}
             for step in plan.steps

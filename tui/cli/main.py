@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from tui.cli.commands import CopyCommand, EndCommand, Invocation, JobsCommand, ListCommand, SpeedCommand
+from tui.cli.commands import Invocation, JobsCommand, ListCommand, WriteCommand
 from tui.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -58,33 +58,27 @@ def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # ea
 
 
 def _dispatch(invocation: Invocation, hosts: Fleet, output: Output) -> int:
-    match invocation.command:
-        case ListCommand() as command:
+    command = invocation.command
+    if isinstance(command, WriteCommand):
+        return write(command, hosts, output)
+    match command:
+        case ListCommand():
             return show_domains(command, hosts, output)
-        case JobsCommand() as command:
+        case JobsCommand():
             return show_jobs(command, hosts, output)
-        case CopyCommand() | EndCommand() | SpeedCommand() as command:
-            return write(command, hosts, output)
         case _:
             raise CommandError(WRONG, "This command has a screen, not lines.")
 
 
 def _is_json(invocation: Invocation) -> bool:
-    match invocation.command:
-        case ListCommand(json=json) | JobsCommand(json=json):
-            return json
-        case CopyCommand(consent=consent) | EndCommand(consent=consent) | SpeedCommand(consent=consent):
-            return consent.json
-        case _:
-            return False
+    command = invocation.command
+    if isinstance(command, WriteCommand):
+        return command.consent.json
+    return isinstance(command, ListCommand | JobsCommand) and command.json
 
 
 def _is_dry(invocation: Invocation) -> bool:
-    match invocation.command:
-        case CopyCommand(consent=consent) | EndCommand(consent=consent) | SpeedCommand(consent=consent):
-            return consent.dry_run
-        case _:
-            return False
+    return isinstance(invocation.command, WriteCommand) and invocation.command.consent.dry_run
 
 
 @contextmanager

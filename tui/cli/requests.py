@@ -5,12 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tui.cli.commands import CopyCommand, EndCommand, SpeedCommand, WriteCommand
+from tui.cli.commands import (
+    CommitCommand,
+    CopyCommand,
+    EndCommand,
+    PullCommand,
+    SpeedCommand,
+    WriteCommand,
+)
 from tui.cli.errors import WRONG, CommandError
 from tui.cli.hosts import find_target
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
-from tui.model.request import CopyRequest, EndRequest, Request, SpeedRequest
+from tui.model.request import (
+    CommitRequest,
+    CopyRequest,
+    EndRequest,
+    PullRequest,
+    Request,
+    SpeedRequest,
+    Then,
+)
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
 from tui.model.xml import InvalidXML
 
@@ -36,6 +51,28 @@ def request_of(command: WriteCommand, domain: Domain) -> Request:
                 transient_job=command.transient_job,
                 then=command.then,
                 timeout=command.timeout,
+                accepted=command.accepted,
+            )
+        case CommitCommand():
+            return CommitRequest(
+                uuid=domain.uuid,
+                target=find_target(domain, command.disk),
+                top=command.top,
+                base=command.base,
+                shallow=command.shallow,
+                delete=command.delete,
+                keep_relative=command.keep_relative,
+                bandwidth=command.bandwidth,
+                then=Then.PIVOT if command.pivot else Then.HOLD,
+                accepted=command.accepted,
+            )
+        case PullCommand():
+            return PullRequest(
+                uuid=domain.uuid,
+                target=find_target(domain, command.disk),
+                base=command.base,
+                keep_relative=command.keep_relative,
+                bandwidth=command.bandwidth,
                 accepted=command.accepted,
             )
         case EndCommand():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from tui.cli.commands import Consent, CopyCommand, WriteCommand
+from tui.cli.commands import BeginCommand, Consent, WriteCommand
 from tui.cli.describing import cautions, finding_text, glyphs, plan_lines, refusals
 from tui.cli.documents import outcome_document, plan_document
 from tui.cli.errors import DONE, FAILED, INTERRUPTED, REFUSED, WRONG, CommandError, Interrupted
@@ -15,9 +15,13 @@ from tui.cli.progress import Progress, progress
 from tui.cli.requests import request_of
 from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
+from tui.model.job import JobType
 from tui.model.plan import Plan
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, SetSpeed
 from tui.model.text import printable
+
+_ENDINGS = {JobType.COPY: ("pivot", "keep", "cancel"), JobType.ACTIVE_COMMIT: ("pivot", "cancel")}
+"""The commands that end a job; the others are cancelled, or end by themselves."""
 
 
 def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
@@ -33,7 +37,7 @@ def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
         return _show(control, plan, consent, output)
     if not consent.yes and not _agreed(control, plan, output):
         output.say("Nothing was changed.")
-        return DONE
+        return FAILED
     if consent.yes and not consent.json:
         for caution in cautions(plan.findings):
             output.complain(f"Note: {caution}")
@@ -70,7 +74,7 @@ def _agreed(control: Control, plan: Plan, output: Output) -> bool:
 
 def _run(command: WriteCommand, control: Control, plan: Plan, output: Output) -> int:
     run = control.run(plan)
-    stays = not isinstance(command, CopyCommand) or command.wait
+    stays = not isinstance(command, BeginCommand) or command.wait
     try:
         outcome = _follow(control, run, output) if stays else _until_started(control, run)
     except Interrupted:
@@ -93,6 +97,7 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
     targets = {
         target
         for step in run.plan.steps
+        if not isinstance(step, SetSpeed)
         for target in (getattr(step, "targets", None) or (getattr(step, "target", None),))
     }
     with Follower(control) as follower, progress(output) as shown:
@@ -120,8 +125,8 @@ def _show_jobs(control: Control, plan: Plan, targets: set[str | None], shown: Pr
 
 
 def _until_started(control: Control, run: Run) -> Outcome:
-    """Wait until the copy has begun; from then on it goes on in QEMU without us."""
-    first = next(n for n, step in enumerate(run.plan.steps) if isinstance(step, AwaitSync))
+    """Wait until the job has begun; from then on it goes on in QEMU without us."""
+    first = next(n for n, step in enumerate(run.plan.steps) if isinstance(step, AwaitSync | AwaitEnd))
     with Follower(control) as follower:
         _wake_at_end(run, follower)
         while run.step < first:
@@ -134,22 +139,26 @@ def _until_started(control: Control, run: Run) -> Outcome:
 
 
 def _tell_how_to_go_on(command: WriteCommand, plan: Plan, output: Output) -> None:
-    if isinstance(command, CopyCommand):
-        where = f"{plan.domain} {_target(plan)}"
-        output.complain(
-            f"Interrupted. The copy goes on in QEMU: follow it with virt-mirror jobs --watch, end it with"
-            f" virt-mirror pivot {where}, virt-mirror keep {where} or virt-mirror cancel {where}."
-        )
-    else:
+    if not isinstance(command, BeginCommand):
         output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
+        return
+    begin = _begin(plan)
+    where = printable(f"{plan.domain} {begin.target}")
+    endings = [f"virt-mirror {verb} {where}" for verb in _ENDINGS.get(begin.job, ("cancel",))]
+    ends = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
+    output.complain(
+        f"Interrupted. The {begin.job} goes on in QEMU: follow it with virt-mirror jobs --watch, end it with {ends}."
+    )
 
 
 def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Output) -> None:
     draw = glyphs(ascii_only=output.ascii_only)
-    if isinstance(command, CopyCommand) and not command.wait:
-        where = printable(f"{plan.domain} {_target(plan)}")
-        output.say(f"The mirror of {where} has started and goes on in QEMU.")
-        output.say(f"Follow it: virt-mirror jobs --watch. In sync: virt-mirror pivot {where}")
+    if isinstance(command, BeginCommand) and not command.wait:
+        begin = _begin(plan)
+        where = printable(f"{plan.domain} {begin.target}")
+        output.say(f"The {begin.job} of {where} has started and goes on in QEMU.")
+        then = f" In sync: virt-mirror pivot {where}" if begin.job.mirrors else ""
+        output.say(f"Follow it: virt-mirror jobs --watch.{then}")
         return
     for finding in outcome.findings:
         output.say(f"{draw.of(finding.severity)} {finding_text(finding)}")
@@ -158,5 +167,5 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
     output.say(printable(outcome.message))
 
 
-def _target(plan: Plan) -> str:
-    return next(step.target for step in plan.steps if isinstance(step, StartCopy))
+def _begin(plan: Plan) -> Begin:
+    return next(step for step in plan.steps if isinstance(step, Begin))

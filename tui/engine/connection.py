@@ -328,18 +328,19 @@ class Connection:
 
     def checkpoints(self, uuid: str) -> tuple[str, ...]:
         """Names of the domain's checkpoints."""
-        return self._names(uuid, "listAllCheckpoints")
+        return tuple(item.getName() for item in self._listed(uuid, "listAllCheckpoints"))
 
-    def snapshots(self, uuid: str) -> tuple[str, ...]:
-        """Names of the snapshots that libvirt knows of."""
-        return self._names(uuid, "listAllSnapshots")
+    def snapshots(self, uuid: str) -> dict[str, str]:
+        """The snapshots that libvirt knows of: names and XML."""
+        found = self._listed(uuid, "listAllSnapshots")
+        return {item.getName(): self._call("snapshotGetXMLDesc", item.getXMLDesc, 0) for item in found}
 
-    def _names(self, uuid: str, call: str) -> tuple[str, ...]:
+    def _listed(self, uuid: str, call: str) -> list[Any]:
         try:
-            return tuple(item.getName() for item in self._call(call, getattr(self._domain(uuid), call), 0))
+            return list(self._call(call, getattr(self._domain(uuid), call), 0))
         except HostError as error:
             if error.code == libvirt.VIR_ERR_NO_SUPPORT:
-                return ()
+                return []
             raise
 
     # Disks and their jobs
@@ -378,18 +379,28 @@ class Connection:
         )
         return {domain.UUIDString(): stats for domain, stats in rows}
 
-    def capacities(self) -> dict[tuple[str, str], int]:
-        """The virtual sizes of all disks in bytes by UUID and target, in one call; busy domains may be missing."""
+    def capacities(self) -> tuple[dict[tuple[str, str], int], frozenset[str]]:
+        """Learn the sizes of all disks in one call that waits for no domain.
+
+        Returns:
+            Virtual sizes in bytes by UUID and target, and the running domains that were too busy to say theirs.
+        """
+        wanted = libvirt.VIR_DOMAIN_STATS_BLOCK | libvirt.VIR_DOMAIN_STATS_STATE
         flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-        rows = self._call(
-            "getAllDomainStats", self._conn.getAllDomainStats, libvirt.VIR_DOMAIN_STATS_BLOCK, flags
-        )
-        return {
-            (domain.UUIDString(), stats[f"block.{n}.name"]): stats[f"block.{n}.capacity"]
-            for domain, stats in rows
-            for n in range(stats.get("block.count", 0))
-            if f"block.{n}.capacity" in stats
-        }
+        sizes: dict[tuple[str, str], int] = {}
+        busy = set[str]()
+        for domain, stats in self._call("getAllDomainStats", self._conn.getAllDomainStats, wanted, flags):
+            uuid, disks = domain.UUIDString(), range(stats.get("block.count", 0))
+            known = {
+                (uuid, stats[f"block.{n}.name"]): stats[f"block.{n}.capacity"]
+                for n in disks
+                if f"block.{n}.capacity" in stats
+            }
+            sizes |= known
+            runs = _STATES.get(stats.get("state.state"), RunState.UNKNOWN).active
+            if runs and disks and not known:
+                busy.add(uuid)
+        return sizes, frozenset(busy)
 
     def block_copy(self, uuid: str, target: str, xml: str, params: dict[str, int], flags: CopyFlags) -> None:
         """Start a mirror with virDomainBlockCopy; ``params`` as libvirt names them."""
@@ -413,6 +424,30 @@ class Connection:
         )
         limit = self._counted(bandwidth)
         self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, limit, bits)
+
+    def block_commit(self, uuid: str, target: str, base: str, top: str | None, wish: CommitFlags) -> None:
+        """Start to merge the layers from ``top``, or with ``None`` from the active one, down into ``base``."""
+        bits = (
+            (libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES if self.counts_bytes else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE if top is None else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COMMIT_DELETE if wish.delete else 0)
+            | (libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE if wish.keep_relative else 0)
+        )
+        limit = self._counted(wish.bandwidth)
+        self._call("domainBlockCommit", self._domain(uuid).blockCommit, target, base, top, limit, bits)
+
+    def block_pull(
+        self, uuid: str, target: str, base: str | None, bandwidth: int, *, keep_relative: bool
+    ) -> None:
+        """Start to pull what lies above ``base``, or with ``None`` everything, up into the active layer."""
+        limit = self._counted(bandwidth)
+        if base is None:
+            bits = libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES if self.counts_bytes else 0
+            self._call("domainBlockPull", self._domain(uuid).blockPull, target, limit, bits)
+            return
+        bits = libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES if self.counts_bytes else 0
+        bits |= libvirt.VIR_DOMAIN_BLOCK_REBASE_RELATIVE if keep_relative else 0
+        self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, base, limit, bits)
 
     def end_job(self, uuid: str, target: str, *, pivot: bool) -> None:
         """Ask for the end of a job; returns when the request is accepted, and an event tells the rest.
@@ -444,6 +479,16 @@ class CopyFlags:
     synchronous_writes: bool = False
     raw: bool = False
     blockdev: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFlags:
+    """How layers are merged downwards."""
+
+    bandwidth: int = 0
+    """Bytes per second; 0 is no limit."""
+    delete: bool = False
+    keep_relative: bool = False
 
 
 def _version(number: int) -> tuple[int, int, int]:

@@ -77,7 +77,8 @@ class Host:
         self.clock = clock
         self._may_ask = may_ask
         self._places = places
-        self._state = HostState(uri=self.uri or "default", link_since=clock(), read_only=read_only)
+        self._wanted = self.uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
+        self._state = HostState(uri=self._wanted or "default", link_since=clock(), read_only=read_only)
         self._changed = threading.Condition()
         self._listeners: dict[int, tuple[Callable[[HostState], None], Callable[[LogLine], None]]] = {}
         self._connection: Connection | None = None
@@ -284,7 +285,7 @@ class Host:
 
     def connect(self) -> None:
         """Try to open a connection and read everything; else the poller tries again later."""
-        wanted = self.uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
+        wanted = self._wanted
         opened = wanted if self._may_ask else unattended(wanted)
         try:
             connection = Connection(opened or None, read_only=self.read_only, on_event=self._hear)

@@ -22,7 +22,7 @@ from tui.model.storage import Layer
 
 _SECTOR = 512
 _ACL = "system.posix_acl_access"
-_HAS_SNAPSHOTS = frozenset({"qcow2", "qcow"})
+_HAS_HEADER = frozenset({"qcow2", "qcow"})
 
 
 def look_here(
@@ -182,28 +182,30 @@ def layer_here(layer: Layer) -> LayerFacts:
         _found, status = _kind(path) if path else (None, None)
         if status is None:
             if path == layer.local_path:
-                return LayerFacts(layer.path, None, _snapshots(layer))
+                return _layer_facts(layer, None)
             continue
         if stat.S_ISBLK(status.st_mode):
             # How much of a device an image has used is not seen from outside.
             taken = _size(status) if layer.format == "raw" else None
             if taken is None:
-                return LayerFacts(layer.path, None, _snapshots(layer))
+                return _layer_facts(layer, None)
             allocated += taken
         else:
             allocated += status.st_blocks * _SECTOR
-    return LayerFacts(layer.path, allocated, _snapshots(layer))
+    return _layer_facts(layer, allocated)
 
 
-def _snapshots(layer: Layer) -> tuple[str, ...] | None:
-    if layer.format not in _HAS_SNAPSHOTS:
-        return ()
+def _layer_facts(layer: Layer, allocated: int | None) -> LayerFacts:
+    """Complete by what the header says of internal snapshots and of the layer below."""
+    if layer.format not in _HAS_HEADER:
+        return LayerFacts(layer.path, allocated, ())
     if layer.local_path is None:
-        return None
+        return LayerFacts(layer.path, allocated)
     try:
-        return image_info(layer.local_path, layer.format).snapshots
+        info = image_info(layer.local_path, layer.format)
     except ImageError:
-        return None
+        return LayerFacts(layer.path, allocated)
+    return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file)
 
 
 def same_file(one: str, other: str) -> bool:
@@ -253,7 +255,7 @@ def look_there(connection: Connection, layer: Layer) -> PathFacts:
 def layer_there(connection: Connection, layer: Layer) -> LayerFacts:
     """What the pools of a host know of a layer of the source."""
     volume = _volume(connection, layer.local_path) if layer.local_path else None
-    snapshots = None if layer.format in _HAS_SNAPSHOTS else ()
+    snapshots = None if layer.format in _HAS_HEADER else ()
     return LayerFacts(layer.path, _bytes(volume, "allocation") if volume is not None else None, snapshots)
 
 

@@ -39,10 +39,22 @@ from tui.model.finding import refused
 from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.journal import Entry
+from tui.model.merge_case import MergeFacts, SnapshotFacts
+from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
-from tui.model.request import CopyRequest, Ending, EndRequest, Request, SpeedRequest
+from tui.model.request import (
+    CommitRequest,
+    CopyRequest,
+    Ending,
+    EndRequest,
+    MergeRequest,
+    PullRequest,
+    Request,
+    SpeedRequest,
+)
+from tui.model.snapshot import files_of
 from tui.model.steps import StartCopy
-from tui.model.storage import Chain
+from tui.model.storage import BlockSource, Chain, Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
@@ -64,6 +76,8 @@ def make_plan(request: Request, connection: Connection, state: HostState, plan_i
     match request:
         case CopyRequest():
             return plan_copy(request, _copy_facts(request, look), plan_id)
+        case CommitRequest() | PullRequest():
+            return plan_merge(request, _merge_facts(request, look), plan_id)
         case EndRequest():
             return plan_end(request, _end_facts(request, look), plan_id)
         case SpeedRequest():
@@ -136,6 +150,55 @@ def _copy_facts(request: CopyRequest, look: _Look) -> CopyFacts:
         destination=(place := _destination(request, look)),
         uses=_uses_with_names(request, place, look),
     )
+
+
+def _merge_facts(request: MergeRequest, look: _Look) -> MergeFacts:
+    domain = look.domain
+    disk = domain.disk(request.target)
+    facts = MergeFacts(domain, disk, entries=look.entries, now=look.now)
+    if disk is None or disk.empty or not domain.state.active:
+        return facts
+    sizes = _unless_refused(lambda: look.connection.block_sizes(domain.uuid, disk.target))
+    return replace(
+        facts,
+        capacity=sizes.capacity if sizes else None,
+        running=_progress(disk, look),
+        layers=_layers(disk, look),
+        room=tuple(_free_beside(layer, look) for layer in disk.chain.layers),
+        # A commit changes images on which others may stand that are off, and no definition lists their chains.
+        uses=_uses(look, follow=look.local),
+        unfollowed=_unfollowed(look),
+        snapshots=_snapshots(look),
+    )
+
+
+def _free_beside(layer: Layer, look: _Look) -> int | None:
+    if isinstance(layer.source, BlockSource):
+        # A device does not grow, and how much of it an image has used is not seen from outside.
+        return None
+    if not look.local:
+        return places.look_there(look.connection, layer).free
+    return places.look_here(layer, None, reuse=False, owner=look.domain.definition.owner, own=look.own).free
+
+
+def _unfollowed(look: _Look) -> tuple[str, ...]:
+    """The disks of this host whose chains nobody can see to their end."""
+    return tuple(
+        f"{printable(domain.name)} {printable(disk.target)}"
+        for domain in look.state.domains
+        for disk in domain.disks
+        if not (_followed(disk.chain) if look.local else disk.chain).complete
+    )
+
+
+def _snapshots(look: _Look) -> tuple[SnapshotFacts, ...] | None:
+    found = _unless_refused(lambda: look.connection.snapshots(look.domain.uuid))
+    if found is None:
+        return None
+    try:
+        return tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
+    except InvalidXML:
+        return None
 
 
 def _unless_refused(call: Callable[[], Answer]) -> Answer | None:

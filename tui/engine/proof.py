@@ -35,6 +35,44 @@ def prove(host: Host, uuid: str, target: str, expected: Layer) -> tuple[Finding,
     return (live, *persistent, _prove_open(host, uuid, expected))
 
 
+def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Look whether the guest uses exactly these images, the active one first, and has the active one open.
+
+    Raises:
+        NoConnection: when the host went away meanwhile.
+    """
+    reading = host.connection().read(uuid)
+    if reading is None:
+        return (warning("chain", "The domain does not exist any more.", "Look at the host."),)
+    disk = parse_domain(reading.xml).disk(target)
+    layers = disk.chain.layers if disk else ()
+    found = tuple(layer.path for layer in layers)
+    if found != expected:
+        images = ", ".join(found) or "no image"
+        return (
+            warning("chain", f"{target} stands on {images}, not on {', '.join(expected)}.", "Look at it."),
+        )
+    count = "1 layer" if len(found) == 1 else f"{len(found)} layers"
+    persistent = (_prove_persistent_chain(host, uuid, target, expected),) if reading.persistent else ()
+    opened = _prove_open(host, uuid, layers[0])
+    return (fine("chain", f"{target} has {count} now, as planned."), *persistent, opened)
+
+
+def _prove_persistent_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -> Finding:
+    """The next start: the definition names the active layer, and no layer below that is gone."""
+    disk = parse_domain(host.connection().inactive_xml(uuid)).disk(target)
+    found = tuple(layer.path for layer in disk.chain.layers) if disk else ()
+    # A definition need not list what lies below: libvirt then reads it from the images.
+    if found == expected or found == expected[:1]:
+        return fine("persistent-xml", f"The persistent definition names {expected[0]}.")
+    names = ", ".join(found) or "no image"
+    return warning(
+        "persistent-xml",
+        f"The persistent definition names {names} for {target}.",
+        "Edit it (virsh edit) before the guest is started again.",
+    )
+
+
 def _check_source(xml: str, target: str, expected: Layer, which: str) -> Finding:
     disk = parse_domain(xml).disk(target)
     active = disk.chain.active if disk else None

@@ -18,6 +18,7 @@ from tui.model.definition import parse_domain
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.host import HostState
 from tui.model.job import Progress
+from tui.model.journal import Entry
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -71,12 +72,30 @@ class Reader:
     def _measure(self) -> None:
         """Learn the sizes of all disks at once, as the last part of a listing."""
         try:
-            sizes = self._host.connection().capacities()
+            sizes, busy = self._host.connection().capacities()
         except HostError:
             # Drivers other than QEMU's have no such statistics; the sizes stay unknown.
-            sizes = {}
-        self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+            sizes, busy = {}, frozenset()
+        self._host.apply(
+            lambda s: replace(s, capacities={**s.capacities, **sizes}, unread=s.unread + len(busy))
+        )
+        for uuid in busy:
+            self._pool.submit(partial(self._measure_busy, uuid))
         self._count_read()
+
+    def _measure_busy(self, uuid: str) -> None:
+        """Wait for a domain that had something else to do, as libvirtd has that has just been started."""
+        try:
+            reading = self._host.connection().read(uuid)
+            if reading is not None:
+                self._measure_disks(Domain(parse_domain(reading.xml), reading.state, reading.persistent))
+        except NoConnection as error:
+            self._host.lose(error.message)
+        except (HostError, xml.InvalidXML):
+            # Whoever reads its definition says what is wrong with it.
+            return
+        finally:
+            self._count_read()
 
     def read(self, uuid: str, *, urgent: bool = False, listing: bool = False, resync: bool = False) -> None:
         """Read a domain soon, once, however many reasons there are for it."""
@@ -127,17 +146,31 @@ class Reader:
         if listing:
             # After the definitions of all domains: those are what people wait for.
             self._host.apply(lambda s: replace(s, unread=s.unread + 1))
-            self._pool.submit(lambda: self._find_jobs(domain, listing=True))
+            self._pool.submit(lambda: self._look_closer_later(domain, entries))
         else:
             self._measure_disks(domain)
-            self._find_jobs(domain)
+            self._look_closer(domain, entries)
+
+    def _look_closer_later(self, domain: Domain, entries: tuple[Entry, ...]) -> None:
+        try:
+            self._look_closer(domain, entries)
+        except NoConnection as error:
+            self._host.lose(error.message)
+        except HostError as error:
+            self._host.log(f"{domain.name}: {error}", Level.WARNING, domain=domain.name)
+        finally:
+            self._count_read()
+
+    def _look_closer(self, domain: Domain, entries: tuple[Entry, ...]) -> None:
+        """Find the jobs that show in no definition; only then it is known which plans have nothing left to tell."""
+        self._find_jobs(domain)
         own = self._host.own_plans
         others = tuple(entry for entry in entries if entry.id not in own)
         if others and not self._host.read_only:
             recover(self._host, domain, others)
 
-    def _find_jobs(self, domain: Domain, *, listing: bool = False) -> None:
-        """Ask each disk of a running domain for a job that shows in no definition: a pull, a commit, a backup."""
+    def _find_jobs(self, domain: Domain) -> None:
+        """Ask each disk of a running domain for a pull, a commit or a backup."""
         state = self._host.state
         busy = {job.target for job in state.active_jobs if job.uuid == domain.uuid}
         try:
@@ -146,14 +179,11 @@ class Reader:
                     progress = self._host.connection().job(domain.uuid, disk.target)
                     if progress is not None:
                         self._host.apply(partial(_found, domain.uuid, disk.target, progress))
-        except NoConnection as error:
-            self._host.lose(error.message)
+        except NoConnection:
+            raise
         except HostError:
             # A domain that just went has no jobs any more, and its own event tells.
             return
-        finally:
-            if listing:
-                self._count_read()
 
     def _measure_disks(self, domain: Domain) -> None:
         """Learn the sizes of disks that came after the listing, or whose domain was off."""

@@ -50,12 +50,12 @@ def _left_paused(entry: Entry, domain: Domain) -> bool:
 
 def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local: bool) -> bool:
     """Whether no mirror and no file is left that only this entry explains."""
-    copy = entry.copy
-    if copy is None:
-        return True
-    job = state.job(domain.uuid, copy.target)
+    begin, copy = entry.begin, entry.copy
+    job = state.job(domain.uuid, begin.target) if begin else None
     if job is not None and not job.phase.ended:
         return False
+    if copy is None:
+        return True
     disk = domain.disk(copy.target)
     active = disk.chain.active if disk else None
     pivoted = active is not None and active.path == copy.path

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import journal, steps
+from tui.engine import begin_steps, end_steps, journal, steps  # noqa: F401  two for what they register
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.finding import Finding

@@ -1,34 +1,23 @@
-"""How each step of ``tui.model.steps`` is run, seen to have happened, and undone."""
+"""How each step of ``tui.model.steps`` is run, seen to have happened, and undone: one function each for every class.
+
+Those that begin jobs are in ``tui.engine.begin_steps``, those that end and prove them in ``tui.engine.end_steps``.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from tui.engine import proof
-from tui.engine.connection import CopyFlags
-from tui.engine.control import Level
-from tui.engine.errors import HostError, NoConnection, StepFailed
-from tui.model import tracking
-from tui.model.destination import parse_destination
-from tui.model.domain import RunState
-from tui.model.finding import Finding, Severity, fine, warning
-from tui.model.host import HostState, Link
-from tui.model.job import Job, JobType, Phase
+from tui.engine.errors import StepFailed
+from tui.model.finding import Finding
+from tui.model.host import HostState
+from tui.model.job import Job
 from tui.model.journal import Entry
-from tui.model.request import Ending
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
-from tui.model.storage import Layer
+from tui.model.steps import Step
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
-
-PAUSE_LIMIT = 30.0
-"""Seconds a guest may stand still for a pivot."""
-CLOCK_SLACK = 2.0
-"""Seconds by which a file may be older than the plan that had it made: file times are coarse."""
 
 
 class Left(Exception):  # nothing went wrong: somebody stopped waiting
@@ -64,205 +53,16 @@ def undo(step: Step, host: Host, entry: Entry, *, failed: bool) -> list[str]:  #
     return []
 
 
-# Starting a copy
-
-
-@run.register(StartCopy)
-def _(step: StartCopy, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    connection = host.connection()
-    destination = parse_destination(step.xml)
-    domain = host.state.domain(step.uuid)
-    disk = domain.disk(step.target) if domain else None
-    numbers: list[int] = []
-
-    def expected(state: HostState) -> HostState:
-        numbers[:] = [tracking.next_number(state)]
-        return tracking.with_started(
-            state,
-            Job(
-                number=numbers[0],
-                uuid=step.uuid,
-                domain=step.domain,
-                target=step.target,
-                type=JobType.COPY,
-                phase=Phase.COPYING,
-                source=disk.chain.active if disk else None,
-                destination=destination,
-                started=host.clock(),
-            ),
-        )
-
-    host.apply(expected)
-    error: str | None = "It is not known whether it began."
-    try:
-        if step.legacy:
-            flags = CopyFlags(
-                step.shallow, step.reuse_external, raw=step.format == "raw", blockdev=step.blockdev
-            )
-            connection.block_rebase_copy(step.uuid, step.target, step.path, step.bandwidth, flags)
-        else:
-            flags = CopyFlags(step.shallow, step.reuse_external, step.transient_job, step.synchronous_writes)
-            wanted = {
-                "bandwidth": step.bandwidth,
-                "granularity": step.granularity,
-                "buf-size": step.buf_size,
-            }
-            params = {name: value for name, value in wanted.items() if value}
-            connection.block_copy(step.uuid, step.target, step.xml, params, flags)
-        error = None
-    except HostError as refusal:
-        error = str(refusal)
-        raise
-    finally:
-        host.apply(lambda s: tracking.with_start_result(s, numbers[0], error, host.clock()))
-        host.refresh(step.uuid)
-    return ()
-
-
-@happened.register(StartCopy)
-def _(step: StartCopy, host: Host) -> bool:
-    job = host.state.job(step.uuid, step.target)
-    return job is not None and not job.phase.ended and _goes_to(job, step.path)
-
-
-@undo.register(StartCopy)
-def _(step: StartCopy, host: Host, entry: Entry, *, failed: bool) -> list[str]:
-    if failed and not happened(step, host):
-        # libvirt refused, and removes what it had created for a copy that it could not start.
-        return []
-    remarks = []
-    job = host.state.job(step.uuid, step.target)
-    if job is not None and not job.phase.ended and _goes_to(job, step.path):
-        host.connection().end_job(step.uuid, step.target, pivot=False)
-        _await_end(host, step.uuid, step.target, None, timeout=None)
-        remarks.append(f"The copy of {step.target} was cancelled.")
-    job = host.state.job(step.uuid, step.target)
-    if job is not None and job.phase is Phase.DONE:
-        return remarks
-    if step.creates:
-        removal = RemoveDestination(step.uuid, step.domain, step.target, step.path, entry.started)
-        remarks += [f.reason for f in run(removal, host, threading.Event())]
-    return remarks
-
-
-# Waiting
-
-
-@run.register(AwaitSync)
-def _(step: AwaitSync, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-    def decided(state: HostState) -> Job | None:
-        # One that somebody cancels meanwhile has got nowhere yet; how it ends will tell.
-        job = state.job(step.uuid, step.target)
-        waits = job is None or job.phase in (Phase.COPYING, Phase.CANCELLING)
-        return None if waits else job
-
-    job = host.wait_for(decided, timeout=step.timeout, stop=left)
-    if left.is_set():
-        raise Left
-    if job is None:
-        message = f"{step.target} of {step.domain} was not in sync within {step.timeout:g} s."
-        raise StepFailed(message)
-    if job.phase.ended and job.phase is not Phase.DONE:
-        raise StepFailed(job.remark or f"The copy of {step.target} ended.")
-    return ()
-
-
-@happened.register(AwaitSync)
-def _(step: AwaitSync, host: Host) -> bool:
-    job = host.state.job(step.uuid, step.target)
-    return job is not None and job.phase in (Phase.IN_SYNC, Phase.PIVOTING, Phase.DONE)
-
-
-# Ending jobs
-
-
-@run.register(EndJobs)
-def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-    domain = host.state.domain(step.uuid)
-    # A guest that somebody else paused stays paused.
-    pause = step.pause and domain is not None and domain.state in (RunState.RUNNING, RunState.IDLE)
-    if step.ending is not Ending.CANCEL:
-        _insist_on_sync(step, host.state)
-    if pause:
-        host.connection().suspend(step.uuid)
-    try:
-        if step.ending is Ending.CANCEL:
-            for target in step.targets:
-                _ask_end(step, host, target)
-        for target in step.targets:
-            # One after the other: when one fails, those after it have not been touched.
-            if step.ending is not Ending.CANCEL:
-                _ask_end(step, host, target)
-            job = _await_end(host, step.uuid, target, left, timeout=PAUSE_LIMIT if pause else None)
-            _insist_on_outcome(step, job, host.state)
-    finally:
-        if pause:
-            _resume(step, host)
-    return ()
-
-
-def _insist_on_sync(step: EndJobs, state: HostState) -> None:
-    """Before the first disk is touched: all of them can be."""
-    for target in step.targets:
-        job = state.job(step.uuid, target)
-        if job is None or job.phase not in (Phase.IN_SYNC, Phase.PIVOTING, Phase.CANCELLING):
-            what = job.phase.value if job else "without a job"
-            message = f"{target} of {step.domain} is {what}, not in sync; nothing was changed."
-            raise StepFailed(message)
-
-
-def _ask_end(step: EndJobs, host: Host, target: str) -> None:
-    job = host.state.job(step.uuid, target)
-    if job is not None and job.phase in (Phase.PIVOTING, Phase.CANCELLING):
-        # Accepted before, by us or by somebody else; a second request would be refused.
-        return
-    if job is not None and job.phase.ended and step.ending is Ending.CANCEL:
-        return
-    try:
-        host.connection().end_job(step.uuid, target, pivot=step.ending is Ending.PIVOT)
-    except NoConnection:
-        raise
-    except HostError as error:
-        message = f"{target}: {error.message} {_what_is_where(step, host.state)}".rstrip()
-        raise StepFailed(message, code=error.code) from error
-    finally:
-        host.refresh(step.uuid)
-
-
-def _insist_on_outcome(step: EndJobs, job: Job, state: HostState) -> None:
-    wanted = Phase.DONE if step.ending is Ending.PIVOT else None
-    if job.phase is Phase.FAILED or (wanted and job.phase is not wanted):
-        message = f"{job.target}: {job.remark} {_what_is_where(step, state)}".rstrip()
-        raise StepFailed(message)
-
-
-def _what_is_where(step: EndJobs, state: HostState) -> str:
-    """For several disks: which of them is on which image now."""
-    domain = state.domain(step.uuid)
-    places = []
-    for target in step.targets:
-        disk = domain.disk(target) if domain else None
-        active = disk.chain.active if disk else None
-        places.append(f"{target} is on {active.path if active else 'an unknown image'}")
-    return ("Now " + ", ".join(places) + ".") if len(places) > 1 else ""
-
-
-def _resume(step: EndJobs, host: Host) -> None:
-    """The guest must go on, whatever happened: keep at it while the host is away."""
-    while True:
-        try:
-            host.connection().resume(step.uuid)
-        except NoConnection:
-            host.log(f"{step.domain} is paused and the host is away; it is resumed first thing.", Level.ERROR)
-            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
-                return
-        else:
-            return
-
-
-def _await_end(
+def await_end(
     host: Host, uuid: str, target: str, left: threading.Event | None, *, timeout: float | None
 ) -> Job:
+    """Wait until the job of a disk has ended.
+
+    Raises:
+        StepFailed: when it has not within ``timeout`` seconds.
+        Left: when ``left`` was set while waiting.
+    """
+
     def ended(state: HostState) -> Job | None:
         job = state.job(uuid, target)
         return job if job is not None and job.phase.ended else None
@@ -274,88 +74,3 @@ def _await_end(
         raise Left
     message = f"{target} has not ended within {timeout:g} s." if timeout else f"{target} has not ended."
     raise StepFailed(message, remedy="It goes on in QEMU; look at the jobs.")
-
-
-@happened.register(EndJobs)
-def _(step: EndJobs, host: Host) -> bool:
-    jobs = [host.state.job(step.uuid, target) for target in step.targets]
-    return all(job is None or job.phase.ended for job in jobs)
-
-
-# Removing what a cancelled copy leaves
-
-
-@run.register(RemoveDestination)
-def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    users = host.state.users_of(step.path)
-    if users:
-        return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
-    return _remove_here(step) if host.local else _remove_there(step, host)
-
-
-def _remove_here(step: RemoveDestination) -> tuple[Finding, ...]:
-    try:
-        if os.lstat(step.path).st_ctime < step.since - CLOCK_SLACK:
-            return _left_there(step, f"{step.path} is older than the copy and stays.")
-        os.unlink(step.path)  # noqa: PTH108  # beside os.lstat, on the very same string
-    except FileNotFoundError:
-        return (fine("destination-removed", f"{step.path} is not there."),)
-    except OSError as error:
-        return _left_there(step, f"{step.path} could not be removed: {error.strerror}.")
-    return (fine("destination-removed", f"{step.path} was removed."),)
-
-
-def _remove_there(step: RemoveDestination, host: Host) -> tuple[Finding, ...]:
-    try:
-        host.connection().delete_volume(step.path)
-    except NoConnection:
-        raise
-    except HostError as error:
-        return _left_there(step, f"{step.path} stays on the host: {error}")
-    return (fine("destination-removed", f"{step.path} was removed."),)
-
-
-def _left_there(step: RemoveDestination, reason: str) -> tuple[Finding, ...]:
-    remedy = f"Remove it by hand when you are sure that nothing needs it: {step.commands[0]}"
-    return (warning("destination-left", reason, remedy),)
-
-
-@happened.register(RemoveDestination)
-def _(step: RemoveDestination, host: Host) -> bool:
-    return host.local and not os.path.lexists(step.path)
-
-
-# Proof and speed
-
-
-@run.register(ProvePivot)
-def _(step: ProvePivot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    layer = parse_destination(step.xml).layers[0]
-    findings = proof.prove(host, step.uuid, step.target, layer)
-    host.apply(lambda s: tracking.with_proof(s, step.uuid, step.target, findings))
-    for finding in findings:
-        if finding.severity is not Severity.FINE:
-            host.log(f"{finding.reason} {finding.remedy}", Level.WARNING, domain=step.domain)
-    return findings
-
-
-@happened.register(ProvePivot)
-def _(step: ProvePivot, host: Host) -> bool:  # noqa: ARG001
-    # Looking twice does no harm.
-    return False
-
-
-@run.register(SetSpeed)
-def _(step: SetSpeed, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    host.connection().set_speed(step.uuid, step.target, step.bandwidth)
-    return ()
-
-
-@happened.register(SetSpeed)
-def _(step: SetSpeed, host: Host) -> bool:  # noqa: ARG001
-    return False
-
-
-def _goes_to(job: Job, path: str) -> bool:
-    destination: Layer | None = job.destination.active
-    return destination is not None and destination.path == path

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from tui.model import disk_checks
 from tui.model.copy_case import CopyCase
 from tui.model.disk import Device
+from tui.model.disk_checks import LONGEST
 from tui.model.facts import CopyFacts
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
-from tui.model.job import JobType
 from tui.model.quantity import size
 from tui.model.request import CopyRequest, Then
 from tui.model.text import printable
 
 BLOCK_COPY_SINCE = (1, 2, 9)
 SYNCHRONOUS_WRITES_SINCE = (8, 0, 0)
-LONGEST = 2**63 - 1
-"""The largest number that libvirt passes on to QEMU."""
 SMALLEST_GRANULARITY = 512
 LARGEST_GRANULARITY = 64 * 1024 * 1024
 LARGE_BUFFER = 256 * 1024 * 1024
@@ -28,23 +27,12 @@ _KEEPS_BITMAPS = frozenset({"qcow2"})
 
 def check_subject(request: CopyRequest, facts: CopyFacts) -> Iterator[Finding]:
     """Whether there is a running guest with such a disk and a medium in it, and a place to copy to."""
-    domain, target = facts.domain, printable(request.target)
-    name = printable(domain.name)
-    if not domain.state.active:
-        yield refused(
-            "domain-not-running",
-            f"{name} is {domain.state}; only a running guest's disk can be mirrored.",
-            "Start the guest, or copy the image with qemu-img convert while it is off.",
-        )
-    if facts.disk is None:
-        disks = ", ".join(printable(disk.target) for disk in domain.disks) or "none"
-        yield refused("no-such-disk", f"{name} has no disk {target}.", f"Choose one of its disks: {disks}.")
-    elif facts.disk.empty:
-        yield refused(
-            "disk-empty",
-            f"{target} of {name} is a drive without a medium.",
-            "Insert a medium, or choose another disk.",
-        )
+    yield from disk_checks.check_medium(
+        facts,
+        request.target,
+        verb="mirrored",
+        instead="copy the image with qemu-img convert while it is off",
+    )
     if not request.destination.layers:
         yield refused(
             "no-destination", "No destination is given.", "Name a path, a device or a <disk> to write to."
@@ -54,24 +42,7 @@ def check_subject(request: CopyRequest, facts: CopyFacts) -> Iterator[Finding]:
 def check_disk(case: CopyCase) -> Iterator[Finding]:
     """What kinds of disk QEMU or libvirt cannot mirror, or should not."""
     disk = case.disk
-    if disk.outside_qemu:
-        yield refused(
-            "disk-outside-qemu",
-            f"{case.name} is served by another process, so QEMU has no blocks to copy.",
-            "Copy it with the tools of the process that serves it.",
-        )
-    if disk.bus == "sd":
-        yield refused(
-            "disk-bus",
-            f"{case.name} is on the sd bus, where libvirt has no block jobs.",
-            "Use another bus for it.",
-        )
-    if disk.transient:
-        yield refused(
-            "disk-transient",
-            f"{case.name} is transient: its changes are thrown away when the guest stops.",
-            "Take <transient/> off the disk, and restart the guest.",
-        )
+    yield from disk_checks.check_kind(case.facts, disk)
     yield from _check_shareable(case)
     if disk.device in (Device.CDROM, Device.FLOPPY):
         yield warning(
@@ -127,37 +98,7 @@ def _check_shareable(case: CopyCase) -> Iterator[Finding]:
 
 def check_jobs(case: CopyCase) -> Iterator[Finding]:
     """One block job a disk, and one plan."""
-    disk, running = case.disk, case.facts.running
-    command = f"virt-mirror cancel {case.domain} {case.target}"
-    if disk.mirror or running:
-        kind = (
-            disk.mirror.job.value if disk.mirror else running.type.value if running else JobType.UNKNOWN.value
-        )
-        where = disk.mirror.destination if disk.mirror else None
-        to = f" to {printable(where.path)}" if where else ""
-        ours = any(e.copy and e.copy.target == disk.target for e in case.facts.entries)
-        whose = "" if ours else ", started by somebody else"
-        yield refused(
-            "job-running",
-            f"{case.name} has a block job already: {kind or 'one that is ending'}{to}{whose}.",
-            f"Wait for it, or end it: {command}",
-        )
-        return
-    for entry in case.facts.entries:
-        if disk.target not in entry.targets:
-            continue
-        if not entry.stale(case.facts.now):
-            yield refused(
-                "plan-in-progress",
-                f"{case.name} is being worked on by {printable(entry.owner)}: {printable(entry.title)}.",
-                "Wait until that has ended.",
-            )
-        else:
-            yield refused(
-                "plan-left-over",
-                f"A plan of {printable(entry.owner)} is still open on this disk: {printable(entry.title)}.",
-                f"Clear it first: {command}",
-            )
+    yield from disk_checks.check_jobs(case.facts, case.disk)
 
 
 def check_persistence(case: CopyCase) -> Iterator[Finding]:
@@ -169,12 +110,7 @@ def check_persistence(case: CopyCase) -> Iterator[Finding]:
             "restart it, and the destination is then useless.",
             "Let the guest run until the mirror has ended; a reboot from inside does no harm.",
         )
-    yield warning(
-        "forbidden-meanwhile",
-        f"While the copy runs, {case.domain} cannot be saved, migrated, or snapshot with its "
-        f"memory, and {case.target} can be neither detached nor resized.",
-        "Do these before, or afterwards.",
-    )
+    yield from disk_checks.check_meanwhile(case.facts, case.disk, "copy")
 
 
 def check_server(case: CopyCase) -> Iterator[Finding]:
@@ -226,12 +162,7 @@ def _inexpressible(case: CopyCase) -> Iterator[str]:
 def check_numbers(case: CopyCase) -> Iterator[Finding]:
     """Limits of libvirt and QEMU."""
     request = case.request
-    if not 0 <= request.bandwidth <= LONGEST:
-        yield refused(
-            "bandwidth",
-            f"A limit of {request.bandwidth} bytes per second is none that libvirt can count.",
-            "Give a smaller one, or 0 for no limit.",
-        )
+    yield from disk_checks.check_bandwidth(request.bandwidth)
     granularity = request.granularity
     power = granularity > 0 and not granularity & (granularity - 1)
     if granularity and not (power and SMALLEST_GRANULARITY <= granularity <= LARGEST_GRANULARITY):

@@ -71,7 +71,7 @@ def check_space(case: CopyCase) -> Iterator[Finding]:
         yield case.unless_accepted(
             refused(
                 "space",
-                f"The copy needs about {size(need)}, and its destination has room for {size(space.room)}.",
+                f"The copy needs about {size(need)}, and its destination has {size(space.room)} free.",
                 "Make room, choose another place, or try all the same with --risk-full-destination.",
                 Acceptance.RISK_FULL_DESTINATION,
             )
@@ -79,14 +79,14 @@ def check_space(case: CopyCase) -> Iterator[Finding]:
     elif space.most is not None and space.room < space.most:
         yield warning(
             "space-tight",
-            f"The destination has room for {size(space.room)}; the copy needs about {size(space.likely)}, and "
+            f"The destination has {size(space.room)} free; the copy needs about {size(space.likely)}, and "
             f"{size(space.most)} once the guest has written everywhere.",
             "Watch the room there, now and after a pivot.",
         )
     else:
         yield fine(
             "space",
-            f"The destination has room for {size(space.room)}; the copy takes at most {size(space.most)}.",
+            f"The destination has {size(space.room)} free; the copy takes at most {size(space.most)}.",
         )
 
 

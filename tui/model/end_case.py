@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tui.model.facts import EndFacts, Running, UseKind
 from tui.model.journal import Entry
 from tui.model.request import Ending, EndRequest
-from tui.model.steps import StartCopy
+from tui.model.steps import Begin
 from tui.model.text import printable
 
 
@@ -39,16 +39,13 @@ class EndCase:
         """The plans of the journal that are about a disk."""
         return tuple(entry for entry in self.facts.entries if target in entry.targets)
 
-    def begun_by(self, target: str) -> tuple[Entry, StartCopy] | None:
-        """The plan that began the copy of a disk; with a job, only that of this very job."""
+    def begun_by(self, target: str) -> Entry | None:
+        """The plan that began a job on a disk; while one runs, only that of this very job."""
         job = self.facts.job(target)
-        destination = job.destination.active if job else None
         for entry in reversed(self.facts.entries):
-            copy = entry.copy
-            if copy is None or copy.target != target:
-                continue
-            if job is None or (destination is not None and destination.path == copy.path):
-                return entry, copy
+            begin = entry.begin
+            if begin is not None and begin.target == target and (job is None or _began(begin, job)):
+                return entry
         return None
 
     @property
@@ -58,7 +55,7 @@ class EndCase:
         return tuple(
             entry.id
             for entry in self.facts.entries
-            if (entry.copy and entry.copy.target in targets) or (entry.targets and entry.targets <= targets)
+            if (entry.begin and entry.begin.target in targets) or (entry.targets and entry.targets <= targets)
         )
 
     def others(self, target: str, path: str) -> tuple[str, ...]:
@@ -75,6 +72,14 @@ class EndCase:
                 }
             )
         )
+
+
+def _began(begin: Begin, job: Running) -> bool:
+    destination = job.destination.active
+    if not job.type.mirrors:
+        # The host does not say where such a job writes, and a disk has but one.
+        return begin.job is job.type
+    return destination is not None and destination.path == begin.path
 
 
 def all_targets(request: EndRequest, facts: EndFacts) -> tuple[str, ...]:

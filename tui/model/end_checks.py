@@ -155,8 +155,8 @@ def check_cancel(case: EndCase) -> Iterator[Finding]:
             )
         if job is None:
             yield from _check_nobody_at_it(case, target)
-        if begun is not None:
-            yield from _check_destination(case, target, begun[1])
+        if begun is not None and begun.copy is not None:
+            yield from _check_destination(case, target, begun.copy)
 
 
 def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:

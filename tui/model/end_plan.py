@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tui.model import end_checks
 from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
+from tui.model.disk_checks import check_bandwidth
 from tui.model.end_case import EndCase, all_targets
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, refused
@@ -18,7 +19,6 @@ from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, S
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
-_LONGEST = 2**63 - 1
 _VERBS = {Ending.PIVOT: "Pivot", Ending.KEEP: "Keep the copy of", Ending.CANCEL: "Cancel the job on"}
 
 
@@ -82,17 +82,17 @@ def _proofs(case: EndCase) -> Iterator[ProvePivot]:
     for job in case.jobs:
         destination, begun = job.destination.active, case.begun_by(job.target)
         if destination is not None:
-            xml = begun[1].xml if begun else destination_xml(destination)
+            xml = begun.begin.xml if begun and begun.begin else destination_xml(destination)
             yield ProvePivot(domain.uuid, domain.name, job.target, xml, destination.path)
 
 
 def _removals(case: EndCase) -> Iterator[RemoveDestination]:
     domain = case.facts.domain
     for target in case.targets:
-        begun = case.begun_by(target)
-        if begun is None:
+        entry = case.begun_by(target)
+        copy = entry.copy if entry else None
+        if entry is None or copy is None:
             continue
-        entry, copy = begun
         removable = copy.creates and case.facts.removable.get(copy.path, False)
         if removable and not case.others(target, copy.path):
             yield RemoveDestination(domain.uuid, domain.name, target, copy.path, entry.started)
@@ -105,8 +105,8 @@ def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:
         begun = case.begun_by(target)
         if job is None:
             facts.append(("disk", f"{printable(target)}  no job"))
-            if begun:
-                facts.append(("left over", printable(begun[1].path)))
+            if begun and begun.copy:
+                facts.append(("left over", printable(begun.copy.path)))
             continue
         facts.append(("disk", f"{printable(target)}  {job.type}  {_state(job)}"))
         if job.source:
@@ -144,14 +144,7 @@ def plan_speed(request: SpeedRequest, facts: EndFacts, plan_id: str) -> Plan:
         findings.append(
             refused("no-job", f"{target} of {name} has no job.", "Look at the jobs of this host.")
         )
-    if not 0 <= request.bandwidth <= _LONGEST:
-        findings.append(
-            refused(
-                "bandwidth",
-                f"A limit of {request.bandwidth} bytes per second is none that libvirt can count.",
-                "Give a smaller one, or 0 for no limit.",
-            )
-        )
+    findings += check_bandwidth(request.bandwidth)
     now = job.progress.bandwidth if job and job.progress else None
     limits = tuple("none" if limit == 0 else rate(limit) for limit in (now, request.bandwidth))
     step = SetSpeed(domain.uuid, domain.name, request.target, request.bandwidth)

@@ -81,6 +81,8 @@ class LayerFacts:
     """Bytes that it takes."""
     snapshots: tuple[str, ...] | None = None
     """Names of its internal snapshots."""
+    backing: str | None = None
+    """How its header names the layer below."""
 
 
 @dataclass(frozen=True, slots=True)

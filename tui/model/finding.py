@@ -22,6 +22,7 @@ class Acceptance(StrEnum):
 
     LOSE_INTERNAL_SNAPSHOTS = "lose-internal-snapshots"
     LOSE_CHECKPOINTS = "lose-checkpoints"
+    LOSE_SNAPSHOTS = "lose-snapshots"
     RISK_FULL_DESTINATION = "risk-full-destination"
 
 

@@ -11,7 +11,7 @@ from lxml import etree
 from tui.model import xml
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
-from tui.model.steps import StartCopy, Step
+from tui.model.steps import Begin, StartCopy, Step
 
 STALE_AFTER = 90.0
 """Seconds without a heartbeat after which the owner is taken to be gone."""
@@ -46,9 +46,14 @@ class Entry:
         )
 
     @property
+    def begin(self) -> Begin | None:
+        """The step that began a job, if there is one."""
+        return next((s for s in self.steps if isinstance(s, Begin)), None)
+
+    @property
     def copy(self) -> StartCopy | None:
-        """The step that began a mirror, if there is one."""
-        return next((s for s in self.steps if isinstance(s, StartCopy)), None)
+        """The step that began a copy, if there is one: only those leave a destination behind."""
+        return self.begin if isinstance(self.begin, StartCopy) else None
 
     def stale(self, now: float) -> bool:
         """Whether the owner has not been heard of for too long."""
@@ -117,5 +122,7 @@ def _step(kind: str, text: str) -> Step:
         fields["ending"] = Ending(fields["ending"])
     if "targets" in fields:
         fields["targets"] = tuple(fields["targets"])
+    if "paths" in fields:
+        fields["paths"] = tuple(fields["paths"])
     step: Step = _KINDS[kind](**fields)
     return step

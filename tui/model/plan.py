@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from tui.model.finding import Finding, Severity
 from tui.model.request import Request
 from tui.model.steps import Step
+from tui.model.storage import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """A disk's chain as it is, and as the plan leaves it."""
+
+    target: str
+    now: Chain
+    then: Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,8 @@ class Plan:
     """Ids of earlier plans in the domain's journal that end when this one is done."""
     facts: tuple[tuple[str, str], ...] = ()
     """What the user decides by, label and value, as ``("from", "/slow/a.qcow2")``."""
+    chains: tuple[Redrawn, ...] = ()
+    """The chains that come out with other layers."""
     request: Request | None = None
     """The wish that it was made for."""
     made: float = 0.0

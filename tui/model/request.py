@@ -56,6 +56,41 @@ class CopyRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """Write what upper layers of a disk hold down into a lower one. Layers are named as ``vda[3]`` or by path."""
+
+    uuid: str
+    target: str
+    top: str | None = None
+    """The uppermost layer to merge; ``None`` is the active one."""
+    base: str | None = None
+    """The layer that takes the data; ``None`` is the last of the chain, or the next below with ``shallow``."""
+    shallow: bool = False
+    delete: bool = False
+    """Remove the merged images afterwards."""
+    keep_relative: bool = False
+    bandwidth: int = 0
+    """Limit in bytes per second; 0 is none."""
+    then: Then = Then.HOLD
+    """What happens when the commit of an active layer is in sync; the others end by themselves."""
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """Bring what lower layers of a disk hold up into the active one."""
+
+    uuid: str
+    target: str
+    base: str | None = None
+    """The layer that stays below, as ``vda[3]`` or by path; ``None`` leaves the active layer on its own."""
+    keep_relative: bool = False
+    bandwidth: int = 0
+    """Limit in bytes per second; 0 is none."""
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class EndRequest:
     """End the jobs of some disks of one domain, together."""
 
@@ -78,4 +113,5 @@ class SpeedRequest:
     """Bytes per second; 0 is no limit."""
 
 
-Request = CopyRequest | EndRequest | SpeedRequest
+MergeRequest = CommitRequest | PullRequest
+Request = CopyRequest | MergeRequest | EndRequest | SpeedRequest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
 
@@ -48,6 +49,11 @@ class StartCopy:
     """Use virDomainBlockRebase, for a server without virDomainBlockCopy."""
 
     @property
+    def job(self) -> JobType:
+        """The job that it begins."""
+        return JobType.COPY
+
+    @property
     def title(self) -> str:
         """For people."""
         return f"Mirror {self.target} of {self.domain} to {self.path}"
@@ -74,6 +80,110 @@ class StartCopy:
         if self.buf_size:
             words += ["--buf-size", str(self.buf_size)]
         return (virsh(*words),)
+
+
+@dataclass(frozen=True, slots=True)
+class StartCommit:
+    """Begin to write what upper layers hold down into a lower one, which takes their place."""
+
+    uuid: str
+    domain: str
+    target: str
+    top: str
+    """The uppermost layer that is merged, as libvirt knows it: ``vda[2]``, or a path."""
+    base: str
+    """The layer that takes the data, likewise."""
+    path: str
+    """Where that layer lies, for people."""
+    xml: str
+    """That layer as ``<disk>``, for the proof."""
+    paths: tuple[str, ...]
+    """The images that are merged into it, for people."""
+    active: bool
+    """Whether the guest writes to the top, so that the job gets in sync and then waits to be ended."""
+    delete: bool = False
+    """Have libvirt remove the merged images afterwards."""
+    keep_relative: bool = False
+    bandwidth: int = 0
+
+    @property
+    def job(self) -> JobType:
+        """The job that it begins."""
+        return JobType.ACTIVE_COMMIT if self.active else JobType.COMMIT
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        images = "1 image" if len(self.paths) == 1 else f"{len(self.paths)} images"
+        return f"Commit {images} of {self.target} into {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["blockcommit", self.domain, self.target, "--base", self.base]
+        words += ["--active"] if self.active else ["--top", self.top]
+        words += ["--delete"] if self.delete else []
+        words += ["--keep-relative"] if self.keep_relative else []
+        words += ["--bandwidth", str(self.bandwidth), "--bytes"] if self.bandwidth else []
+        return (virsh(*words),)
+
+
+@dataclass(frozen=True, slots=True)
+class StartPull:
+    """Begin to bring what lower layers hold up into the active one, which then stands without them."""
+
+    uuid: str
+    domain: str
+    target: str
+    base: str | None
+    """The layer that stays below, as libvirt knows it; ``None`` where none does."""
+    path: str
+    """The active layer."""
+    xml: str
+    """The active layer as ``<disk>``."""
+    paths: tuple[str, ...]
+    """The images that are no longer needed, for people."""
+    keep_relative: bool = False
+    bandwidth: int = 0
+
+    @property
+    def job(self) -> JobType:
+        """The job that it begins."""
+        return JobType.PULL
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        images = "1 image" if len(self.paths) == 1 else f"{len(self.paths)} images"
+        return f"Pull {images} of {self.target} up into {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["blockpull", self.domain, self.target]
+        words += ["--base", self.base] if self.base else []
+        words += ["--keep-relative"] if self.keep_relative else []
+        words += ["--bandwidth", str(self.bandwidth), "--bytes"] if self.bandwidth else []
+        return (virsh(*words),)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitEnd:
+    """Wait until a job that ends by itself has ended."""
+
+    uuid: str
+    domain: str
+    target: str
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Wait until the job on {self.target} is done"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("event", self.domain, "--event", "block-job-2"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +291,28 @@ class ProvePivot:
 
 
 @dataclass(frozen=True, slots=True)
+class ProveChain:
+    """Look at the host: the chain that the guest uses is the one that was to come of it."""
+
+    uuid: str
+    domain: str
+    target: str
+    paths: tuple[str, ...]
+    """The chain, the active layer first."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        layers = "1 layer" if len(self.paths) == 1 else f"{len(self.paths)} layers"
+        return f"Prove that {self.target} has {layers} now"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("dumpxml", self.domain, "--xpath", f"//disk[target/@dev='{self.target}']"),)
+
+
+@dataclass(frozen=True, slots=True)
 class SetSpeed:
     """Change the limit of a job."""
 
@@ -202,4 +334,6 @@ class SetSpeed:
         return (virsh("blockjob", self.domain, self.target, "--bandwidth", str(self.bandwidth), "--bytes"),)
 
 
-Step = StartCopy | AwaitSync | EndJobs | RemoveDestination | ProvePivot | SetSpeed
+Begin = StartCopy | StartCommit | StartPull
+"""Steps that begin a job, whose ``path`` is the image that the job fills."""
+Step = Begin | AwaitSync | AwaitEnd | EndJobs | RemoveDestination | ProvePivot | ProveChain | SetSpeed

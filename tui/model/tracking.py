@@ -69,6 +69,9 @@ def with_domain(
         if disk.mirror is not None:
             state = _with_mirror(state, domain, disk.target, disk.mirror, now, first_look=first_look)
     for job in state.active_jobs:
+        if job.uuid == domain.uuid and not job.type.mirrors:
+            state = _with_job(state, replace(job, plan=_plan_of(entries, job) or job.plan))
+    for job in state.active_jobs:
         if job.uuid == domain.uuid and not job.starting and _gone_from(job, domain):
             job = replace(job, ending=_ending(entries, job.target) or job.ending)  # noqa: PLW2901
             state = _with_job(state, _settle(job, domain, now, first_look=first_look))
@@ -135,6 +138,7 @@ def with_found_job(state: HostState, uuid: str, target: str, progress: Progress)
         destination=Chain(complete=False),
         progress=progress,
     )
+    found = replace(found, plan=_plan_of(state.entries_of(uuid), found))
     return replace(state, jobs=_trim((*state.jobs, found)))
 
 
@@ -156,9 +160,13 @@ def with_overdue(state: HostState, now: float) -> HostState:
 
 
 def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, ...]) -> HostState:
-    """What was checked after the last job of a disk."""
+    """What was checked after the last job of a disk; the same check again takes the place of the one before."""
     job = state.job(uuid, target)
-    return _with_job(state, replace(job, proof=proof)) if job else state
+    if job is None:
+        return state
+    checks = {finding.check for finding in proof}
+    before = tuple(finding for finding in job.proof if finding.check not in checks)
+    return _with_job(state, replace(job, proof=before + proof))
 
 
 def without_job(state: HostState, number: int) -> HostState:
@@ -252,9 +260,18 @@ def _entry_of(entries: tuple[Entry, ...], target: str, mirror: Mirror) -> Entry 
     """The plan that began this mirror: same disk, same place."""
     destination = mirror.destination
     for entry in entries:
-        copy = entry.copy
-        if copy and copy.target == target and destination and copy.path == destination.path:
+        begin = entry.begin
+        if begin and begin.target == target and destination and begin.path == destination.path:
             return entry
+    return None
+
+
+def _plan_of(entries: tuple[Entry, ...], job: Job) -> str | None:
+    """The plan that began a job which no definition tells of: a disk has one job at a time."""
+    for entry in entries:
+        begin = entry.begin
+        if begin and begin.target == job.target and begin.job is job.type:
+            return entry.id
     return None
 
 
@@ -315,6 +332,8 @@ def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
         return Phase.CANCELLED, f"The guest stays on {where}; {copy} has been written to."
     if job.in_sync_since is None and job.phase is Phase.COPYING:
         return Phase.CANCELLED, f"The guest stays on {where}; {copy} is incomplete."
+    if job.ending is Ending.CANCEL:
+        return Phase.CANCELLED, f"The guest stays on {where}; {copy} is given up."
     phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
     return phase, f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
 

@@ -130,14 +130,14 @@ class MirrorForm(Dialog[Plan | None]):
             join("Mirror ", shown(self._disk.target), " of ", shown(self._domain.name), host),
             tabs,
             Horizontal(fields, PlanView(glyphs=self.glyphs), id="panes"),
-            Vertical(*(Check(f"accept: {_ACCEPTANCES[a]}", id=a.value) for a in Acceptance), id="accept"),
+            Vertical(*(Check(f"accept: {_ACCEPTANCES[a]}", id=a.value) for a in _ACCEPTANCES), id="accept"),
             Flow(id="verdict"),
             Buttons(_HINT, button("Not now", "leave"), button("Start", "start")),
         )
 
     def on_mount(self) -> None:
         """Begin in the destination; ask where else it could go."""
-        for acceptance in Acceptance:
+        for acceptance in _ACCEPTANCES:
             self.query_one(f"#{acceptance}", Check).display = False
         self._fields.enter_place()
         self._judge()
@@ -169,7 +169,7 @@ class MirrorForm(Dialog[Plan | None]):
         return isinstance(self._asked, CopyRequest) and self._answer is None
 
     def _read(self) -> Choices:
-        accepted = frozenset(a for a in Acceptance if self.query_one(f"#{a}", Check).value)
+        accepted = frozenset(a for a in _ACCEPTANCES if self.query_one(f"#{a}", Check).value)
         return replace(self._fields.choices, accepted=accepted)
 
     def _request(self, choices: Choices) -> CopyRequest | Mistakes:
@@ -279,10 +279,10 @@ class MirrorForm(Dialog[Plan | None]):
 
     def _show_acceptances(self, plan: Plan | None) -> None:
         offered = {finding.acceptance for finding in plan.findings} if plan else set()
-        for acceptance in Acceptance:
+        for acceptance in _ACCEPTANCES:
             check = self.query_one(f"#{acceptance}", Check)
             check.display = acceptance in offered or check.value
-        some = any(self.query_one(f"#{a}", Check).display for a in Acceptance)
+        some = any(self.query_one(f"#{a}", Check).display for a in _ACCEPTANCES)
         self.query_one("#accept").set_class(some, "-some")
 
     def _verdict(self) -> Iterator[Line]:

@@ -9,11 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
+from tui.app import chains
+from tui.app.chains import stem
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.model.finding import Finding, Severity
-from tui.model.plan import Plan
+from tui.model.plan import Plan, Redrawn
 from tui.model.steps import StartCopy
 
 _ORDER = (Severity.REFUSED, Severity.WARNING, Severity.FINE)
@@ -44,6 +46,7 @@ def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
     facts = [*ours.items(), *(fact for fact in plan.facts if fact[0] not in ours)]
     blocks: list[tuple[str, Iterable[Line]]] = [
         ("Findings", finding_lines(plan.findings, glyphs)),
+        *(chain_block(chain, glyphs) for chain in plan.chains),
         ("What", table((shown(label).plain, shown(value)) for label, value in facts)),
         (
             "Steps",
@@ -62,6 +65,23 @@ def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
         between = True
         yield heading(title)
         yield from body
+
+
+def chain_block(redrawn: Redrawn, glyphs: Glyphs) -> tuple[str, tuple[Line, ...]]:
+    """A chain as it is, with what leaves it, and as it will be: the base on top, growing to the active layer."""
+    kept = {layer.path for layer in redrawn.then.layers}
+    now = [
+        _chain_line(line, glyphs, gone=line.layer is not None and line.layer.path not in kept)
+        for line in stem(redrawn.target, redrawn.now, glyphs)
+    ]
+    then = [_chain_line(line, glyphs) for line in stem(redrawn.target, redrawn.then, glyphs)]
+    return f"Chain of {shown(redrawn.target).plain}, now and then", (*now, EMPTY, *then)
+
+
+def _chain_line(line: chains.Line, glyphs: Glyphs, *, gone: bool = False) -> Line:
+    style = DIM if gone else "$text-primary" if line.role is chains.Role.ACTIVE else ""
+    notes = "  merged" if gone else f"  {glyphs.active} active" if line.role is chains.Role.ACTIVE else ""
+    return Line(styled(f"  {line.branch}", DIM), join(shown(line.name, style), styled(notes, DIM)))
 
 
 def _xml_lines(plan: Plan) -> Iterator[Line]:

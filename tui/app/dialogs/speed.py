@@ -42,7 +42,9 @@ class SpeedDialog(Dialog[int | None]):
             join("Speed of ", shown(self._job.target), " of ", shown(self._job.domain)),
             Flow([*now, EMPTY]),
             Field("New limit", new_limit, unit="MiB/s", id="limit-field"),
-            Buttons("enter set  esc not now", button("Not now", "leave"), button("Set", "set")),
+            Buttons(
+                "enter see the plan  esc not now", button("Not now", "leave"), button("See the plan", "set")
+            ),
         )
 
     def on_mount(self) -> None:

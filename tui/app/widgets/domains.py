@@ -199,12 +199,14 @@ class DomainsPanel(Vertical):
         return [row for row in self.rows if row.key in self.table.tags]
 
     def toggle_tag(self) -> None:
-        """Tag or untag the disk under the cursor, and go on to the next."""
+        """Tag or untag the disk under the cursor, and go on to the next of the domain."""
         row = self.table.current
         if row is None or row.disk is None:
             return
         self.table.tags ^= {row.key}
-        self.table.action_cursor_down()
+        below = self.table.items[(self.table.index or 0) + 1 :][:1]
+        if below and (below[0].number, below[0].uuid) == (row.number, row.uuid):
+            self.table.action_cursor_down()
         self._arrange()
 
     def untag(self, disks: AbstractSet[DiskKey] | None = None) -> None:

@@ -21,6 +21,7 @@ from tui.app.widgets.items import Items
 from tui.model.forecast import Verdict, forecast
 from tui.model.job import Job, JobType, Phase
 from tui.model.quantity import UNKNOWN, progress_size, rate
+from tui.model.request import Ending
 
 _WIDE = 100
 """Cells from which a job fits in two lines; below it takes three."""
@@ -33,7 +34,12 @@ _LEAST_BAR = 8
 _MOST_NAME = 34
 _LEAST_NAME = 12
 _LEAST_PLACE = 14
-_CHECKS = {"live-xml": "live XML", "persistent-xml": "persistent XML", "image-open": "image open"}
+_CHECKS = {
+    "live-xml": "live XML",
+    "persistent-xml": "persistent XML",
+    "image-open": "image open",
+    "chain": "chain",
+}
 """What the proof of a pivot looks at, for short."""
 _TAIL = {True: 5 + _SIZES + _RATE + _SPARK + 8, False: 5 + _SIZES + 4}
 """Cells of the numbers behind the bar, with the speed and without."""
@@ -213,8 +219,10 @@ class JobsView(Items[JobRow]):
         words = []
         if job.ended is not None:
             words.append(styled(time.strftime("%H:%M", time.localtime(job.ended)), DIM))
-        if job.proof:
+        if job.proof and job.type.mirrors:
             words.append(Content("pivoted"))
+        elif job.phase is Phase.DONE and job.ending is Ending.KEEP:
+            words.append(Content("kept"))
         if job.remark and not job.proof:
             # What was proved says more than that it is done.
             words.append(shown(job.remark, "$text-error" if job.phase is Phase.FAILED else ""))

@@ -1,0 +1,202 @@
+"""Ending jobs, removing what they leave, proving what came of them, and changing their speed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from tui.engine import proof
+from tui.engine.control import Level
+from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.steps import await_end, happened, run
+from tui.model import tracking
+from tui.model.destination import parse_destination
+from tui.model.domain import RunState
+from tui.model.finding import Finding, Severity, fine, warning
+from tui.model.host import HostState, Link
+from tui.model.job import Job, Phase
+from tui.model.request import Ending
+from tui.model.steps import EndJobs, ProveChain, ProvePivot, RemoveDestination, SetSpeed
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+PAUSE_LIMIT = 30.0
+"""Seconds a guest may stand still for a pivot."""
+CLOCK_SLACK = 2.0
+"""Seconds by which a file may be older than the plan that had it made: file times are coarse."""
+
+
+@run.register(EndJobs)
+def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    domain = host.state.domain(step.uuid)
+    # A guest that somebody else paused stays paused.
+    pause = step.pause and domain is not None and domain.state in (RunState.RUNNING, RunState.IDLE)
+    if step.ending is not Ending.CANCEL:
+        _insist_on_sync(step, host.state)
+    if pause:
+        host.connection().suspend(step.uuid)
+    try:
+        if step.ending is Ending.CANCEL:
+            for target in step.targets:
+                _ask_end(step, host, target)
+        for target in step.targets:
+            # One after the other: when one fails, those after it have not been touched.
+            if step.ending is not Ending.CANCEL:
+                _ask_end(step, host, target)
+            job = await_end(host, step.uuid, target, left, timeout=PAUSE_LIMIT if pause else None)
+            _insist_on_outcome(step, job, host.state)
+    finally:
+        if pause:
+            _resume(step, host)
+    return ()
+
+
+def _insist_on_sync(step: EndJobs, state: HostState) -> None:
+    """Before the first disk is touched: all of them can be."""
+    for target in step.targets:
+        job = state.job(step.uuid, target)
+        if job is None or job.phase not in (Phase.IN_SYNC, Phase.PIVOTING, Phase.CANCELLING):
+            what = job.phase.value if job else "without a job"
+            message = f"{target} of {step.domain} is {what}, not in sync; nothing was changed."
+            raise StepFailed(message)
+
+
+def _ask_end(step: EndJobs, host: Host, target: str) -> None:
+    job = host.state.job(step.uuid, target)
+    if job is not None and job.phase in (Phase.PIVOTING, Phase.CANCELLING):
+        # Accepted before, by us or by somebody else; a second request would be refused.
+        return
+    if job is not None and job.phase.ended and step.ending is Ending.CANCEL:
+        return
+    try:
+        host.connection().end_job(step.uuid, target, pivot=step.ending is Ending.PIVOT)
+    except NoConnection:
+        raise
+    except HostError as error:
+        message = f"{target}: {error.message} {_what_is_where(step, host.state)}".rstrip()
+        raise StepFailed(message, code=error.code) from error
+    finally:
+        host.refresh(step.uuid)
+
+
+def _insist_on_outcome(step: EndJobs, job: Job, state: HostState) -> None:
+    wanted = Phase.DONE if step.ending is Ending.PIVOT else None
+    if job.phase is Phase.FAILED or (wanted and job.phase is not wanted):
+        message = f"{job.target}: {job.remark} {_what_is_where(step, state)}".rstrip()
+        raise StepFailed(message)
+
+
+def _what_is_where(step: EndJobs, state: HostState) -> str:
+    """For several disks: which of them is on which image now."""
+    domain = state.domain(step.uuid)
+    places = []
+    for target in step.targets:
+        disk = domain.disk(target) if domain else None
+        active = disk.chain.active if disk else None
+        places.append(f"{target} is on {active.path if active else 'an unknown image'}")
+    return ("Now " + ", ".join(places) + ".") if len(places) > 1 else ""
+
+
+def _resume(step: EndJobs, host: Host) -> None:
+    """The guest must go on, whatever happened: keep at it while the host is away."""
+    while True:
+        try:
+            host.connection().resume(step.uuid)
+        except NoConnection:
+            host.log(f"{step.domain} is paused and the host is away; it is resumed first thing.", Level.ERROR)
+            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
+                return
+        else:
+            return
+
+
+@happened.register(EndJobs)
+def _(step: EndJobs, host: Host) -> bool:
+    jobs = [host.state.job(step.uuid, target) for target in step.targets]
+    return all(job is None or job.phase.ended for job in jobs)
+
+
+# Removing what a cancelled copy leaves
+
+
+@run.register(RemoveDestination)
+def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    users = host.state.users_of(step.path)
+    if users:
+        return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
+    return _remove_here(step) if host.local else _remove_there(step, host)
+
+
+def _remove_here(step: RemoveDestination) -> tuple[Finding, ...]:
+    try:
+        if os.lstat(step.path).st_ctime < step.since - CLOCK_SLACK:
+            return _left_there(step, f"{step.path} is older than the copy and stays.")
+        os.unlink(step.path)  # noqa: PTH108  # beside os.lstat, on the very same string
+    except FileNotFoundError:
+        return (fine("destination-removed", f"{step.path} is not there."),)
+    except OSError as error:
+        return _left_there(step, f"{step.path} could not be removed: {error.strerror}.")
+    return (fine("destination-removed", f"{step.path} was removed."),)
+
+
+def _remove_there(step: RemoveDestination, host: Host) -> tuple[Finding, ...]:
+    try:
+        host.connection().delete_volume(step.path)
+    except NoConnection:
+        raise
+    except HostError as error:
+        return _left_there(step, f"{step.path} stays on the host: {error}")
+    return (fine("destination-removed", f"{step.path} was removed."),)
+
+
+def _left_there(step: RemoveDestination, reason: str) -> tuple[Finding, ...]:
+    remedy = f"Remove it by hand when you are sure that nothing needs it: {step.commands[0]}"
+    return (warning("destination-left", reason, remedy),)
+
+
+@happened.register(RemoveDestination)
+def _(step: RemoveDestination, host: Host) -> bool:
+    return host.local and not os.path.lexists(step.path)
+
+
+# Proof and speed
+
+
+@run.register(ProvePivot)
+def _(step: ProvePivot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    layer = parse_destination(step.xml).layers[0]
+    return _told(step, host, proof.prove(host, step.uuid, step.target, layer))
+
+
+def _told(step: ProvePivot | ProveChain, host: Host, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Show what was proved with the job, and log what was not."""
+    host.apply(lambda s: tracking.with_proof(s, step.uuid, step.target, findings))
+    for finding in findings:
+        if finding.severity is not Severity.FINE:
+            host.log(f"{finding.reason} {finding.remedy}", Level.WARNING, domain=step.domain)
+    return findings
+
+
+@run.register(ProveChain)
+def _(step: ProveChain, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    return _told(step, host, proof.prove_chain(host, step.uuid, step.target, step.paths))
+
+
+@happened.register(ProvePivot)
+@happened.register(ProveChain)
+def _(step: ProvePivot | ProveChain, host: Host) -> bool:  # noqa: ARG001
+    # Looking twice does no harm.
+    return False
+
+
+@run.register(SetSpeed)
+def _(step: SetSpeed, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    host.connection().set_speed(step.uuid, step.target, step.bandwidth)
+    return ()
+
+
+@happened.register(SetSpeed)
+def _(step: SetSpeed, host: Host) -> bool:  # noqa: ARG001
+    return False
