@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.message import Message
 from textual.widgets import Input, OptionList, TextArea
 
 from tui.app.dialogs.choices import Choices, Kind, Part
 from tui.app.dialogs.fields import Check, Choice, Field
+from tui.app.dialogs.form import FormFields
 from tui.app.dialogs.limit import limit_text
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.proposal import propose
@@ -45,20 +43,8 @@ _THEN_NOTES = {
 }
 
 
-class MirrorFields(VerticalScroll, can_focus=False):
-    """Keeps what is filled in, and says when it changes."""
-
-    @dataclass
-    class Edited(Message):
-        """Something was filled in."""
-
-        fields: MirrorFields
-
-    @dataclass
-    class Entered(Message):
-        """Enter was pressed in a field of one line: go on."""
-
-        fields: MirrorFields
+class MirrorFields(FormFields):
+    """Every choice that a block copy has."""
 
     def __init__(
         self,
@@ -71,7 +57,7 @@ class MirrorFields(VerticalScroll, can_focus=False):
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Begin with a copy to the first of ``directories`` that is not the disk's own."""
-        super().__init__(id="fields")
+        super().__init__()
         self._domain = domain
         self._disk = disk
         self._directories = tuple(directories)
@@ -146,7 +132,7 @@ class MirrorFields(VerticalScroll, can_focus=False):
         """Whether the destination is being typed."""
         return self.query_one(PlaceInput).has_input_focus
 
-    def enter_place(self) -> None:
+    def enter_first(self) -> None:
         """Go to the destination."""
         if self._kind is Kind.XML:
             self.query_one("#xml", TextArea).focus()
@@ -156,11 +142,11 @@ class MirrorFields(VerticalScroll, can_focus=False):
     def enter_part(self, part: Part) -> None:
         """Go to a part of the form."""
         if part in (Part.PLACE, Part.XML):
-            self.enter_place()
+            self.enter_first()
         else:
             self.query_one(f"#{part}", Input).focus()
 
-    def show_problems(self, problems: dict[Part, str]) -> None:
+    def show_problems(self, problems: Mapping[Part, str]) -> None:
         """Say under each field what is wrong with it, and under no other."""
         for part in Part:
             self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
@@ -239,20 +225,10 @@ class MirrorFields(VerticalScroll, can_focus=False):
         )
         self.query_one("#shallow-field", Field).note(note if event.value else "")
 
-    @on(Choice.Changed)
-    @on(Check.Changed)
-    @on(Input.Changed)
     @on(TextArea.Changed)
-    def tell_edited(self, event: Message) -> None:
-        """One message for all fields."""
-        event.stop()
-        self.post_message(self.Edited(self))
-
-    @on(Input.Submitted)
-    def tell_entered(self, event: Input.Submitted) -> None:
-        """One message for all fields."""
-        event.stop()
-        self.post_message(self.Entered(self))
+    def tell_edited_xml(self, event: TextArea.Changed) -> None:
+        """The same for what only this form has."""
+        self.tell_edited(event)
 
     @on(OptionList.OptionHighlighted)
     def keep_highlight(self, event: OptionList.OptionHighlighted) -> None:
