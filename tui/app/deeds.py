@@ -13,11 +13,14 @@ from functools import partial
 
 from tui.app.background import Background
 from tui.app.dialogs.confirm import ConfirmPlan
+from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
+from tui.model.disk import Disk
+from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.plan import Plan
 from tui.model.request import EndRequest, Request, SpeedRequest
@@ -115,11 +118,8 @@ class Deeds:
         Each aim has one disk. Leaving a form leaves those after it as well.
         """
         aim = aims[turn - 1]
-        (target,) = aim.running
-        domain = aim.control.state.domain(aim.uuid)
-        disk = domain.disk(target) if domain else None
-        if domain is None or disk is None:
-            self._tell(Level.WARNING, aim.host, aim.moved() or "")
+        found = self._disk_of(aim)
+        if found is None:
             return
 
         def go_on(plan: Plan | None) -> None:
@@ -130,13 +130,37 @@ class Deeds:
 
         form = MirrorForm(
             aim.control,
-            domain,
-            disk,
+            *found,
             turn=(turn, len(aims)),
             suggested_bandwidth=self._suggested_bandwidth,
             glyphs=self._glyphs,
         )
         self._screen.app.push_screen(form, go_on)
+
+    def merge(self, aim: Aim, what: str, place: int) -> None:
+        """Have the form filled in for a layer of a disk, and run the plan that comes of it."""
+        found = self._disk_of(aim)
+        if found is None:
+            return
+        form = MergeForm(
+            aim.control,
+            *found,
+            what,
+            place,
+            suggested_bandwidth=self._suggested_bandwidth,
+            glyphs=self._glyphs,
+        )
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
+    def _disk_of(self, aim: Aim) -> tuple[Domain, Disk] | None:
+        """The one disk that is aimed at as it is now; says so where it is gone."""
+        (target,) = aim.running
+        domain = aim.control.state.domain(aim.uuid)
+        disk = domain.disk(target) if domain else None
+        if domain is None or disk is None:
+            self._tell(Level.WARNING, aim.host, aim.moved() or "")
+            return None
+        return domain, disk
 
     def speed(self, aim: Aim, job: Job) -> None:
         """Have a limit given, and propose it."""

@@ -18,6 +18,7 @@ from tui.app.dialogs.ask import Question
 from tui.app.dialogs.connect import ConnectDialog
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.help import HelpScreen
+from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.dialogs.save import SaveDialog
 from tui.app.glyphs import Glyphs
 from tui.app.mishaps import state_directory
@@ -146,6 +147,29 @@ class Keys(Screen[None]):
             return
         if not self._tags_elsewhere(disks):
             self.deeds.mirror([self._aim([disk]) for disk in disks])
+
+    def action_commit(self) -> None:
+        """Merge layers down."""
+        self._merge(COMMIT)
+
+    def action_pull(self) -> None:
+        """Bring layers up."""
+        self._merge(PULL)
+
+    def _merge(self, what: str) -> None:
+        """Fill in the form for the layer under the cursor; from elsewhere than the chain for the active one."""
+        disk = self.focused_disk()
+        if disk is None or not disk[2]:
+            self.hint("Move to the disk whose layers are to be merged first.")
+            return
+        number, uuid, target = disk
+        domain = self.picture.states[number].domain(uuid)
+        found = domain.disk(target) if domain else None
+        if found is None or len(found.chain.layers) < 2:  # noqa: PLR2004
+            self.hint("Merging takes a disk whose chain has several layers; this one has not.")
+            return
+        place = self.chain.place if self.panel is Panel.CHAIN else 0
+        self.deeds.merge(self._aim([disk]), what, place)
 
     def action_pivot(self) -> None:
         """Let the guest go over to the destination."""

@@ -104,11 +104,6 @@ class MergeCase:
         """What is known of the layers that leave the chain."""
         return self.facts.layers[self.top : self.below]
 
-    def called(self, place: int) -> str:
-        """A layer as libvirt knows it: by its index in the running guest, else by its path."""
-        layer = self.disk.chain.layers[place]
-        return layer.path if layer.index is None else f"{self.disk.target}[{layer.index}]"
-
     def unless_accepted(self, finding: Finding) -> Finding:
         """A refusal, or a warning where the user takes it upon himself."""
         if finding.acceptance in self.request.accepted:
@@ -116,12 +111,15 @@ class MergeCase:
         return finding
 
 
+def layer_name(disk: Disk, place: int) -> str:
+    """A layer as libvirt knows it: by its index in the running guest, as ``vda[3]``, else by its path."""
+    layer = disk.chain.layers[place]
+    return layer.path if layer.index is None else f"{disk.target}[{layer.index}]"
+
+
 def find_layer(disk: Disk, name: str) -> int | None:
     """The place in the chain of a layer that is named as ``vda[3]``, as ``vda`` for the active one, or by path."""
     for place, layer in enumerate(disk.chain.layers):
-        if layer.index is not None and name == f"{disk.target}[{layer.index}]":
+        if name in (layer_name(disk, place), layer.path):
             return place
-    if name == disk.target and disk.chain.layers:
-        return 0
-    paths = [layer.path for layer in disk.chain.layers]
-    return paths.index(name) if name in paths else None
+    return 0 if name == disk.target and disk.chain.layers else None

@@ -6,7 +6,7 @@ from tui.model import merge_checks
 from tui.model.copy_plan import describe, in_order
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, refused
-from tui.model.merge_case import MergeCase, MergeFacts
+from tui.model.merge_case import MergeCase, MergeFacts, layer_name
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import rate, size
 from tui.model.request import CommitRequest, Ending, MergeRequest, Then
@@ -77,7 +77,7 @@ def _steps(case: MergeCase) -> tuple[Step, ...]:
             uuid,
             name,
             target,
-            base=case.called(case.below) if case.below < len(case.disk.chain.layers) else None,
+            base=layer_name(case.disk, case.below) if case.below < len(case.disk.chain.layers) else None,
             path=case.keeper.path,
             xml=xml,
             paths=paths,
@@ -89,8 +89,8 @@ def _steps(case: MergeCase) -> tuple[Step, ...]:
         uuid,
         name,
         target,
-        top=case.called(case.top),
-        base=case.called(case.below),
+        top=layer_name(case.disk, case.top),
+        base=layer_name(case.disk, case.below),
         path=case.keeper.path,
         xml=xml,
         paths=paths,

@@ -24,7 +24,7 @@ _GAP = "  "
 
 
 class Choice(Widget, can_focus=True):
-    """One of a few, side by side: the arrows or a click choose."""
+    """One of a few, side by side or below one another: the arrows or a click choose."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,up", "choose(-1)", "The one before", show=False),
@@ -51,11 +51,14 @@ class Choice(Widget, can_focus=True):
         value: str = "",
         *,
         glyphs: Glyphs = UNICODE,
+        upright: bool = False,
         id: str | None = None,  # noqa: A002
         disabled: bool = False,
     ) -> None:
-        """Offer ``options``, value and word each; the words may come from a host."""
+        """Offer ``options``, value and word each; the words may come from a host. ``upright`` is one a line."""
         super().__init__(id=id, disabled=disabled)
+        self._upright = upright
+        self.styles.height = len(options) if upright else 1
         self._options = tuple((name, shown(word)) for name, word in options)
         self._glyphs = glyphs
         self.set_reactive(Choice.value, value or options[0][0])
@@ -74,6 +77,10 @@ class Choice(Widget, can_focus=True):
         """Choose what was clicked."""
         event.stop()
         offset = event.get_content_offset(self)
+        if self._upright:
+            if offset is not None and offset.y < len(self._options):
+                self.value = self._options[offset.y][0]
+            return
         end = 0
         for name, word in self._options:
             end += 2 + word.cell_length
@@ -83,7 +90,9 @@ class Choice(Widget, can_focus=True):
             end += len(_GAP)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002
-        """All options side by side."""
+        """All options side by side, or the longest."""
+        if self._upright:
+            return max(2 + word.cell_length for _, word in self._options)
         return sum(2 + word.cell_length for _, word in self._options) + len(_GAP) * (len(self._options) - 1)
 
     def render(self) -> Content:
@@ -91,7 +100,7 @@ class Choice(Widget, can_focus=True):
         parts: list[Content | str] = []
         for name, word in self._options:
             if parts:
-                parts.append(_GAP)
+                parts.append("\n" if self._upright else _GAP)
             if name == self.value:
                 parts += [styled(f"{self._glyphs.running} ", "$text-primary"), word.stylize("bold")]
             else:

@@ -137,6 +137,13 @@ class ChainPanel(Vertical):
         line = self.view.current
         return line.layer if line else None
 
+    @property
+    def place(self) -> int:
+        """Where in the disk's chain the layer under the cursor is; 0, the active one, where none of them is."""
+        disk = self._row.disk if self._row else None
+        layers = disk.chain.layers if disk else ()
+        return layers.index(self.current) if self.current in layers else 0
+
     @on(Items.Highlighted)
     def describe_layer(self, event: Items.Highlighted) -> None:
         """The cursor is on another layer."""

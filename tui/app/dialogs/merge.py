@@ -1,0 +1,50 @@
+"""The merge form: which layers of a disk are to become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from tui.app.dialogs.choices import Mistakes
+from tui.app.dialogs.form import DEBOUNCE, RequestForm
+from tui.app.dialogs.merge_fields import MergeFields
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.engine.control import Control
+from tui.model.disk import Disk
+from tui.model.domain import Domain
+from tui.model.finding import Acceptance
+from tui.model.request import Request
+
+
+class MergeForm(RequestForm):
+    """Asks for the commit or the pull of layers of one disk."""
+
+    ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {
+        Acceptance.LOSE_SNAPSHOTS: "lose the snapshots that stand on these images",
+        Acceptance.LOSE_INTERNAL_SNAPSHOTS: "lose the internal snapshots of the images that are removed",
+        Acceptance.RISK_FULL_DESTINATION: "risk that the room does not suffice",
+    }
+
+    def __init__(
+        self,
+        control: Control,
+        domain: Domain,
+        disk: Disk,
+        what: str,
+        place: int,
+        *,
+        suggested_bandwidth: int = 0,
+        debounce: float = DEBOUNCE,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Fill in ``what`` pointing at the layer at ``place`` of the chain means."""
+        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
+        title = join("Merge layers of ", shown(disk.target), " of ", shown(domain.name), host)
+        self._merge = MergeFields(disk, what, place, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
+        super().__init__(control, title, self._merge, debounce=debounce, glyphs=glyphs)
+        self._uuid = domain.uuid
+
+    def wish(self) -> Request | Mistakes:
+        """The commit or the pull that is filled in."""
+        return self._merge.wish(self._uuid, self.accepted)

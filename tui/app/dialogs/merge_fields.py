@@ -1,0 +1,185 @@
+"""The left half of the merge form: which layers, in which direction, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from tui.app.chains import name_of
+from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.fields import Check, Choice, Field
+from tui.app.dialogs.form import FormFields
+from tui.app.dialogs.limit import limit_text, parse_limit
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.model.disk import Disk
+from tui.model.finding import Acceptance
+from tui.model.merge_case import layer_name
+from tui.model.request import CommitRequest, MergeRequest, PullRequest, Then
+
+COMMIT, PULL = "commit", "pull"
+_WHAT = ((COMMIT, "commit down"), (PULL, "pull up"))
+_WHAT_NOTES = {
+    COMMIT: "Lower layers take what upper ones hold; the lower ones change.",
+    PULL: "The active layer takes what lower ones hold; the lower ones stay as they are.",
+}
+_THEN = ((Then.HOLD.value, "hold"), (Then.PIVOT.value, "pivot"))
+_THEN_NOTES = {
+    Then.HOLD: "It stays in sync until you pivot or cancel.",
+    Then.PIVOT: "The guest goes over to the lower layer by itself.",
+}
+_NOTHING = ""
+
+
+class MergeFields(FormFields):
+    """Layers are picked by their place in the chain, 0 for the active one."""
+
+    def __init__(
+        self, disk: Disk, what: str, place: int, *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE
+    ) -> None:
+        """Begin with what pointing at the layer at ``place`` means.
+
+        Args:
+            disk: whose layers they are.
+            what: ``COMMIT`` or ``PULL``.
+            place: the layer that was pointed at.
+            suggested_bandwidth: bytes per second; 0 is no limit.
+            glyphs: what is drawn.
+        """
+        super().__init__()
+        self._disk = disk
+        self._what = what
+        self._suggested = suggested_bandwidth
+        self._glyphs = glyphs
+        self._last = max(len(disk.chain.layers) - 1, 0)
+        # A commit is of the layer that is pointed at, down into the next; of the base it is into that one.
+        self._top = max(min(place, self._last - 1), 0)
+        # A pull is onto the layer that is pointed at, where something lies in between.
+        self._onto = str(place) if place > 1 else _NOTHING
+
+    def compose(self) -> ComposeResult:
+        """One field a line; layers stand below one another, the active one first."""
+        glyphs, layers = self._glyphs, dict(self._layers())
+        yield Field("Do", Choice(_WHAT, self._what, glyphs=glyphs, id="what"), id="what-field")
+        yield Field(
+            "Merge from",
+            Choice(_from(layers, 0, self._last - 1), str(self._top), glyphs=glyphs, upright=True, id="top"),
+            id="top-field",
+        )
+        yield Field(
+            "into",
+            Choice(_from(layers, 1, self._last), str(self._top + 1), glyphs=glyphs, upright=True, id="base"),
+            id="base-field",
+        )
+        onto = [(_NOTHING, "nothing: the active layer alone"), *_from(layers, 2, self._last)]
+        yield Field(
+            "Leave below",
+            Choice(onto, self._onto, glyphs=glyphs, upright=True, id="onto"),
+            id="onto-field",
+        )
+        yield Field(
+            "Speed limit",
+            Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
+            unit="MiB/s",
+            id="bandwidth-field",
+        )
+        yield Field("When in sync", Choice(_THEN, glyphs=glyphs, id="then"), id="then-field")
+        yield Field("Images", Check("remove what was merged", id="delete"), id="delete-field")
+        yield Field("Names", Check("keep backing names relative", id="relative"), id="relative-field")
+
+    def on_mount(self) -> None:
+        """Say what the fields mean, and show those that mean something."""
+        self.query_one("#then-field", Field).note(_THEN_NOTES[Then.HOLD])
+        self._show()
+
+    def _layers(self) -> Iterator[tuple[int, str]]:
+        for place, layer in enumerate(self._disk.chain.layers):
+            role = "active" if place == 0 else layer_name(self._disk, place)
+            yield place, name_of(layer) if role == layer.path else f"{name_of(layer)}  {role}"
+
+    def _place(self, name: str) -> int:
+        return int(self.query_one(f"#{name}", Choice).value)
+
+    def wish(self, uuid: str, accepted: frozenset[Acceptance]) -> MergeRequest | Mistakes:
+        """What is filled in."""
+        try:
+            bandwidth = parse_limit(self.query_one("#bandwidth", Input).value)
+        except ValueError as error:
+            return Mistakes({Part.BANDWIDTH: str(error)})
+        target, disk = self._disk.target, self._disk
+        relative = self.query_one("#relative", Check).value
+        if self.query_one("#what", Choice).value == PULL:
+            onto = self.query_one("#onto", Choice).value
+            return PullRequest(
+                uuid,
+                target,
+                base=layer_name(disk, int(onto)) if onto else None,
+                keep_relative=relative and bool(onto),
+                bandwidth=bandwidth,
+                accepted=accepted,
+            )
+        top = self._place("top")
+        return CommitRequest(
+            uuid,
+            target,
+            top=layer_name(disk, top) if top else None,
+            base=layer_name(disk, self._place("base")),
+            delete=self.query_one("#delete", Check).value,
+            keep_relative=relative and top > 0,
+            bandwidth=bandwidth,
+            then=Then.HOLD if top else Then(self.query_one("#then", Choice).value),
+            accepted=accepted,
+        )
+
+    def enter_first(self) -> None:
+        """Go to the layers."""
+        pulls = self.query_one("#what", Choice).value == PULL
+        self.query_one("#onto" if pulls else "#top", Choice).focus()
+
+    def enter_part(self, part: Part) -> None:
+        """Go to a part that is wrong."""
+        self.query_one(f"#{part}", Input).focus()
+
+    def show_problems(self, problems: Mapping[Part, str]) -> None:
+        """Say under each field what is wrong with it, and under no other."""
+        self.query_one("#bandwidth-field", Field).problem(problems.get(Part.BANDWIDTH, ""))
+
+    def _show(self) -> None:
+        """Only what the present choice has."""
+        what = self.query_one("#what", Choice).value
+        commits = what == COMMIT
+        active = commits and self._place("top") == 0
+        self.query_one("#what-field", Field).note(_WHAT_NOTES[what])
+        shown = {
+            "top": commits,
+            "base": commits,
+            "onto": not commits,
+            "then": active,
+            "delete": commits,
+            "relative": not active if commits else bool(self.query_one("#onto", Choice).value),
+        }
+        for name, is_shown in shown.items():
+            self.query_one(f"#{name}-field", Field).display = is_shown
+
+    @on(Choice.Changed, "#top")
+    @on(Choice.Changed, "#base")
+    def keep_order(self, event: Choice.Changed) -> None:
+        """The base lies below the top: the other one makes way."""
+        top, base = self.query_one("#top", Choice), self.query_one("#base", Choice)
+        if int(base.value) <= int(top.value):
+            if event.choice is top:
+                base.value = str(int(top.value) + 1)
+            else:
+                top.value = str(int(base.value) - 1)
+
+    @on(Choice.Changed)
+    def show_fields(self) -> None:
+        """Other choices have other fields."""
+        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(self.query_one("#then", Choice).value)])
+        self._show()
+
+
+def _from(layers: Mapping[int, str], first: int, last: int) -> list[tuple[str, str]]:
+    return [(str(place), layers.get(place, "")) for place in range(first, max(first, last) + 1)]
