@@ -131,7 +131,7 @@ def test_a_plan_names_host_domain_steps_and_commands() -> None:
         for word in (
             "host-a",
             "db01",
-            "Pivot vda to the new image",
+            "Pivot vda to its destination",
             "virsh blockjob db01 vda --abort",
         ):
             assert word in text

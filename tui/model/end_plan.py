@@ -11,7 +11,7 @@ from tui.model.disk_checks import check_bandwidth
 from tui.model.end_case import EndCase, all_targets
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, refused
-from tui.model.job import Phase
+from tui.model.job import JobType, Phase
 from tui.model.plan import Plan
 from tui.model.quantity import rate, size
 from tui.model.request import Ending, EndRequest, SpeedRequest
@@ -126,6 +126,8 @@ def _state(job: Running) -> str:
 
 def _undo(case: EndCase) -> str:
     match case.request.ending:
+        case Ending.PIVOT if any(job.type is JobType.ACTIVE_COMMIT for job in case.jobs):
+            return "none: the merged images stay, and what stands on them is invalid from then on"
         case Ending.PIVOT:
             return "none: mirror back to return; the old image stays as it is at the pivot"
         case Ending.KEEP:

@@ -224,7 +224,7 @@ class EndJobs:
         disks = " and ".join(self.targets)
         several = len(self.targets) > 1
         words = {
-            Ending.PIVOT: f"pivot {disks} to {'their new images' if several else 'the new image'}",
+            Ending.PIVOT: f"pivot {disks} to {'their destinations' if several else 'its destination'}",
             Ending.KEEP: f"end the {'mirrors' if several else 'mirror'} of {disks} and keep the copy",
             Ending.CANCEL: f"cancel the {'jobs' if several else 'job'} on {disks}",
         }[self.ending]
