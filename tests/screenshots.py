@@ -55,9 +55,9 @@ class Photographer:
         await self.press("1", "slash", *name, "enter")
         await self.press("escape")
 
-    async def open_form(self) -> None:
-        """Open the mirror form, and wait until its plan has been judged."""
-        await self.press("m")
+    async def open_form(self, key: str = "m") -> None:
+        """Open a form, and wait until its plan has been judged."""
+        await self.press(key)
         form = self.pilot.app.screen
         async with asyncio.timeout(PATIENCE):
             while "checking" in form.query_one("#verdict", Flow).plain:
@@ -79,6 +79,11 @@ def job_is(phase: Phase, domain: str, target: str = "vda") -> Callable[[HostStat
 async def wide(camera: Photographer) -> None:
     """The story of the README at 120 columns."""
     await camera.until(lambda s: s.listed and s.unread == 0)
+    await camera.put_cursor_on("db01")
+    await camera.press("2", "up")
+    await camera.open_form("c")
+    camera.take("merge")
+    await camera.press("escape")
     await camera.put_cursor_on("web01")
     await camera.open_form()
     await camera.press("enter", "enter")
