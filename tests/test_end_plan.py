@@ -56,7 +56,7 @@ def copy_entry(
 
 
 def known(*jobs: Running, entries: tuple[Entry, ...] = (), **more: Any) -> EndFacts:
-    removable = {e.copy.path: True for e in entries if e.copy and e.copy.creates}
+    removable = {copy.path: True for e in entries for copy in e.copies if copy.creates}
     defaults: dict[str, Any] = {"removable": removable, "owner": "root@host-a:1", "now": NOW}
     return EndFacts(DOMAIN, jobs, entries, **{**defaults, **more})
 

@@ -86,8 +86,9 @@ def test_killed_and_started_again_it_knows_what_it_made(
         job = job_in(host, vm, Phase.COPYING if bandwidth else Phase.IN_SYNC)
         (entry,) = host.state.entries_of(vm.uuid)
         assert job.plan == entry.id
-        assert entry.copy is not None
-        assert entry.copy.creates
+        copy = entry.copy_of("vda")
+        assert copy is not None
+        assert copy.creates
         carried_out(host, end_request(vm, Ending.CANCEL))
     assert vm.mirror() is None
     assert not new.exists()

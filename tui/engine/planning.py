@@ -277,8 +277,7 @@ def _all_uses(look: _Look, *, follow: bool) -> Iterator[tuple[str, Use]]:
                 yield path, Use(domain.uuid, domain.name, disk.target, UseKind.MIRROR)
     entries = (*look.entries, *(e for e in look.state.entries if e.uuid != look.domain.uuid))
     for entry in entries:
-        if entry.copy is not None:
-            copy = entry.copy
+        for copy in entry.copies:
             yield copy.path, Use(copy.uuid, copy.domain, copy.target, UseKind.PLAN, entry.id)
 
 
@@ -321,7 +320,7 @@ def _end_facts(request: EndRequest, look: _Look) -> EndFacts:
 def _removable_copies(disks: list[Disk], look: _Look) -> list[StartCopy]:
     """The copies of these disks whose destination libvirt made."""
     targets = {disk.target for disk in disks}
-    copies = [entry.copy for entry in look.entries if entry.copy]
+    copies = [copy for entry in look.entries for copy in entry.copies]
     return [copy for copy in copies if copy.creates and copy.target in targets]
 
 

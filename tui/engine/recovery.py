@@ -14,7 +14,7 @@ from tui.engine.control import Level
 from tui.model.domain import Domain, RunState
 from tui.model.host import HostState
 from tui.model.journal import Entry
-from tui.model.steps import EndJobs
+from tui.model.steps import EndJobs, StartCopy
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -50,12 +50,14 @@ def _left_paused(entry: Entry, domain: Domain) -> bool:
 
 def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local: bool) -> bool:
     """Whether no mirror and no file is left that only this entry explains."""
-    begin, copy = entry.begin, entry.copy
-    job = state.job(domain.uuid, begin.target) if begin else None
-    if job is not None and not job.phase.ended:
+    jobs = [state.job(domain.uuid, begin.target) for begin in entry.begins]
+    if any(job is not None and not job.phase.ended for job in jobs):
         return False
-    if copy is None:
-        return True
+    return all(_explained(copy, domain, local=local) for copy in entry.copies)
+
+
+def _explained(copy: StartCopy, domain: Domain, *, local: bool) -> bool:
+    """Whether the destination of a copy is in use, was there before, or is gone."""
     disk = domain.disk(copy.target)
     active = disk.chain.active if disk else None
     pivoted = active is not None and active.path == copy.path

@@ -100,7 +100,7 @@ def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
         )
         where = disk.mirror.destination if disk.mirror else None
         to = f" to {printable(where.path)}" if where else ""
-        ours = any(e.begin and e.begin.target == disk.target for e in facts.entries)
+        ours = any(e.begin_of(disk.target) for e in facts.entries)
         whose = "" if ours else ", started by somebody else"
         yield refused(
             "job-running",

@@ -43,8 +43,8 @@ class EndCase:
         """The plan that began a job on a disk; while one runs, only that of this very job."""
         job = self.facts.job(target)
         for entry in reversed(self.facts.entries):
-            begin = entry.begin
-            if begin is not None and begin.target == target and (job is None or _began(begin, job)):
+            begins = [begin for begin in entry.begins if begin.target == target]
+            if any(job is None or _began(begin, job) for begin in begins):
                 return entry
         return None
 
@@ -55,7 +55,8 @@ class EndCase:
         return tuple(
             entry.id
             for entry in self.facts.entries
-            if (entry.begin and entry.begin.target in targets) or (entry.targets and entry.targets <= targets)
+            if (entry.begins and {begin.target for begin in entry.begins} <= targets)
+            or (entry.targets and entry.targets <= targets)
         )
 
     def others(self, target: str, path: str) -> tuple[str, ...]:

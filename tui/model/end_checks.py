@@ -155,8 +155,9 @@ def check_cancel(case: EndCase) -> Iterator[Finding]:
             )
         if job is None:
             yield from _check_nobody_at_it(case, target)
-        if begun is not None and begun.copy is not None:
-            yield from _check_destination(case, target, begun.copy)
+        copy = begun.copy_of(target) if begun else None
+        if copy is not None:
+            yield from _check_destination(case, target, copy)
 
 
 def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:

@@ -82,7 +82,8 @@ def _proofs(case: EndCase) -> Iterator[ProvePivot]:
     for job in case.jobs:
         destination, begun = job.destination.active, case.begun_by(job.target)
         if destination is not None:
-            xml = begun.begin.xml if begun and begun.begin else destination_xml(destination)
+            begin = begun.begin_of(job.target) if begun else None
+            xml = begin.xml if begin else destination_xml(destination)
             yield ProvePivot(domain.uuid, domain.name, job.target, xml, destination.path)
 
 
@@ -90,7 +91,7 @@ def _removals(case: EndCase) -> Iterator[RemoveDestination]:
     domain = case.facts.domain
     for target in case.targets:
         entry = case.begun_by(target)
-        copy = entry.copy if entry else None
+        copy = entry.copy_of(target) if entry else None
         if entry is None or copy is None:
             continue
         removable = copy.creates and case.facts.removable.get(copy.path, False)
@@ -105,8 +106,8 @@ def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:
         begun = case.begun_by(target)
         if job is None:
             facts.append(("disk", f"{printable(target)}  no job"))
-            if begun and begun.copy:
-                facts.append(("left over", printable(begun.copy.path)))
+            if begun and (copy := begun.copy_of(target)):
+                facts.append(("left over", printable(copy.path)))
             continue
         facts.append(("disk", f"{printable(target)}  {job.type}  {_state(job)}"))
         if job.source:

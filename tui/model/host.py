@@ -91,9 +91,9 @@ class HostState:
         if job is not None and not job.phase.ended:
             return None
         for entry in self.entries_of(uuid):
-            copy = entry.copy
+            copy = entry.copy_of(target)
             used = active is not None and copy is not None and active.path == copy.path
-            if copy is not None and copy.target == target and entry.stale(self.refreshed) and not used:
+            if copy is not None and entry.stale(self.refreshed) and not used:
                 return copy.path
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from lxml import etree
 
@@ -46,14 +46,22 @@ class Entry:
         )
 
     @property
-    def begin(self) -> Begin | None:
-        """The step that began a job, if there is one."""
-        return next((s for s in self.steps if isinstance(s, Begin)), None)
+    def begins(self) -> tuple[Begin, ...]:
+        """The steps that begin jobs."""
+        return tuple(s for s in self.steps if isinstance(s, Begin))
 
     @property
-    def copy(self) -> StartCopy | None:
-        """The step that began a copy, if there is one: only those leave a destination behind."""
-        return self.begin if isinstance(self.begin, StartCopy) else None
+    def copies(self) -> tuple[StartCopy, ...]:
+        """Those that begin copies: only they leave a destination behind."""
+        return tuple(s for s in self.steps if isinstance(s, StartCopy))
+
+    def begin_of(self, target: str) -> Begin | None:
+        """The step that begins a job on a disk, the first if there are several."""
+        return next((s for s in self.begins if s.target == target), None)
+
+    def copy_of(self, target: str) -> StartCopy | None:
+        """The step that begins the copy of a disk."""
+        return next((s for s in self.copies if s.target == target), None)
 
     def stale(self, now: float) -> bool:
         """Whether the owner has not been heard of for too long."""
@@ -116,13 +124,14 @@ def _attribute(root: xml.Element, name: str) -> str:
     return value
 
 
+def _frozen(value: Any) -> Any:
+    """JSON has lists where steps have tuples."""
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
+
+
 def _step(kind: str, text: str) -> Step:
-    fields = json.loads(text)
+    fields = {name: _frozen(value) for name, value in json.loads(text).items()}
     if "ending" in fields:
         fields["ending"] = Ending(fields["ending"])
-    if "targets" in fields:
-        fields["targets"] = tuple(fields["targets"])
-    if "paths" in fields:
-        fields["paths"] = tuple(fields["paths"])
     step: Step = _KINDS[kind](**fields)
     return step

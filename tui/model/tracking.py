@@ -260,8 +260,8 @@ def _entry_of(entries: tuple[Entry, ...], target: str, mirror: Mirror) -> Entry 
     """The plan that began this mirror: same disk, same place."""
     destination = mirror.destination
     for entry in entries:
-        begin = entry.begin
-        if begin and begin.target == target and destination and begin.path == destination.path:
+        begins = [begin for begin in entry.begins if begin.target == target]
+        if destination and any(begin.path == destination.path for begin in begins):
             return entry
     return None
 
@@ -269,8 +269,7 @@ def _entry_of(entries: tuple[Entry, ...], target: str, mirror: Mirror) -> Entry 
 def _plan_of(entries: tuple[Entry, ...], job: Job) -> str | None:
     """The plan that began a job which no definition tells of: a disk has one job at a time."""
     for entry in entries:
-        begin = entry.begin
-        if begin and begin.target == job.target and begin.job is job.type:
+        if any(begin.target == job.target and begin.job is job.type for begin in entry.begins):
             return entry.id
     return None
 
