@@ -22,13 +22,18 @@ from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase, Progress, Sample
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
+from tui.model.move_case import MoveFacts
+from tui.model.move_plan import plan_move
 from tui.model.plan import Plan
+from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
     Ending,
     EndRequest,
+    MoveRequest,
     PullRequest,
+    RecoverRequest,
     Request,
     SpeedRequest,
     Then,
@@ -346,6 +351,12 @@ def default_plan(request: Request, state: HostState, findings: tuple[Finding, ..
             disk = domain.disk(request.target) if domain else None
             facts = MergeFacts(domain or make_domain(), disk, snapshots=())
             return replace(plan_merge(request, facts, "p4"), findings=findings)
+        case MoveRequest():
+            known = MoveFacts(domain or make_domain(), request.directory)
+            return replace(plan_move(request, known, "p5"), findings=findings)
+        case RecoverRequest():
+            found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid))
+            return plan_recover(request, found, "p6")
         case EndRequest(targets=targets, ending=ending):
             end = EndJobs(request.uuid, name, targets, ending, request.pause)
             return Plan("p2", end.title, request.uuid, name, findings, (end, *_after(request, state, name)))

@@ -131,7 +131,7 @@ def mirror(terminal: Terminal) -> None:
     terminal.type("m")
     terminal.until("Destination", "may start")
     terminal.type("Enter")
-    terminal.until("enter starts the copy")
+    terminal.until("enter starts it")
     terminal.type("Enter")
 
 

@@ -15,7 +15,6 @@ from tui.model.destination import parse_destination
 from tui.model.finding import Finding
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
-from tui.model.journal import Entry
 from tui.model.steps import (
     AwaitEnd,
     AwaitSync,
@@ -133,7 +132,7 @@ def _running(step: Begin, host: Host) -> bool:
 
 
 @undo.register(StartCopy)
-def _(step: StartCopy, host: Host, entry: Entry, *, failed: bool) -> list[str]:
+def _(step: StartCopy, host: Host, since: float, *, failed: bool) -> list[str]:
     if failed and not happened(step, host):
         # libvirt refused, and removes what it had created for a copy that it could not start.
         return []
@@ -142,14 +141,14 @@ def _(step: StartCopy, host: Host, entry: Entry, *, failed: bool) -> list[str]:
     if job is not None and job.phase is Phase.DONE:
         return remarks
     if step.creates:
-        removal = RemoveDestination(step.uuid, step.domain, step.target, step.path, entry.started)
+        removal = RemoveDestination(step.uuid, step.domain, step.target, step.path, since)
         remarks += [f.reason for f in run(removal, host, threading.Event())]
     return remarks
 
 
 @undo.register(StartCommit)
 @undo.register(StartPull)
-def _(step: StartCommit | StartPull, host: Host, entry: Entry, *, failed: bool) -> list[str]:  # noqa: ARG001
+def _(step: StartCommit | StartPull, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
     return _cancelled(step, host)
 
 

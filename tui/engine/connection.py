@@ -425,6 +425,15 @@ class Connection:
         limit = self._counted(bandwidth)
         self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, limit, bits)
 
+    def snapshot_disks(self, uuid: str, xml: str) -> None:
+        """Give disks a new active layer, all or none, without a snapshot that libvirt would remember."""
+        flags = (
+            libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+        )
+        self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
+
     def block_commit(self, uuid: str, target: str, base: str, top: str | None, wish: CommitFlags) -> None:
         """Start to merge the layers from ``top``, or with ``None`` from the active one, down into ``base``."""
         bits = (

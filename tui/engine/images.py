@@ -6,6 +6,8 @@ that the definition, or the overlay above it, records; where none is recorded, n
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import stat
@@ -73,6 +75,72 @@ def measure(source: int | Chain, format: str, timeout: float = TIMEOUT) -> Measu
         raise ImageError(f"The space that a {format} image needs is not known: {error}.") from error
 
 
+def create(
+    path: str,
+    format: str,  # noqa: A002
+    size: int,
+    backing: str | None = None,
+    backing_format: str | None = None,
+) -> None:
+    """Make an empty image whose header names the layer below, which need not be there yet.
+
+    Raises:
+        ImageError: when it cannot be made.
+    """
+    below = ("-u", "-b", backing, "-F", backing_format or "raw") if backing else ()
+    _qemu_img(["create", "-q", "-f", format, *below, "--", _plain(path), str(size)], TIMEOUT)
+
+
+def rename_backing(path: str, format: str, backing: str, backing_format: str) -> None:  # noqa: A002
+    """Write another name of the layer below into a header; what the layers hold is not touched.
+
+    Raises:
+        ImageError: when the image cannot be written.
+    """
+    named = ("-b", backing, "-F", backing_format)
+    _qemu_img(["rebase", "-q", "-u", "-f", format, *named, "--", _plain(path)], TIMEOUT)
+
+
+def compare(one: str, other: str, format: str) -> None:  # noqa: A002
+    """See that a guest would find the same in two images of one format, with what they stand on.
+
+    Raises:
+        ImageError: when they differ, or cannot be read.
+    """
+    _qemu_img(["compare", "-U", "-f", format, "-F", format, "--", _plain(one), _plain(other)], None)
+
+
+_FICLONE = 0x40049409
+"""The ioctl by which a file system lets two files share their blocks until one of them is written to."""
+
+
+def cloned(source: int, target: int) -> bool:
+    """Whether a file could be given the blocks of another one, in an instant and without taking room."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        # Another file system, or one that cannot: the bytes have to be copied.
+        return False
+    return True
+
+
+def copy_range(source: int, target: int, at: int, count: int) -> int:
+    """Copy some bytes to the same place in another file; at least one, unless the source ends there.
+
+    Raises:
+        OSError: as the system says it, a full file system included.
+    """
+    try:
+        copied = os.copy_file_range(source, target, count, at, at)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        copied = os.pwrite(target, os.pread(source, count, at), at)
+    if not copied:
+        raise OSError(errno.EIO, "the source ended before its end")
+    return copied
+
+
 def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
     """Follow a backing chain through the images, for a domain whose definition does not list it.
 
@@ -110,7 +178,7 @@ def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
     return Chain(tuple(layers), complete=False)
 
 
-def _qemu_img(arguments: list[str], timeout: float) -> str:
+def _qemu_img(arguments: list[str], timeout: float | None) -> str:
     try:
         process = subprocess.Popen(
             ["qemu-img", *arguments],
@@ -132,7 +200,8 @@ def _qemu_img(arguments: list[str], timeout: float) -> str:
             process.communicate(timeout=_DYING)
         raise ImageError(f"qemu-img did not answer within {timeout:g} seconds.") from error
     if process.returncode:
-        lines = complaint.decode(errors="replace").strip().splitlines()
+        # What differs is no complaint, and stands in the answer.
+        lines = (complaint.strip() or answer).decode(errors="replace").strip().splitlines()
         reason = (
             printable(lines[-1].removeprefix("qemu-img: "), _MAX_REASON) if lines else "it does not say why"
         )

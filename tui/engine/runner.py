@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import begin_steps, end_steps, journal, steps  # noqa: F401  two for what they register
+from tui.engine import begin_steps, chain_steps, end_steps, journal, steps  # noqa: F401  three only register
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.finding import Finding
@@ -35,9 +35,8 @@ class PlanRun:
         self._ended = threading.Event()
         self._quiet = threading.Event()
         now = host.clock()
-        self._entry = Entry(
-            plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), started=now, heartbeat=now
-        )
+        new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now)
+        self._entry = replace(plan.resumed, owner=new.owner, heartbeat=now) if plan.resumed else new
 
     @property
     def step(self) -> int:
@@ -79,8 +78,12 @@ class PlanRun:
 
     def _do_all(self) -> Outcome:
         findings: tuple[Finding, ...] = ()
-        for index, step in enumerate(self.plan.steps):
+        first = self.plan.resumed.reached if self.plan.resumed else 0
+        for index, step in enumerate(self.plan.steps[first:], start=first):
             self._step = index
+            if self.plan.resumed and index == first and steps.happened(step, self._host):
+                # Whoever ran the plan was cut off after the deed and before the next entry in the journal.
+                continue
             self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
             findings += self._do(step)
         self._quiet.set()
@@ -121,9 +124,8 @@ class PlanRun:
         remarks = [str(error)]
         for step in reversed(self.plan.steps[: self._step + 1]):
             try:
-                remarks += steps.undo(
-                    step, self._host, self._entry, failed=step is self.plan.steps[self._step]
-                )
+                failed = step is self.plan.steps[self._step]
+                remarks += steps.undo(step, self._host, self._entry.started, failed=failed)
             except HostError as again:
                 remarks.append(f"It could not be undone: {again}")
                 break

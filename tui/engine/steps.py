@@ -13,7 +13,6 @@ from tui.engine.errors import StepFailed
 from tui.model.finding import Finding
 from tui.model.host import HostState
 from tui.model.job import Job
-from tui.model.journal import Entry
 from tui.model.steps import Step
 
 if TYPE_CHECKING:
@@ -44,8 +43,14 @@ def happened(step: Step, host: Host) -> bool:
 
 
 @singledispatch
-def undo(step: Step, host: Host, entry: Entry, *, failed: bool) -> list[str]:  # noqa: ARG001
-    """Take back what the step did, and say so; ``failed`` when it is the one that went wrong.
+def undo(step: Step, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+    """Take back what the step did, and say so.
+
+    Args:
+        step: the step.
+        host: where.
+        since: when its plan began, seconds since the epoch: older files are not its own.
+        failed: whether it is the one that went wrong.
 
     Raises:
         HostError: when that did not work.

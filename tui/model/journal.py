@@ -9,6 +9,7 @@ from typing import Any, get_args
 from lxml import etree
 
 from tui.model import xml
+from tui.model.chain_steps import MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
 from tui.model.steps import Begin, StartCopy, Step
@@ -54,6 +55,11 @@ class Entry:
     def copies(self) -> tuple[StartCopy, ...]:
         """Those that begin copies: only they leave a destination behind."""
         return tuple(s for s in self.steps if isinstance(s, StartCopy))
+
+    @property
+    def moves(self) -> bool:
+        """Whether it has made images that nobody but this entry knows of."""
+        return any(isinstance(s, TakeOverlay | MakeImage) for s in self.steps[: self.reached + 1])
 
     def begin_of(self, target: str) -> Begin | None:
         """The step that begins a job on a disk, the first if there are several."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.finding import Finding, Severity
+from tui.model.journal import Entry
 from tui.model.request import Request
 from tui.model.steps import Step
 from tui.model.storage import Chain
@@ -40,6 +41,8 @@ class Plan:
     """The chains that come out with other layers."""
     request: Request | None = None
     """The wish that it was made for."""
+    resumed: Entry | None = None
+    """The interrupted plan that this goes on with: its own steps, from the one that it had reached."""
     made: float = 0.0
     """Wall clock at which the host was looked at for it, seconds since the epoch."""
 
@@ -51,4 +54,9 @@ class Plan:
     @property
     def commands(self) -> tuple[str, ...]:
         """The whole plan as a person would type it."""
-        return tuple(command for step in self.steps for command in step.commands)
+        return tuple(command for step in self.ahead for command in step.commands)
+
+    @property
+    def ahead(self) -> tuple[Step, ...]:
+        """The steps that are still to be done."""
+        return self.steps[self.resumed.reached :] if self.resumed else self.steps

@@ -113,5 +113,48 @@ class SpeedRequest:
     """Bytes per second; 0 is no limit."""
 
 
+class How(StrEnum):
+    """What becomes of the chain of a disk that is moved."""
+
+    KEEP_CHAIN = "keep-chain"
+    """All layers go along."""
+    FLATTEN = "flatten"
+    """One image holds what all layers held."""
+    SHALLOW = "shallow"
+    """Only the active layer goes; it stands on the layers where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """Move disks of a running domain into a directory."""
+
+    uuid: str
+    directory: str
+    """A path, or ``pool:NAME``."""
+    targets: tuple[str, ...] = ()
+    """The disks; all that can be written to where none is named."""
+    how: How | None = None
+    """``None`` keeps a chain where there is one."""
+    format: str | None = None
+    """Of flattened images; ``None`` is that of the active layer."""
+    bandwidth: int = 0
+    """Limit in bytes per second for each disk; 0 is none."""
+    synchronous_writes: bool = False
+    then: Then = Then.PIVOT
+    merge_overlay: bool = False
+    """Fold the overlay that keeping a chain takes back into the layer below, after the pivot."""
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverRequest:
+    """Go on with an interrupted plan of a domain, or take back what it did."""
+
+    uuid: str
+    undo: bool
+    plan: str | None = None
+    """Its id, where there are several."""
+
+
 MergeRequest = CommitRequest | PullRequest
-Request = CopyRequest | MergeRequest | EndRequest | SpeedRequest
+Request = CopyRequest | MergeRequest | MoveRequest | RecoverRequest | EndRequest | SpeedRequest

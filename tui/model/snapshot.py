@@ -1,6 +1,10 @@
-"""What libvirt's snapshots say of the images that they need."""
+"""What libvirt's snapshots say of the images that they need, and the request for new active layers."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lxml import etree
 
 from tui.model import xml
 
@@ -14,3 +18,23 @@ def files_of(text: str) -> frozenset[str]:
     root = xml.parse(text)
     sources = (source for disk in root.iter("disk") for source in disk.iter("source"))
     return frozenset(path for source in sources for name in ("file", "dev") if (path := source.get(name)))
+
+
+def overlay_xml(overlays: Mapping[str, str], others: Iterable[str]) -> str:
+    """The ``<domainsnapshot>`` that gives disks, by target, an overlay at a path, and leaves the others alone.
+
+    Raises:
+        xml.InvalidXML: when a path has a character that XML cannot carry.
+    """
+    root = etree.Element("domainsnapshot")
+    disks = etree.SubElement(root, "disks")
+    try:
+        for target, path in overlays.items():
+            disk = etree.SubElement(disks, "disk", name=target, snapshot="external")
+            etree.SubElement(disk, "driver", type="qcow2")
+            etree.SubElement(disk, "source", file=path)
+    except ValueError as error:
+        raise xml.InvalidXML("a path has a character that XML cannot carry") from error
+    for target in others:
+        etree.SubElement(disks, "disk", name=target, snapshot="no")
+    return etree.tostring(root, encoding="unicode")

@@ -6,17 +6,13 @@ each for every class here.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
+from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.command import typed, virsh
 from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
-
-
-def virsh(*words: str) -> str:
-    """A virsh command line, quoted for a shell."""
-    return shlex.join(("virsh", *words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +257,7 @@ class RemoveDestination:
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        return (shlex.join(("rm", "--", self.path)),)
+        return (typed("rm", "--", self.path),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +282,7 @@ class ProvePivot:
         return (
             virsh("domblklist", self.domain),
             virsh("domblklist", self.domain, "--inactive"),
-            shlex.join(("lsof", "--", self.path)),
+            typed("lsof", "--", self.path),
         )
 
 
@@ -334,6 +330,46 @@ class SetSpeed:
         return (virsh("blockjob", self.domain, self.target, "--bandwidth", str(self.bandwidth), "--bytes"),)
 
 
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
+
+    step: Begin | ChainStep
+    since: float
+    """When that plan began, seconds since the epoch: older files are not its own."""
+    failed: bool = False
+    """Whether it is the step that the plan did not get beyond."""
+
+    @property
+    def uuid(self) -> str:
+        """The domain."""
+        return self.step.uuid
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        words = self.step.title
+        return f"Undo: {words[0].lower()}{words[1:]}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type depends on how far it came."""
+        return ()
+
+
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
-Step = Begin | AwaitSync | AwaitEnd | EndJobs | RemoveDestination | ProvePivot | ProveChain | SetSpeed
+ChainStep = TakeOverlay | MakeImage | CopyImage | CompareImages
+"""Steps that take a whole chain along."""
+Step = (
+    Begin
+    | ChainStep
+    | AwaitSync
+    | AwaitEnd
+    | EndJobs
+    | RemoveDestination
+    | ProvePivot
+    | ProveChain
+    | SetSpeed
+    | Undo
+)

@@ -1,0 +1,208 @@
+"""Moving disks with their chains on a real host: where the guest is, what its images hold, and what is left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_empty, refusals, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tests.outside import check, images_equal, is_writing
+from tui.engine.control import End
+from tui.model.finding import Severity
+from tui.model.job import Phase
+from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverRequest, Then
+
+CHAIN = DiskSpec(layers=3, data=8 * MIB)
+SLOW = 1 * MIB
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty directory."""
+    return tmp_path_factory.mktemp("there")
+
+
+def move(guest: Guest, directory: Path, *targets: str, **wish: object) -> MoveRequest:
+    return MoveRequest(guest.uuid, str(directory), targets, **wish)  # type: ignore[arg-type]
+
+
+def names(paths: list[str]) -> list[str]:
+    return [Path(path).name for path in paths]
+
+
+def moved(path: Path, directory: Path) -> Path:
+    return directory / path.name
+
+
+# With the chain
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("base", ["raw", "qcow2"])
+def test_a_chain_goes_along(
+    hypervisor: Hypervisor, guest: Guests, there: Path, base: str, *, relative: bool
+) -> None:
+    made = guest(disks=[DiskSpec(layers=3, data=8 * MIB, relative_backing=relative, format=base)])
+    old = made.images()
+    with watched(hypervisor) as host:
+        outcome = carried_out(host, move(made, there))
+        assert all(f.severity is Severity.FINE for f in outcome.findings), outcome.findings
+        assert journal_is_empty(host)
+    chain = made.chain()
+    assert chain[1:] == [str(moved(path, there)) for path in reversed(old)]
+    assert made.source(inactive=True) == chain[0]
+    assert made.has_open(Path(chain[0]))
+    assert is_writing(Path(chain[0]))
+    assert images_equal(old[-1], moved(old[-1], there))
+    assert made.mirror() is None
+    made.virsh("destroy")
+    for path in chain[:-1]:
+        assert check(Path(path)) == 0
+    assert {Path(path).parent for path in chain} == {there}
+
+
+def test_the_chain_is_as_deep_as_it_was(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    old = made.images()
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there, merge_overlay=True))
+    assert made.chain() == [str(moved(path, there)) for path in reversed(old)]
+    assert made.source(inactive=True) == str(moved(old[-1], there))
+    assert is_writing(moved(old[-1], there))
+    assert {path.name for path in there.iterdir()} == {path.name for path in old}
+
+
+def test_the_old_chain_holds_the_state_before_the_swap(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(hypervisor) as host:
+        held = accepted(host, move(made, there, then=Then.HOLD))
+        outcome = host.run(held).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        overlay = made.chain()[0]
+        made.virsh("suspend")
+        carried_out(host, EndRequest(made.uuid, ("vda",), Ending.PIVOT))
+        assert journal_is_empty(host)
+    assert Path(made.chain()[0]).parent == there
+    assert images_equal(Path(overlay), Path(made.chain()[0]))
+    made.virsh("resume")
+    assert is_writing(Path(made.chain()[0]))
+
+
+def test_two_disks_change_at_one_instant(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN, DiskSpec(layers=2), DiskSpec(readonly=True)])
+    with watched(hypervisor) as host:
+        plan = accepted(host, move(made, there))
+        assert any(f.check == "stays" and "vdc" in f.reason for f in plan.findings)
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        assert journal_is_empty(host)
+    for target in ("vda", "vdb"):
+        assert {Path(path).parent for path in made.chain(target)} == {there}
+        assert made.source(target, inactive=True) == made.chain(target)[0]
+    assert Path(made.chain("vdc")[0]).parent == made.directory
+    assert made.state() == "running"
+
+
+# As one image
+
+
+def test_flattened(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN, DiskSpec()])
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there, how=How.FLATTEN))
+        assert journal_is_empty(host)
+    assert made.chain("vda") == [str(moved(made.images("vda")[-1], there))]
+    assert made.chain("vdb") == [str(moved(made.images("vdb")[-1], there))]
+
+
+def test_only_the_active_layer(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    base, mid, top = made.images()
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there, how=How.SHALLOW))
+    assert made.chain() == [str(moved(top, there)), str(mid), str(base)]
+
+
+# What is left where it does not come to an end
+
+
+def test_a_move_that_fails_takes_everything_back(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    before = made.chain()
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        made.virsh("blockjob", "vda", "--abort")
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert journal_is_empty(host)
+    assert made.chain() == before
+    assert made.source(inactive=True) == before[0]
+    assert list(there.iterdir()) == []
+    assert {path.name for path in made.directory.iterdir()} == set(names(before))
+    assert is_writing(Path(before[0]))
+
+
+def test_what_somebody_left_is_taken_back_or_gone_on_with(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[CHAIN])
+    before = made.chain()
+    with watched(hypervisor) as host:
+        for _again in range(2):
+            run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+            job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+            run.leave()
+            assert run.wait(PATIENCE)
+            if _again:
+                break
+            outcome = carried_out(host, RecoverRequest(made.uuid, undo=True))
+            assert any("is back on" in f.reason for f in outcome.findings)
+            assert journal_is_empty(host)
+            assert made.chain() == before
+            assert list(there.iterdir()) == []
+            assert {path.name for path in made.directory.iterdir()} == set(names(before))
+    with watched(hypervisor) as later:
+        carried_out(later, RecoverRequest(made.uuid, undo=False))
+        assert journal_is_empty(later)
+    assert {Path(path).parent for path in made.chain()} == {there}
+    assert is_writing(Path(made.chain()[0]))
+
+
+# What is refused
+
+
+def test_what_speaks_against_a_move(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(hypervisor) as host:
+        assert "no-directory" in refusals(host.plan(MoveRequest(made.uuid, "pool:nowhere")))
+        assert "no-directory" in refusals(host.plan(MoveRequest(made.uuid, "here")))
+        assert refusals(host.plan(move(made, there, "vdz"))) == {"no-such-disk", "nothing-to-move"}
+        taken = moved(made.images()[0], there)
+        taken.touch()
+        assert refusals(host.plan(move(made, there))) == {"image-exists"}
+        taken.unlink()
+        assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"no-plan"}
+        made.virsh("destroy")
+        host.refresh(made.uuid)
+        assert refusals(host.plan(move(made, there))) == {"domain-not-running"}
+
+
+def test_owner_and_mode_are_those_of_the_source(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    for path in made.images():
+        os.chmod(path, 0o640)  # noqa: PTH101
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there))
+    for path in made.images():
+        assert moved(path, there).stat().st_mode == path.stat().st_mode
+        assert moved(path, there).stat().st_uid == path.stat().st_uid

@@ -1,0 +1,145 @@
+"""A host as it is looked at for a plan: the domain as it is now, the rest as it was last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from tui.engine import journal, places
+from tui.engine.connection import Connection
+from tui.engine.errors import HostError, NoConnection
+from tui.engine.images import ImageError, read_chain
+from tui.engine.uri import is_local
+from tui.model.definition import parse_domain
+from tui.model.disk import Disk
+from tui.model.domain import Domain
+from tui.model.facts import LayerFacts, Running, Use, UseKind, running_on, same_name
+from tui.model.host import HostState
+from tui.model.job import Progress
+from tui.model.journal import Entry
+from tui.model.storage import Chain
+from tui.model.text import printable
+from tui.model.xml import InvalidXML
+
+Answer = TypeVar("Answer")
+
+_OWN_DAEMONS = ("/session", "/embed")
+"""Paths of the URIs whose libvirt and QEMU run as the user who connects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The domain as it is now, and the host around it as it was last seen."""
+
+    connection: Connection
+    state: HostState
+    domain: Domain
+    entries: tuple[Entry, ...]
+    local: bool
+    now: float
+
+    @property
+    def own(self) -> bool:
+        """Whether QEMU and libvirt run as the user of this process."""
+        return self.local and urlsplit(self.state.uri).path in _OWN_DAEMONS
+
+
+def look_at(uuid: str, connection: Connection, state: HostState, now: float) -> Look | None:
+    """Look at a domain; ``None`` when it is not there any more.
+
+    Raises:
+        HostError: when its definition cannot be read.
+    """
+    reading = connection.read(uuid)
+    if reading is None:
+        return None
+    try:
+        definition = parse_domain(reading.xml)
+    except InvalidXML as error:
+        message = f"The definition of this domain cannot be read: {error}."
+        raise HostError(message, remedy="Look at it with virsh dumpxml.") from error
+    entries, _problems = journal.read(definition.plans, uuid)
+    domain = Domain(definition, reading.state, reading.persistent)
+    return Look(connection, state, domain, entries, is_local(state.uri), now)
+
+
+def unless_refused(call: Callable[[], Answer]) -> Answer | None:
+    """An answer, or ``None`` where the host has none; a lost connection is no answer."""
+    try:
+        return call()
+    except NoConnection:
+        raise
+    except HostError:
+        return None
+
+
+def layers_of(disk: Disk, look: Look) -> tuple[LayerFacts, ...]:
+    """What is known of the images of a disk, the active layer first."""
+    if look.local:
+        return tuple(places.layer_here(layer) for layer in disk.chain.layers)
+    return tuple(places.layer_there(look.connection, layer) for layer in disk.chain.layers)
+
+
+def uses_of(look: Look, *, follow: bool) -> dict[str, tuple[Use, ...]]:
+    """Who needs which path.
+
+    Args:
+        look: the host.
+        follow: whether to read the chains that no definition lists, those of domains that are off, from the
+            images: dear on a large host, and only of use when something is to be overwritten.
+    """
+    uses: dict[str, list[Use]] = {}
+    for path, use in _all_uses(look, follow=follow):
+        uses.setdefault(same_name(path), []).append(use)
+    return {path: tuple(dict.fromkeys(users)) for path, users in uses.items()}
+
+
+def _all_uses(look: Look, *, follow: bool) -> Iterator[tuple[str, Use]]:
+    others = [domain for domain in look.state.domains if domain.uuid != look.domain.uuid]
+    for domain in (look.domain, *others):
+        for disk in domain.disks:
+            chain = followed(disk.chain) if follow else disk.chain
+            for path in chain.local_paths:
+                yield path, Use(domain.uuid, domain.name, disk.target, UseKind.LAYER)
+            for path in disk.mirror.chain.local_paths if disk.mirror else ():
+                yield path, Use(domain.uuid, domain.name, disk.target, UseKind.MIRROR)
+    entries = (*look.entries, *(e for e in look.state.entries if e.uuid != look.domain.uuid))
+    for entry in entries:
+        for copy in entry.copies:
+            yield copy.path, Use(copy.uuid, copy.domain, copy.target, UseKind.PLAN, entry.id)
+
+
+def followed(chain: Chain) -> Chain:
+    """The chain as the images have it, where no definition lists it and they can be read."""
+    if chain.complete or len(chain.layers) != 1:
+        return chain
+    try:
+        return read_chain(chain.layers[0])
+    except ImageError:
+        # Not readable from here: the chain stays unknown, which is what it is.
+        return chain
+
+
+def unfollowed(look: Look) -> tuple[str, ...]:
+    """The disks of this host whose chains nobody can see to their end."""
+    return tuple(
+        f"{printable(domain.name)} {printable(disk.target)}"
+        for domain in look.state.domains
+        for disk in domain.disks
+        if not (followed(disk.chain) if look.local else disk.chain).complete
+    )
+
+
+def jobs_on(disks: list[Disk], look: Look) -> tuple[Running, ...]:
+    """The jobs of these disks."""
+    if not look.domain.state.active:
+        return ()
+    jobs = [running_on(disk, job_info(disk, look)) for disk in disks]
+    return tuple(job for job in jobs if job is not None)
+
+
+def job_info(disk: Disk, look: Look) -> Progress | None:
+    """What libvirt says of the job on a disk; ``None`` where there is none."""
+    return unless_refused(lambda: look.connection.job(look.domain.uuid, disk.target))

@@ -1,0 +1,122 @@
+"""The steps of a plan that take a whole backing chain along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.command import typed, virsh
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOverlay:
+    """Give disks a new active layer, all at one instant: what they stand on does not change from then on."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    paths: tuple[str, ...]
+    """The new layers, one for each of the targets."""
+    bases: tuple[str, ...]
+    """The active layers until now."""
+    base_xmls: tuple[str, ...]
+    """Those as ``<disk>``, for going back."""
+    others: tuple[str, ...] = ()
+    """The disks of the domain that are left alone."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return (
+            f"Write what is new of {' and '.join(self.targets)} to an overlay, so that the rest stands still"
+        )
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        specs = [f"{target},file={path}" for target, path in zip(self.targets, self.paths, strict=True)]
+        specs += [f"{target},snapshot=no" for target in self.others]
+        words = [word for spec in specs for word in ("--diskspec", spec)]
+        return (virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words),)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeImage:
+    """Make an image at the destination, empty, whose header names the layer below."""
+
+    uuid: str
+    domain: str
+    target: str
+    path: str
+    format: str
+    size: int
+    """Bytes that the guest sees."""
+    backing: str | None = None
+    """The name of the layer below, as it is to stand in the header."""
+    backing_format: str | None = None
+    like: str | None = None
+    """The image whose owner and mode it gets."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Make {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        below = ("-u", "-b", self.backing, "-F", self.backing_format or "raw") if self.backing else ()
+        return (typed("qemu-img", "create", "-f", self.format, *below, "--", self.path, str(self.size)),)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyImage:
+    """Fill a made image with a layer that does not change any more, byte by byte, holes left out."""
+
+    uuid: str
+    domain: str
+    target: str
+    source: str
+    path: str
+    format: str
+    backing: str | None = None
+    """How the layer below is named at the destination; ``None`` where the name stays as it is."""
+    backing_format: str | None = None
+    bandwidth: int = 0
+    """Limit in bytes per second; 0 is none."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Copy {self.source} to {self.path}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        copy = typed("cp", "--sparse=always", "--reflink=auto", "--", self.source, self.path)
+        if self.backing is None:
+            return (copy,)
+        named = ("-b", self.backing, "-F", self.backing_format or "raw")
+        return (copy, typed("qemu-img", "rebase", "-u", "-f", self.format, *named, "--", self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class CompareImages:
+    """Read both and see that a guest would find the same in them."""
+
+    uuid: str
+    domain: str
+    target: str
+    source: str
+    path: str
+    format: str
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Compare {self.path} with {self.source}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        formats = ("-U", "-f", self.format, "-F", self.format)
+        return (typed("qemu-img", "compare", *formats, "--", self.source, self.path),)

@@ -1,0 +1,198 @@
+"""One wished move with all defaults filled in: which disks, which layers, and what each is called there."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+
+from tui.model.disk import Device, Disk
+from tui.model.domain import Domain
+from tui.model.facts import CopyFacts
+from tui.model.journal import Entry
+from tui.model.request import CopyRequest, How, MoveRequest, Then
+from tui.model.storage import Chain, FileSource, Layer
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFacts:
+    """All that the checks of a move look at."""
+
+    domain: Domain
+    directory: str | None = None
+    """Where it goes: a path, the pool resolved; ``None`` where there is no such pool."""
+    problem: str = ""
+    """Why there is no directory, one sentence."""
+    copies: dict[str, CopyFacts] = field(default_factory=dict)
+    """By target: what is known of each disk and of the place that its active layer would have."""
+    local: bool = False
+    """Whether the host's files are this machine's."""
+    readable: dict[str, bool] = field(default_factory=dict)
+    """By path: whether this process may read an image."""
+    there: frozenset[str] = frozenset()
+    """Paths that exist already, of those that would be made."""
+    writable: bool | None = None
+    """Whether this process may make files in the directory."""
+    free: int | None = None
+    """Bytes that are free there."""
+    entries: tuple[Entry, ...] = ()
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MovedLayer:
+    """One layer that goes along."""
+
+    source: str
+    path: str
+    """Where it goes."""
+    format: str
+    named: str | None
+    """How its header names the layer below there; ``None`` for the base."""
+    below_format: str | None
+    renamed: bool
+    """Whether that is another name than at the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedDisk:
+    """One disk that is moved."""
+
+    disk: Disk
+    facts: CopyFacts
+    how: How
+    directory: str
+    mark: str
+    """What tells the overlay of this move from others."""
+
+    @property
+    def target(self) -> str:
+        """The disk."""
+        return self.disk.target
+
+    @property
+    def chain(self) -> Chain:
+        """Its chain now."""
+        return self.disk.chain
+
+    @property
+    def active(self) -> Layer:
+        """Its active layer now."""
+        return self.disk.chain.layers[0]
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that the guest sees; 0 where nobody says, which the checks refuse."""
+        return self.facts.sizes.capacity if self.facts.sizes else 0
+
+    def there(self, path: str) -> str:
+        """Where an image goes."""
+        return posixpath.join(self.directory, posixpath.basename(path))
+
+    @property
+    def relative(self) -> bool:
+        """Whether the layers name each other relative to themselves."""
+        names = [layer.backing for layer in self.facts.layers if layer.backing]
+        return bool(names) and not any(name.startswith("/") or ":" in name for name in names)
+
+    @property
+    def layers(self) -> tuple[MovedLayer, ...]:
+        """The layers that go along with a chain, the active one first."""
+        layers = self.chain.layers
+        moved = []
+        for place, layer in enumerate(layers):
+            below = layers[place + 1] if place + 1 < len(layers) else None
+            name = self.named(below.path) if below else None
+            before = self.facts.layers[place].backing if place < len(self.facts.layers) else None
+            moved.append(
+                MovedLayer(
+                    layer.path,
+                    self.there(layer.path),
+                    layer.format or "",
+                    name,
+                    below.format if below else None,
+                    renamed=name is not None and name != before,
+                )
+            )
+        return tuple(moved)
+
+    def named(self, path: str) -> str:
+        """How a layer is named there by the one above."""
+        return posixpath.basename(path) if self.relative else self.there(path)
+
+    @property
+    def overlay(self) -> str:
+        """The new active layer beside the old one."""
+        stem, _dot, _ending = posixpath.basename(self.active.path).rpartition(".")
+        name = f"{stem or posixpath.basename(self.active.path)}.move-{self.mark}.qcow2"
+        return posixpath.join(posixpath.dirname(self.active.path), name)
+
+    @property
+    def new_overlay(self) -> str:
+        """Its mirror."""
+        return self.there(self.overlay)
+
+    @property
+    def overlay_named(self) -> str:
+        """How the mirror names the layer below."""
+        return self.named(self.active.path)
+
+    @property
+    def destination(self) -> str:
+        """Where the guest writes after the pivot."""
+        return self.new_overlay if self.how is How.KEEP_CHAIN else self.there(self.active.path)
+
+    def then(self, *, merged: bool) -> Chain:
+        """The chain after the pivot, and after the overlay was folded back if it is to be."""
+        match self.how:
+            case How.FLATTEN:
+                return Chain((Layer(FileSource(self.destination), self.active.format),))
+            case How.SHALLOW:
+                top = Layer(FileSource(self.destination), self.active.format)
+                return Chain((top, *self.chain.below.layers), self.chain.complete)
+            case How.KEEP_CHAIN:
+                along = tuple(Layer(FileSource(layer.path), layer.format) for layer in self.layers)
+                overlay = () if merged else (Layer(FileSource(self.new_overlay), "qcow2"),)
+                return Chain((*overlay, *along), self.chain.complete)
+
+
+def chosen(request: MoveRequest, domain: Domain) -> tuple[Disk, ...]:
+    """The disks that are meant: those that are named, or all that the guest can write to."""
+    if request.targets:
+        return tuple(disk for disk in domain.disks if disk.target in request.targets)
+    return tuple(
+        disk
+        for disk in domain.disks
+        if not disk.empty and not disk.readonly and disk.device in (Device.DISK, Device.LUN)
+    )
+
+
+def moved_disks(request: MoveRequest, facts: MoveFacts, mark: str) -> tuple[MovedDisk, ...]:
+    """The disks with what becomes of each."""
+    disks = []
+    for disk in chosen(request, facts.domain):
+        copy = facts.copies.get(disk.target)
+        if copy is None or disk.empty or facts.directory is None:
+            continue
+        several = len(disk.chain.layers) > 1
+        how = request.how or (How.KEEP_CHAIN if several else How.FLATTEN)
+        if how is How.KEEP_CHAIN and not several:
+            # A chain of one layer is kept by a plain copy, which needs no overlay.
+            how = How.FLATTEN
+        disks.append(MovedDisk(disk, copy, how, facts.directory, mark))
+    return tuple(disks)
+
+
+def copy_request(request: MoveRequest, disk: MovedDisk) -> CopyRequest:
+    """The copy of a disk that its move comes down to, or whose checks it needs."""
+    flat = disk.how is How.FLATTEN
+    layer = Layer(FileSource(disk.there(disk.active.path)), request.format if flat else None)
+    return CopyRequest(
+        request.uuid,
+        disk.target,
+        Chain((layer,), complete=False),
+        shallow=disk.how is How.SHALLOW,
+        bandwidth=request.bandwidth,
+        synchronous_writes=request.synchronous_writes,
+        then=Then.HOLD,
+        accepted=request.accepted,
+    )

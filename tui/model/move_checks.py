@@ -1,0 +1,163 @@
+"""What speaks for and against moving disks, beyond what does against copying each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tui.model.finding import Finding, fine, refused, warning
+from tui.model.move_case import MovedDisk, MoveFacts, chosen
+from tui.model.quantity import size
+from tui.model.request import How, MoveRequest
+from tui.model.storage import FileSource
+from tui.model.text import printable
+
+_FLATTEN = "Move it with --flatten, which takes its content along as one image."
+
+
+def check_subject(request: MoveRequest, facts: MoveFacts) -> Iterator[Finding]:
+    """Whether there is a running guest, disks of it, and a place to go to."""
+    name = printable(facts.domain.name)
+    if not facts.domain.state.active:
+        yield refused(
+            "domain-not-running",
+            f"{name} is {facts.domain.state}; only a running guest's disks can be moved.",
+            "Start the guest, or move the images with mv and edit the definition while it is off.",
+        )
+        return
+    if facts.directory is None:
+        yield refused(
+            "no-directory", facts.problem or "No directory is given.", "Name a directory or a pool."
+        )
+    for target in request.targets:
+        disk = facts.domain.disk(target)
+        if disk is None:
+            disks = ", ".join(printable(disk.target) for disk in facts.domain.disks) or "none"
+            yield refused(
+                "no-such-disk",
+                f"{name} has no disk {printable(target)}.",
+                f"Choose one of its disks: {disks}.",
+            )
+        elif disk.empty:
+            yield refused(
+                "disk-empty", f"{printable(target)} of {name} is a drive without a medium.", "Leave it out."
+            )
+    if not chosen(request, facts.domain):
+        yield refused("nothing-to-move", f"{name} has no disk that it could write to.", "Name disks.")
+
+
+def check_left(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
+    """The disks that stay, when none were named."""
+    moved = {disk.target for disk in disks}
+    if request.targets:
+        return
+    for disk in facts.domain.disks:
+        if disk.target not in moved:
+            why = "empty" if disk.empty else "read-only" if disk.readonly else f"a {disk.device}"
+            yield fine("stays", f"{printable(disk.target)} is {why} and stays where it is.")
+
+
+def check_names(disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
+    """In one directory each image needs a name of its own."""
+    paths = Counter(path for disk in disks for path in images_of(disk))
+    for path, count in paths.items():
+        if count > 1:
+            yield refused(
+                "same-name",
+                f"{count} images would become {printable(path)}.",
+                "Move the disks one by one, into directories of their own.",
+            )
+
+
+def images_of(disk: MovedDisk) -> tuple[str, ...]:
+    """What is made at the destination for a disk."""
+    if disk.how is not How.KEEP_CHAIN:
+        return (disk.destination,)
+    return (disk.new_overlay, *(layer.path for layer in disk.layers))
+
+
+def needed(disks: tuple[MovedDisk, ...]) -> int | None:
+    """Bytes that all disks together are likely to take."""
+    layers = [
+        layer
+        for disk in disks
+        for layer in (disk.facts.layers[:1] if disk.how is How.SHALLOW else disk.facts.layers)
+    ]
+    known = [layer.allocated for layer in layers if layer.allocated is not None]
+    return sum(known) if len(known) == len(layers) else None
+
+
+def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
+    """Room for all of them."""
+    need = needed(disks)
+    if need is None or facts.free is None:
+        if any(disk.how is How.KEEP_CHAIN for disk in disks):
+            yield warning(
+                "space-unchecked", "Whether there is room for all disks is unchecked.", "Look first."
+            )
+    elif facts.free < need:
+        yield refused(
+            "space-together",
+            f"All disks together need about {size(need)}, and {size(facts.free)} are free there.",
+            "Make room, or move fewer disks.",
+        )
+    else:
+        yield fine("space-together", f"{size(facts.free)} are free there; about {size(need)} are needed.")
+
+
+def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
+    """What taking a whole chain along needs: its files, and the right to read and to write them."""
+    name = f"{printable(disk.target)} of {printable(facts.domain.name)}"
+    if not facts.local:
+        yield refused("files-elsewhere", f"The images of {name} are not on this machine.", _FLATTEN)
+        return
+    if not disk.chain.complete:
+        yield refused(
+            "layers-unknown", f"Nobody says on what the last known layer of {name} stands.", _FLATTEN
+        )
+        return
+    if disk.facts.sizes is None:
+        yield refused("layers-unknown", f"The size of {name} is not known.", _FLATTEN)
+    yield from _check_layers(facts, disk)
+    if facts.writable is False:
+        yield refused(
+            "directory-unwritable",
+            f"You cannot make files in {printable(disk.directory)}.",
+            f"Run as root. {_FLATTEN}",
+        )
+    for path in images_of(disk):
+        if path in facts.there:
+            yield refused(
+                "image-exists", f"{printable(path)} exists already and is not overwritten.", "Move it away."
+            )
+    yield from _check_shared(facts, disk)
+    yield fine("chain-kept", f"The {len(disk.layers)} layers of {name} go along under their names.")
+
+
+def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
+    for layer in disk.chain.layers:
+        path = printable(layer.path)
+        if not isinstance(layer.source, FileSource):
+            yield refused("layer-kind", f"{path} is no file.", _FLATTEN)
+        elif layer.format not in ("raw", "qcow2"):
+            yield refused(
+                "layer-kind", f"{path} is of the format {printable(layer.format or 'unknown')}.", _FLATTEN
+            )
+        elif layer.encryption or layer.slices or layer.data_store:
+            yield refused(
+                "layer-kind", f"{path} is encrypted, or a part or has parts of other files.", _FLATTEN
+            )
+        elif not facts.readable.get(layer.path, False):
+            yield refused("layer-unreadable", f"{path} cannot be read by you.", f"Run as root. {_FLATTEN}")
+
+
+def _check_shared(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
+    own = (facts.domain.uuid, disk.target)
+    for layer in disk.chain.layers:
+        users = sorted({use.who for use in disk.facts.users_of(layer.path) if (use.uuid, use.target) != own})
+        if users:
+            yield warning(
+                "base-shared",
+                f"{printable(layer.path)} is also used by {', '.join(users)}: it is copied, and takes room twice.",
+                "Leave it where it is with --shallow, if the active layer alone is to move.",
+            )

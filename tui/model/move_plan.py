@@ -1,0 +1,226 @@
+"""A wish to move disks into a directory and what is known of the host make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tui.model import move_checks
+from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.copy_plan import in_order, plan_copy
+from tui.model.destination import destination_xml
+from tui.model.finding import Finding, refused
+from tui.model.move_case import MovedDisk, MoveFacts, copy_request, moved_disks
+from tui.model.plan import Plan, Redrawn
+from tui.model.quantity import rate, size
+from tui.model.request import Ending, How, MoveRequest, Then
+from tui.model.steps import (
+    AwaitSync,
+    EndJobs,
+    ProveChain,
+    ProvePivot,
+    StartCommit,
+    StartCopy,
+    Step,
+)
+from tui.model.storage import FileSource, Layer
+from tui.model.text import printable
+from tui.model.xml import InvalidXML
+
+_ONCE = frozenset({"persistent-domain", "forbidden-meanwhile"})
+"""Findings of a copy that are about the domain."""
+_OF_ONE_IMAGE = frozenset(
+    {"internal-snapshots", "internal-snapshots-unchecked", "thin-becomes-fat", "space", "space-tight"}
+)
+"""Findings of a copy that do not hold for a chain that goes along as it is."""
+
+
+def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
+    """Make the plan of a move, with all that speaks for and against it."""
+    name = printable(facts.domain.name)
+    findings = list(move_checks.check_subject(request, facts))
+    disks = moved_disks(request, facts, plan_id) if not findings else ()
+    steps: tuple[Step, ...] = ()
+    if disks:
+        findings += move_checks.check_left(request, facts, disks)
+        findings += move_checks.check_names(disks)
+        findings += move_checks.check_together(facts, disks)
+        copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
+        findings += _of_copies(disks, copies)
+        for disk in disks:
+            if disk.how is How.KEEP_CHAIN:
+                findings += move_checks.check_chain(facts, disk)
+        if not any(f.check in ("layers-unknown", "layer-kind") for f in findings):
+            try:
+                steps = tuple(_steps(request, facts, disks, copies))
+            except InvalidXML as error:
+                reason = f"A destination cannot be written as XML: {printable(str(error))}."
+                findings.append(refused("destination-xml", reason, "Choose another directory."))
+    targets = " and ".join(printable(disk.target) for disk in disks) or "disks"
+    return Plan(
+        id=plan_id,
+        title=f"Move {targets} of {name} to {printable(facts.directory or request.directory)}",
+        uuid=facts.domain.uuid,
+        domain=facts.domain.name,
+        findings=in_order(dict.fromkeys(findings)),
+        steps=steps,
+        facts=tuple(_facts(request, facts, disks)),
+        chains=tuple(
+            Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay)) for disk in disks
+        ),
+    )
+
+
+def _of_copies(disks: tuple[MovedDisk, ...], copies: list[Plan]) -> Iterator[Finding]:
+    """What the checks of each disk's copy found, as far as it holds for the move."""
+    for disk, plan in zip(disks, copies, strict=True):
+        for finding in plan.findings:
+            if disk.how is not How.KEEP_CHAIN or finding.check not in _OF_ONE_IMAGE:
+                yield finding
+
+
+def _steps(
+    request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...], copies: list[Plan]
+) -> Iterator[Step]:
+    uuid, name = facts.domain.uuid, facts.domain.name
+    kept = tuple(disk for disk in disks if disk.how is How.KEEP_CHAIN)
+    targets = tuple(disk.target for disk in disks)
+    if kept:
+        yield TakeOverlay(
+            uuid,
+            name,
+            tuple(disk.target for disk in kept),
+            tuple(disk.overlay for disk in kept),
+            bases=tuple(disk.active.path for disk in kept),
+            base_xmls=tuple(destination_xml(disk.active) for disk in kept),
+            others=tuple(
+                disk.target
+                for disk in facts.domain.disks
+                if not disk.empty and disk.target not in {one.target for one in kept}
+            ),
+        )
+        for disk in kept:
+            yield from _made(uuid, name, disk)
+    destinations: dict[str, str] = {}
+    for disk, plan in zip(disks, copies, strict=True):
+        start = next(step for step in plan.steps if isinstance(step, StartCopy))
+        if disk.how is How.KEEP_CHAIN:
+            start = replace(
+                start,
+                source=disk.overlay,
+                path=disk.new_overlay,
+                xml=destination_xml(Layer(FileSource(disk.new_overlay), "qcow2")),
+                creates=False,
+                format="qcow2",
+                shallow=True,
+                reuse_external=True,
+                simple=True,
+            )
+        destinations[disk.target] = start.xml
+        yield start
+    for disk in kept:
+        yield from _filled(uuid, name, disk, request.bandwidth)
+    yield from (AwaitSync(uuid, name, target) for target in targets)
+    if request.then is not Then.PIVOT:
+        return
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    for disk in disks:
+        yield ProvePivot(uuid, name, disk.target, destinations[disk.target], disk.destination)
+    if request.merge_overlay and kept:
+        yield from _folded(uuid, name, kept)
+    for disk in kept:
+        chain = disk.then(merged=request.merge_overlay)
+        yield ProveChain(uuid, name, disk.target, tuple(layer.path for layer in chain.layers))
+
+
+def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
+    """The chain at the destination, empty, from the base up; libvirt looks at its headers when the mirror begins."""
+    capacity = disk.capacity
+    for layer in reversed(disk.layers):
+        yield MakeImage(
+            uuid,
+            name,
+            disk.target,
+            layer.path,
+            layer.format,
+            capacity,
+            layer.named,
+            layer.below_format,
+            like=layer.source,
+        )
+    yield MakeImage(
+        uuid,
+        name,
+        disk.target,
+        disk.new_overlay,
+        "qcow2",
+        capacity,
+        disk.overlay_named,
+        disk.layers[0].format,
+        like=disk.active.path,
+    )
+
+
+def _filled(uuid: str, name: str, disk: MovedDisk, bandwidth: int) -> Iterator[CopyImage | CompareImages]:
+    for layer in reversed(disk.layers):
+        yield CopyImage(
+            uuid,
+            name,
+            disk.target,
+            layer.source,
+            layer.path,
+            layer.format,
+            layer.named if layer.renamed else None,
+            layer.below_format,
+            bandwidth,
+        )
+    # Each compares what a guest sees with all that lies below, so the upper one speaks for those as well.
+    top = disk.layers[0]
+    yield CompareImages(uuid, name, disk.target, top.source, top.path, top.format)
+
+
+def _folded(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[Step]:
+    """The overlay goes back into the layer below, so that the chain is as deep as it was."""
+    for disk in kept:
+        top = disk.layers[0]
+        yield StartCommit(
+            uuid,
+            name,
+            disk.target,
+            top=disk.target,
+            base=top.path,
+            path=top.path,
+            xml=destination_xml(Layer(FileSource(top.path), top.format)),
+            paths=(disk.new_overlay,),
+            active=True,
+            delete=True,
+        )
+    targets = tuple(disk.target for disk in kept)
+    yield from (AwaitSync(uuid, name, target) for target in targets)
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    for disk in kept:
+        top = disk.layers[0]
+        xml = destination_xml(Layer(FileSource(top.path), top.format))
+        yield ProvePivot(uuid, name, disk.target, xml, top.path)
+
+
+def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[tuple[str, str]]:
+    yield "domain", printable(facts.domain.name)
+    for disk in disks:
+        what = {
+            How.KEEP_CHAIN: f"{len(disk.layers)} layers, all of them",
+            How.FLATTEN: "as one image",
+            How.SHALLOW: "the active layer only",
+        }[disk.how]
+        yield "disk", f"{printable(disk.target)}  {what}"
+        yield "from", printable(disk.active.path)
+        yield "to", printable(disk.destination)
+    yield "takes", f"{size(move_checks.needed(disks))} likely"
+    yield "free there", size(facts.free)
+    if request.bandwidth > 0:
+        yield "limit", f"{rate(request.bandwidth)} for each disk"
+    if request.then is Then.PIVOT:
+        yield "then", "the guest goes over to the new place; the old images stay as they are then"
+    else:
+        yield "then", "stays in sync until you pivot or undo; both places hold all data"
+    yield "undo", f"until the pivot: virt-mirror undo {printable(facts.domain.name)}"

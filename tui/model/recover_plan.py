@@ -1,0 +1,165 @@
+"""An interrupted plan and what is known of the host make a plan to go on with it, or to take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tui.model.domain import Domain
+from tui.model.facts import Running
+from tui.model.finding import Finding, fine, refused, warning
+from tui.model.journal import Entry
+from tui.model.plan import Plan
+from tui.model.request import RecoverRequest
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, EndJobs, Undo
+from tui.model.text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverFacts:
+    """All that the checks look at."""
+
+    domain: Domain
+    entries: tuple[Entry, ...] = ()
+    running: tuple[Running, ...] = ()
+    owner: str = ""
+    """How this process signs its plans."""
+    now: float = 0.0
+
+
+def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> Plan:
+    """Make the plan."""
+    name = printable(facts.domain.name)
+    entries = [entry for entry in facts.entries if request.plan in (None, entry.id)]
+    if len(entries) != 1:
+        return Plan(
+            plan_id,
+            f"Nothing to {'undo' if request.undo else 'resume'} on {name}",
+            facts.domain.uuid,
+            facts.domain.name,
+            (_no_single(name, entries),),
+            (),
+        )
+    (entry,) = entries
+    findings = list(_check(entry, facts))
+    verb = "Undo" if request.undo else "Resume"
+    about = (
+        ("domain", name),
+        ("plan", printable(entry.title)),
+        ("begun by", printable(entry.owner)),
+        ("reached", f"step {min(entry.reached + 1, len(entry.steps))} of {len(entry.steps)}"),
+    )
+    title = f"{verb} “{printable(entry.title)}”"
+    if request.undo:
+        findings += _check_undo(entry, facts)
+        return Plan(
+            plan_id,
+            title,
+            facts.domain.uuid,
+            facts.domain.name,
+            tuple(findings),
+            tuple(_undoing(entry)),
+            journalled=False,
+            closes=(entry.id,),
+            facts=about,
+        )
+    findings += _check_resume(entry, facts)
+    return Plan(
+        entry.id,
+        title,
+        facts.domain.uuid,
+        facts.domain.name,
+        tuple(findings),
+        entry.steps,
+        facts=about,
+        resumed=entry,
+    )
+
+
+def _no_single(name: str, entries: list[Entry]) -> Finding:
+    if not entries:
+        return refused("no-plan", f"No interrupted plan is left on {name}.", "There is nothing to do.")
+    plans = ", ".join(f"{entry.id} (“{printable(entry.title)}”)" for entry in entries)
+    return refused("several-plans", f"{name} has several plans: {plans}.", "Name one with --plan.")
+
+
+def _check(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    owner = printable(entry.owner)
+    if entry.owner != facts.owner and not entry.stale(facts.now):
+        yield refused(
+            "plan-in-progress",
+            f"{owner} is at work on it.",
+            "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
+        )
+    else:
+        yield fine("plan-left-over", f"{owner} does not work on it any more.")
+
+
+def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    ahead = entry.steps[entry.reached :]
+    if not ahead:
+        yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", "Pivot, or undo it.")
+        return
+    if not facts.domain.state.active:
+        yield refused(
+            "domain-not-running",
+            f"{printable(facts.domain.name)} is {facts.domain.state}.",
+            "Start the guest, and undo the plan.",
+        )
+        return
+    waits = {
+        target
+        for step in ahead
+        if isinstance(step, AwaitSync | AwaitEnd | EndJobs)
+        for target in (step.targets if isinstance(step, EndJobs) else (step.target,))
+    }
+    begun = [step for step in entry.steps[: entry.reached] if isinstance(step, Begin)]
+    for step in begun:
+        if step.target in waits and not _there(step, facts):
+            yield refused(
+                "job-gone",
+                f"The {step.job} of {printable(step.target)} is gone, so that the plan cannot go on.",
+                "Undo it, and begin anew.",
+            )
+
+
+def _there(step: Begin, facts: RecoverFacts) -> bool:
+    """Whether the job runs, or has done what it was for."""
+    disk = facts.domain.disk(step.target)
+    active = disk.chain.active if disk else None
+    runs = any(job.target == step.target and job.type is step.job for job in facts.running)
+    return runs or (active is not None and active.path == step.path)
+
+
+def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    if entry.moves and not facts.domain.state.active:
+        yield refused(
+            "domain-not-running",
+            f"{printable(facts.domain.name)} is {facts.domain.state}; what is in its overlay can be merged back "
+            "only while it runs.",
+            "Start the guest first.",
+        )
+    for step in entry.steps[: entry.reached + 1]:
+        disk = facts.domain.disk(getattr(step, "target", ""))
+        active = disk.chain.active if disk else None
+        if (
+            isinstance(step, Begin)
+            and active is not None
+            and active.path == step.path
+            and not step.job.mirrors
+        ):
+            continue
+        if isinstance(step, Begin) and active is not None and active.path == step.path:
+            yield warning(
+                "pivoted",
+                f"{printable(step.target)} is on {printable(step.path)} already, and stays there.",
+                "Mirror back to return.",
+            )
+
+
+def _undoing(entry: Entry) -> Iterator[Undo]:
+    """What was begun, the last first."""
+    for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
+        step = entry.steps[index]
+        if isinstance(step, Begin | ChainStep):
+            yield Undo(step, entry.started, failed=index == entry.reached)
