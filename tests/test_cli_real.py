@@ -129,6 +129,22 @@ def test_commit_and_pull(hypervisor: Hypervisor, guest: Guests) -> None:
     assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
 
 
+def test_move_and_undo(hypervisor: Hypervisor, guest: Guests, tmp_path: Path) -> None:
+    vm = guest(disks=[DiskSpec(layers=3)])
+    before = vm.chain()
+    program(hypervisor, "move", vm.name, "--to", tmp_path, "--hold", "--yes")
+    assert vm.mirror() is not None
+    refusal = program(hypervisor, "cancel", vm.name, "--yes", status=3).stderr
+    assert f"virt-mirror undo {vm.name}" in refusal
+    program(hypervisor, "undo", vm.name, "--yes")
+    assert vm.chain() == before
+    assert list(tmp_path.iterdir()) == []
+    told = program(hypervisor, "move", vm.name, "--to", tmp_path, "--merge-overlay", "--yes")
+    assert "Copy " in told.stderr
+    assert vm.chain() == [str(tmp_path / Path(path).name) for path in before]
+    assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
+
+
 def test_refused_it_changes_nothing(hypervisor: Hypervisor, guest: Guests) -> None:
     vm = guest()
     before = vm.xml()

@@ -16,7 +16,9 @@ from tui.cli.commands import (
     Invocation,
     JobsCommand,
     ListCommand,
+    MoveCommand,
     PullCommand,
+    RecoverCommand,
     SpeedCommand,
 )
 from tui.cli.options import (
@@ -34,7 +36,7 @@ from tui.cli.options import (
     size,
 )
 from tui.model.finding import Acceptance
-from tui.model.request import Ending, Then
+from tui.model.request import Ending, How, Then
 
 _INTRODUCTION = """\
 Live storage migration for libvirt and QEMU: see domains and backing chains, mirror a disk of a running guest,
@@ -63,6 +65,11 @@ _MERGE_LOSSES = (
     Acceptance.LOSE_INTERNAL_SNAPSHOTS,
     Acceptance.RISK_FULL_DESTINATION,
 )
+_HOW = {
+    How.KEEP_CHAIN: "take all layers along (this is the default where there are several)",
+    How.FLATTEN: "make one image of them",
+    How.SHALLOW: "take the active layer alone; it stands on the others where they are",
+}
 _LAYER = "a layer: vda[3] as virsh dumpxml numbers them, or a path"
 
 _ENDINGS = {
@@ -119,6 +126,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_speed(commands)
     _add_commit(commands)
     _add_pull(commands)
+    _add_move(commands)
+    _add_recover(commands, "resume", "go on with an interrupted plan", undo=False)
+    _add_recover(commands, "undo", "take back what an interrupted plan did", undo=True)
     _add_demo(commands)
     return parser
 
@@ -372,6 +382,67 @@ def _add_merge(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--wait", action="store_true", help="stay until it is done, or in sync")
     add_losses(parser, _MERGE_LOSSES)
     add_consent(parser)
+
+
+def _add_move(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "move",
+        "move disks of a running guest to another place, with their backing chains",
+        "Move the named disks, or all that the guest can write to, into a directory while it runs. A backing chain"
+        " goes along layer by layer, and the guest goes over when all of it is there.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", help="the running guest")
+    parser.add_argument(
+        "disks", metavar="DISK", nargs="*", help="the disks (default: all that can be written)"
+    )
+    parser.add_argument(
+        "--to", metavar="DIR|pool:NAME", required=True, help="where to: a directory or a pool"
+    )
+    chain = parser.add_mutually_exclusive_group()
+    for how, what in _HOW.items():
+        chain.add_argument(f"--{how}", dest="how", action="store_const", const=how, help=what)
+    parser.add_argument(
+        "--format", metavar="FORMAT", help="of flattened images (default: that of the source)"
+    )
+    parser.add_argument(
+        "--merge-overlay", action="store_true", help="fold the overlay back, so that the chain stays as deep"
+    )
+    group = parser.add_argument_group("how to copy")
+    add_bandwidth(group)
+    group.add_argument(
+        "--synchronous-writes", action="store_true", help="slower for the guest, but converges"
+    )
+    then = parser.add_argument_group("when all of it is there").add_mutually_exclusive_group()
+    then.add_argument("--pivot", action="store_true", help="let the guest go over (this is the default)")
+    then.add_argument("--hold", action="store_true", help="keep both places in sync until pivot or undo")
+    add_losses(parser, _COPY_LOSSES)
+    add_consent(parser)
+    parser.set_defaults(
+        make=lambda found: MoveCommand(
+            domain=found.domain,
+            directory=found.to,
+            disks=tuple(found.disks),
+            how=found.how,
+            format=found.format,
+            bandwidth=bandwidth(parser, found),
+            synchronous_writes=found.synchronous_writes,
+            hold=found.hold,
+            merge_overlay=found.merge_overlay,
+            accepted=losses(found),
+            consent=consent(found),
+        )
+    )
+
+
+def _add_recover(commands: Any, name: str, summary: str, *, undo: bool) -> None:
+    parser = add_command(
+        commands, name, summary, f"{summary[0].upper()}{summary[1:]}, as the journal has it."
+    )
+    parser.add_argument("domain", metavar="DOMAIN", help="the guest")
+    parser.add_argument("--plan", metavar="ID", help="which one, where there are several")
+    add_consent(parser)
+    parser.set_defaults(make=lambda found: RecoverCommand(found.domain, undo, found.plan, consent(found)))
 
 
 def _add_demo(commands: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.finding import Acceptance
-from tui.model.request import Ending, Then
+from tui.model.request import Ending, How, Then
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,36 @@ class SpeedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveCommand:
+    """Move disks into a directory."""
+
+    domain: str
+    directory: str
+    """A path, or ``pool:NAME``."""
+    disks: tuple[str, ...] = ()
+    """All that can be written to when none is named."""
+    how: How | None = None
+    format: str | None = None
+    bandwidth: int = 0
+    """Bytes per second for each disk; 0 is no limit."""
+    synchronous_writes: bool = False
+    hold: bool = False
+    merge_overlay: bool = False
+    accepted: frozenset[Acceptance] = frozenset()
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverCommand:
+    """Go on with an interrupted plan, or take it back."""
+
+    domain: str
+    undo: bool
+    plan: str | None = None
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
 class DemoCommand:
     """The lab, and the screen on it."""
 
@@ -131,7 +161,7 @@ class DemoCommand:
 
 BeginCommand = CopyCommand | CommitCommand | PullCommand
 """Commands that begin a job, which goes on when they return."""
-WriteCommand = BeginCommand | EndCommand | SpeedCommand
+WriteCommand = BeginCommand | MoveCommand | RecoverCommand | EndCommand | SpeedCommand
 Command = ListCommand | JobsCommand | WriteCommand | DemoCommand
 
 

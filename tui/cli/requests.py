@@ -9,7 +9,9 @@ from tui.cli.commands import (
     CommitCommand,
     CopyCommand,
     EndCommand,
+    MoveCommand,
     PullCommand,
+    RecoverCommand,
     SpeedCommand,
     WriteCommand,
 )
@@ -21,7 +23,9 @@ from tui.model.request import (
     CommitRequest,
     CopyRequest,
     EndRequest,
+    MoveRequest,
     PullRequest,
+    RecoverRequest,
     Request,
     SpeedRequest,
     Then,
@@ -30,7 +34,7 @@ from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost
 from tui.model.xml import InvalidXML
 
 
-def request_of(command: WriteCommand, domain: Domain) -> Request:
+def request_of(command: WriteCommand, domain: Domain) -> Request:  # noqa: PLR0911  one for each command
     """Make the request.
 
     Raises:
@@ -75,6 +79,21 @@ def request_of(command: WriteCommand, domain: Domain) -> Request:
                 bandwidth=command.bandwidth,
                 accepted=command.accepted,
             )
+        case MoveCommand():
+            return MoveRequest(
+                uuid=domain.uuid,
+                directory=command.directory,
+                targets=tuple(dict.fromkeys(find_target(domain, disk) for disk in command.disks)),
+                how=command.how,
+                format=command.format,
+                bandwidth=command.bandwidth,
+                synchronous_writes=command.synchronous_writes,
+                then=Then.HOLD if command.hold else Then.PIVOT,
+                merge_overlay=command.merge_overlay,
+                accepted=command.accepted,
+            )
+        case RecoverCommand():
+            return RecoverRequest(domain.uuid, command.undo, command.plan)
         case EndCommand():
             targets = tuple(find_target(domain, disk) for disk in command.disks)
             return EndRequest(domain.uuid, targets, command.ending, command.pause, command.wait)

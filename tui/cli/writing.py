@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from tui.cli.commands import BeginCommand, Consent, WriteCommand
+from tui.cli.commands import BeginCommand, Consent, MoveCommand, RecoverCommand, WriteCommand
 from tui.cli.describing import cautions, finding_text, glyphs, plan_lines, refusals
 from tui.cli.documents import outcome_document, plan_document
 from tui.cli.errors import DONE, FAILED, INTERRUPTED, REFUSED, WRONG, CommandError, Interrupted
@@ -17,7 +17,7 @@ from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
 from tui.model.job import JobType
 from tui.model.plan import Plan
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, SetSpeed
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed
 from tui.model.text import printable
 
 _ENDINGS = {JobType.COPY: ("pivot", "keep", "cancel"), JobType.ACTIVE_COMMIT: ("pivot", "cancel")}
@@ -100,10 +100,16 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
         if not isinstance(step, SetSpeed)
         for target in (getattr(step, "targets", None) or (getattr(step, "target", None),))
     }
+    long = any(isinstance(step, ChainStep) for step in run.plan.steps)
+    said = -1
     with Follower(control) as follower, progress(output) as shown:
         _wake_at_end(run, follower)
         while True:
             outcome = run.wait(0)
+            if long and said < run.step < len(run.plan.steps):
+                # Copying files shows in no job.
+                said = run.step
+                shown.note(f"{said + 1}/{len(run.plan.steps)}: {printable(run.plan.steps[said].title)}")
             _show_jobs(control, run.plan, targets, shown)
             if outcome is not None:
                 return outcome
@@ -140,7 +146,13 @@ def _until_started(control: Control, run: Run) -> Outcome:
 
 def _tell_how_to_go_on(command: WriteCommand, plan: Plan, output: Output) -> None:
     if not isinstance(command, BeginCommand):
-        output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
+        name = printable(plan.domain)
+        further = (
+            f" Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
+            if isinstance(command, MoveCommand | RecoverCommand)
+            else ""
+        )
+        output.complain(f"Interrupted. What was begun goes on: look with virt-mirror jobs.{further}")
         return
     begin = _begin(plan)
     where = printable(f"{plan.domain} {begin.target}")

@@ -72,7 +72,8 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
-        remarks += _removed(step, target, path, host, since)
+        if _active(host, step.uuid, target) == base:
+            remarks += _removed(step, target, path, host, since)
     return remarks
 
 

@@ -53,12 +53,16 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
     jobs = [state.job(domain.uuid, begin.target) for begin in entry.begins]
     if any(job is not None and not job.phase.ended for job in jobs):
         return False
-    return all(_explained(copy, domain, local=local) for copy in entry.copies)
+    if entry.moves and entry.reached < len(entry.steps):
+        # What is left of a move is for the user to go on with or to take back.
+        return False
+    return all(_explained(entry, copy, domain, local=local) for copy in entry.copies)
 
 
-def _explained(copy: StartCopy, domain: Domain, *, local: bool) -> bool:
+def _explained(entry: Entry, copy: StartCopy, domain: Domain, *, local: bool) -> bool:
     """Whether the destination of a copy is in use, was there before, or is gone."""
     disk = domain.disk(copy.target)
     active = disk.chain.active if disk else None
     pivoted = active is not None and active.path == copy.path
-    return pivoted or not copy.creates or (local and not os.path.lexists(copy.path))
+    reused = not copy.creates and not entry.moves
+    return pivoted or reused or (local and not os.path.lexists(copy.path))

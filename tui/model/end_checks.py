@@ -90,6 +90,25 @@ def check_others(case: EndCase) -> Iterator[Finding]:
                 )
 
 
+def check_moves(case: EndCase) -> Iterator[Finding]:
+    """A mirror that is a part of a move has more to it than its own images."""
+    name = case.name
+    for entry in dict.fromkeys(e for target in case.targets for e in case.entries(target) if e.moves):
+        if case.request.ending is not Ending.PIVOT:
+            yield refused(
+                "part-of-a-move",
+                f"This is a part of “{printable(entry.title)}”, which has made more than this mirror.",
+                f"Take all of it back: virt-mirror undo {name}",
+            )
+        elif entry.filling:
+            yield refused(
+                "chain-incomplete",
+                f"The lower layers of “{printable(entry.title)}” are not complete at the destination: "
+                "a pivot now would give the guest a disk with holes.",
+                f"Let it go on: virt-mirror resume {name}",
+            )
+
+
 def check_pivot(case: EndCase) -> Iterator[Finding]:
     """What a pivot needs."""
     for job in case.jobs:

@@ -29,6 +29,7 @@ def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
         *end_checks.check_targets(case),
         *end_checks.check_pause(case),
         *end_checks.check_others(case),
+        *end_checks.check_moves(case),
     ]
     match request.ending:
         case Ending.PIVOT:

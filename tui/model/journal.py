@@ -12,7 +12,7 @@ from tui.model import xml
 from tui.model.chain_steps import MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
-from tui.model.steps import Begin, StartCopy, Step
+from tui.model.steps import Begin, ChainStep, StartCopy, Step
 
 STALE_AFTER = 90.0
 """Seconds without a heartbeat after which the owner is taken to be gone."""
@@ -60,6 +60,11 @@ class Entry:
     def moves(self) -> bool:
         """Whether it has made images that nobody but this entry knows of."""
         return any(isinstance(s, TakeOverlay | MakeImage) for s in self.steps[: self.reached + 1])
+
+    @property
+    def filling(self) -> bool:
+        """Whether images at the destination are not complete yet, so that no guest may go over to them."""
+        return any(isinstance(s, ChainStep) for s in self.steps[self.reached :])
 
     def begin_of(self, target: str) -> Begin | None:
         """The step that begins a job on a disk, the first if there are several."""
