@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, images_equal, is_writing
 from tui.engine.control import End
 from tui.model.finding import Severity
+from tui.model.host import Link
 from tui.model.job import Phase
 from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverRequest, Then
 
@@ -180,6 +182,61 @@ def test_what_somebody_left_is_taken_back_or_gone_on_with(
         assert journal_is_empty(later)
     assert {Path(path).parent for path in made.chain()} == {there}
     assert is_writing(Path(made.chain()[0]))
+
+
+def test_the_daemon_goes_in_the_middle(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        hypervisor.stop_daemon()
+        assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=PATIENCE)
+        hypervisor.start_daemon()
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        assert journal_is_empty(host)
+    assert {Path(path).parent for path in made.chain()} == {there}
+    assert is_writing(Path(made.chain()[0]))
+
+
+def test_the_guest_is_powered_off_in_the_middle(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    before = made.chain()
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        made.virsh("destroy")
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        # What the guest wrote meanwhile is in the overlay, and only a running guest can have it merged back.
+        assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"domain-not-running"}
+        made.virsh("start")
+        assert host.wait_for(lambda s: True if (d := s.domain(made.uuid)) and d.state.active else None)
+        assert "job-gone" in refusals(host.plan(RecoverRequest(made.uuid, undo=False)))
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert journal_is_empty(host)
+    assert made.chain() == before
+    assert list(there.iterdir()) == []
+    assert images_in(made.directory) == set(names(before))
+
+
+def test_the_destination_is_full(hypervisor: Hypervisor, guest: Guests, small: Path) -> None:
+    made = guest(disks=[DiskSpec(size=128 * MIB, layers=2, data=40 * MIB)], delay=None)
+    before = made.chain()
+    with watched(hypervisor) as host:
+        assert "space-together" in refusals(host.plan(move(made, small)))
+        (small / "ballast").write_bytes(b"x" * MIB)
+        plan = host.plan(move(made, small))
+        outcome = host.run(replace(plan, findings=(), request=None)).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert "No space left" in outcome.message
+        assert journal_is_empty(host)
+    assert made.chain() == before
+    assert images_in(made.directory) == set(names(before))
+    assert [path.name for path in small.iterdir()] == ["ballast"]
 
 
 # What is refused

@@ -113,8 +113,9 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
         if isinstance(step, AwaitSync | AwaitEnd | EndJobs)
         for target in (step.targets if isinstance(step, EndJobs) else (step.target,))
     }
-    begun = [step for step in entry.steps[: entry.reached] if isinstance(step, Begin)]
-    for step in begun:
+    # Of several jobs of a disk the latest counts: those before it have done what they were for.
+    begun = {step.target: step for step in entry.steps[: entry.reached] if isinstance(step, Begin)}
+    for step in begun.values():
         if step.target in waits and not _there(step, facts):
             yield refused(
                 "job-gone",

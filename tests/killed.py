@@ -1,0 +1,63 @@
+"""A program of its own that carries out a move and kills itself at a given step: before it, in it, or after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tui.engine import images, steps
+from tui.engine.connection import Connection
+from tui.engine.host import Host
+from tui.model.finding import Finding
+from tui.model.request import MoveRequest
+from tui.model.steps import Step
+
+
+def die(*_: object) -> None:
+    """As when somebody pulls the plug."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _then_die(call: Callable[..., Any]) -> Callable[..., Any]:
+    def called(*given: Any, **more: Any) -> None:
+        call(*given, **more)
+        die()
+
+    return called
+
+
+def main(uri: str, wish: str, number: str, when: str) -> None:
+    """Move, and die at the step of that number, counted from 0."""
+    at = int(number)
+    run, reached = steps.run, 0
+    end_job, copy_range = Connection.end_job, images.copy_range
+
+    def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+        nonlocal reached
+        here, reached = reached == at, reached + 1
+        if here and when == "before":
+            die()
+        if here and when == "inside":
+            # In the middle of a copy; or when a job was asked to end and nobody has waited for it.
+            images.copy_range = _then_die(copy_range)
+            Connection.end_job = _then_die(end_job)  # type: ignore[method-assign]
+        found = run(step, host, left)
+        if here and when == "after":
+            die()
+        return found
+
+    steps.run = counted  # type: ignore[assignment]
+    host = Host(uri)
+    host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=30)
+    given: dict[str, Any] = json.loads(wish)
+    outcome = host.run(host.plan(MoveRequest(**given))).wait()
+    sys.stderr.write(f"it came to its end: {outcome}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
