@@ -158,6 +158,22 @@ COMMANDS: tuple[Command, ...] = (
         footer=DISKS_AND_JOBS,
     ),
     Command(
+        "resume",
+        ("R",),
+        "Resume",
+        "Go on with the interrupted plan of the disk, from the step that it had reached.",
+        "Jobs",
+        writes=True,
+    ),
+    Command(
+        "undo",
+        ("X",),
+        "Undo",
+        "Take back what the interrupted or waiting plan of the disk has done.",
+        "Jobs",
+        writes=True,
+    ),
+    Command(
         "pivot-paused",
         ("P",),
         "Pivot with the guest paused",

@@ -8,31 +8,23 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.app.background import Background
 from tui.app.commands import BY_ID, COMMANDS, Panel
-from tui.app.deeds import Aim, Deeds, running_number
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.connect import ConnectDialog
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.help import HelpScreen
-from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.dialogs.save import SaveDialog
 from tui.app.glyphs import Glyphs
 from tui.app.mishaps import state_directory
-from tui.app.picture import Picture
-from tui.app.rows import DiskKey
 from tui.app.text import shown
-from tui.app.verbs import ending_of, why_not, why_not_together
-from tui.app.widgets.chain import ChainPanel
-from tui.app.widgets.domains import DomainsPanel
-from tui.app.widgets.jobs import JobsView
+from tui.app.verbs import why_not
 from tui.app.widgets.log import LogPanel
+from tui.app.writing_keys import WritingKeys
 from tui.engine.control import Level
 from tui.model.job import Job
-from tui.model.request import Ending, EndRequest
 
 JOBS_GO_ON = (
     "Nothing is lost by quitting: jobs go on, and the next start finds them again. "
@@ -40,29 +32,19 @@ JOBS_GO_ON = (
 )
 
 
-class Keys(Screen[None]):
+class Keys(WritingKeys):
     """What keys, buttons and palette do on the main screen."""
 
     farewell: str
     """What becomes of running jobs when the user quits."""
     clock: Callable[[], float]
     glyphs: Glyphs
-    picture: Picture
-    domains: DomainsPanel
-    chain: ChainPanel
-    jobs: JobsView
     log_panel: LogPanel
     background: Background
-    deeds: Deeds
-    panel: Panel
 
     @abstractmethod
     def tell(self, level: Level, host: str, text: str) -> None:
         """Say what happened."""
-
-    @abstractmethod
-    def hint(self, text: str) -> None:
-        """Say why a key does nothing."""
 
     @abstractmethod
     def show_picture(self) -> None:
@@ -75,154 +57,6 @@ class Keys(Screen[None]):
     @abstractmethod
     def connect(self, uri: str) -> None:
         """Open another host."""
-
-    # What a key is about
-
-    def focused_disk(self) -> DiskKey | None:
-        """The disk that a key means: that of the job under the cursor, else that of the table's row."""
-        if self.panel is Panel.JOBS:
-            item = self.jobs.current
-            return item.disk if item else None
-        row = self.domains.table.current
-        return row.key if row else None
-
-    def focused_job(self) -> Job | None:
-        """The job that a key means."""
-        if self.panel is Panel.JOBS:
-            item = self.jobs.current
-            return item.job if item else None
-        row = self.domains.table.current
-        return row.job if row else None
-
-    def aimed_disks(self) -> list[DiskKey]:
-        """The disks that a key is for: the tagged ones of the cursor's domain, else the cursor's."""
-        disk = self.focused_disk()
-        if disk is None or self.panel is Panel.JOBS:
-            return [disk] if disk else []
-        number, uuid, _ = disk
-        tagged = [row.key for row in self.domains.tagged if (row.number, row.uuid) == (number, uuid)]
-        return sorted(tagged) or [disk]
-
-    def aimed_jobs(self) -> list[Job | None]:
-        """The jobs of those disks."""
-        if self.panel is Panel.JOBS:
-            return [self.focused_job()]
-        return [self._job_of(disk) for disk in self.aimed_disks()]
-
-    def _job_of(self, disk: DiskKey) -> Job | None:
-        number, uuid, target = disk
-        return self.picture.states[number].job(uuid, target)
-
-    def _leftover_of(self, disk: DiskKey) -> str | None:
-        number, uuid, target = disk
-        return self.picture.states[number].leftover(uuid, target)
-
-    def _tags_elsewhere(self, disks: list[DiskKey]) -> bool:
-        """Whether other disks are tagged than these, which whoever pressed the key may have meant; says so."""
-        tagged = self.domains.tagged
-        if self.panel is Panel.JOBS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
-            return False
-        names = ", ".join(sorted({row.name for row in tagged}))
-        self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
-        return True
-
-    def _aim(self, disks: list[DiskKey]) -> Aim:
-        """Bind to what these disks are now."""
-        number, uuid, _ = disks[0]
-        running = {target: running_number(self._job_of((number, uuid, target))) for _, _, target in disks}
-        return Aim(self.picture.controls[number], uuid, running)
-
-    # Writes
-
-    def action_mirror(self) -> None:
-        """Fill in the form for the disk under the cursor, or one after the other for the tagged ones."""
-        disks = self.aimed_disks()
-        if not disks:
-            self.hint("Move to the disk that is to be mirrored first.")
-            return
-        number, uuid, target = disks[0]
-        domain = self.picture.states[number].domain(uuid)
-        if domain is None or domain.disk(target) is None:
-            self.hint("This domain has no disk that could be mirrored.")
-            return
-        if not self._tags_elsewhere(disks):
-            self.deeds.mirror([self._aim([disk]) for disk in disks])
-
-    def action_commit(self) -> None:
-        """Merge layers down."""
-        self._merge(COMMIT)
-
-    def action_pull(self) -> None:
-        """Bring layers up."""
-        self._merge(PULL)
-
-    def _merge(self, what: str) -> None:
-        """Fill in the form for the layer under the cursor; from elsewhere than the chain for the active one."""
-        disk = self.focused_disk()
-        if disk is None or not disk[2]:
-            self.hint("Move to the disk whose layers are to be merged first.")
-            return
-        number, uuid, target = disk
-        domain = self.picture.states[number].domain(uuid)
-        found = domain.disk(target) if domain else None
-        if found is None or len(found.chain.layers) < 2:  # noqa: PLR2004
-            self.hint("Merging takes a disk whose chain has several layers; this one has not.")
-            return
-        place = self.chain.place if self.panel is Panel.CHAIN else 0
-        self.deeds.merge(self._aim([disk]), what, place)
-
-    def action_pivot(self) -> None:
-        """Let the guest go over to the destination."""
-        self._end("pivot")
-
-    def action_pivot_paused(self) -> None:
-        """The same, with the guest paused until it has happened."""
-        self._end("pivot-paused")
-
-    def action_keep(self) -> None:
-        """End the mirror and keep the copy."""
-        self._end("keep")
-
-    def action_cancel(self) -> None:
-        """Cancel the job."""
-        self._end("cancel")
-
-    def _end(self, command: str) -> None:
-        disks = self.aimed_disks()
-        if not disks:
-            self.hint("Move to the job or the disk that is meant first.")
-            return
-        if self._tags_elsewhere(disks):
-            return
-        tidying = command == "cancel" and all(self._leftover_of(disk) for disk in disks)
-        if not tidying and (reason := why_not_together(self.aimed_jobs(), command)):
-            self.hint(reason)
-            return
-        ending = ending_of(command)
-        targets = tuple(target for _, _, target in disks)
-        paused = command == "pivot-paused"
-        request = EndRequest(
-            uuid=disks[0][1],
-            targets=targets,
-            ending=ending,
-            pause=paused or (ending is Ending.PIVOT and len(targets) > 1),
-            wait=paused,
-        )
-        verb = {
-            "pivot": "Pivot",
-            "pivot-paused": "Pause and pivot",
-            "keep": "Keep the copy",
-            "cancel": "Tidy up" if tidying else "Cancel the job",
-        }
-        self.deeds.propose(self._aim(disks), request, verb[command])
-
-    def action_speed(self) -> None:
-        """Change the limit of the job."""
-        disk, job = self.focused_disk(), self.focused_job()
-        if disk is None or job is None or why_not(job, "speed"):
-            self.hint(why_not(job, "speed") or "Move to a job first.")
-            return
-        self.deeds.speed(self._aim([disk]), job)
 
     # Jobs
 

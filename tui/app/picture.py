@@ -9,6 +9,8 @@ from tui.app.rows import Row, rows_of
 from tui.app.widgets.jobs import JobRow
 from tui.engine.control import Control
 from tui.model.host import HostState, Link
+from tui.model.job import Job
+from tui.model.journal import Entry
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Picture:
     def jobs(self) -> list[JobRow]:
         """The jobs: running ones as they began, then those that ended, the latest first."""
         rows = [
-            JobRow(number, state.name, job)
+            JobRow(number, state.name, job, _plan_of(state, job))
             for number, state in sorted(self.states.items())
             for job in state.jobs
             if (number, job.number) not in self.dismissed
@@ -96,3 +98,10 @@ class Picture:
         """Whether all of these hosts, or all there are, may only be looked at."""
         chosen = [self.controls[n] for n in numbers] if numbers is not None else self.controls
         return bool(chosen) and all(control.read_only for control in chosen)
+
+
+def _plan_of(state: HostState, job: Job) -> Entry | None:
+    """The plan that a running job is a part of."""
+    if job.phase.ended or job.plan is None:
+        return None
+    return next((entry for entry in state.entries_of(job.uuid) if entry.id == job.plan), None)

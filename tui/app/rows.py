@@ -10,6 +10,7 @@ from tui.model.disk import Disk
 from tui.model.domain import RunState
 from tui.model.host import HostState, Link
 from tui.model.job import Job
+from tui.model.journal import Entry
 
 TIMES = "×"  # noqa: RUF001  the sign for how many layers
 
@@ -34,6 +35,8 @@ class Row:
     """Virtual size in bytes."""
     leftover: str | None = None
     """An image that an interrupted copy left behind."""
+    interrupted: Entry | None = None
+    """A move of the disk that nobody carries on any more."""
     first: bool = True
     """Whether this row shows the domain's name: rows of one domain that follow one another show it once."""
 
@@ -109,6 +112,7 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             job=jobs.get((domain.uuid, disk.target)) if disk else None,
             capacity=state.capacity(domain.uuid, disk.target) if disk else None,
             leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
+            interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))

@@ -91,11 +91,22 @@ class HostState:
         if job is not None and not job.phase.ended:
             return None
         for entry in self.entries_of(uuid):
-            copy = entry.copy_of(target)
+            copy = None if entry.moves else entry.copy_of(target)
             used = active is not None and copy is not None and active.path == copy.path
             if copy is not None and entry.stale(self.refreshed) and not used:
                 return copy.path
         return None
+
+    def plan_of(self, uuid: str, target: str) -> Entry | None:
+        """The latest plan in progress that is about a disk."""
+        return next((e for e in reversed(self.entries_of(uuid)) if target in e.targets), None)
+
+    def interrupted(self, uuid: str, target: str) -> Entry | None:
+        """The move of a disk that nobody carries on any more and that is not at its end."""
+        entry = self.plan_of(uuid, target)
+        if entry is None or not entry.moves or not entry.stale(self.refreshed):
+            return None
+        return entry if entry.reached < len(entry.steps) else None
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

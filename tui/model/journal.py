@@ -62,6 +62,16 @@ class Entry:
         return any(isinstance(s, TakeOverlay | MakeImage) for s in self.steps[: self.reached + 1])
 
     @property
+    def progress(self) -> str:
+        """How far it is, as ``step 3 of 12``, for people."""
+        return f"step {min(self.reached + 1, len(self.steps))} of {len(self.steps)}"
+
+    @property
+    def step(self) -> Step | None:
+        """The step that is being done; ``None`` when all are."""
+        return self.steps[self.reached] if self.reached < len(self.steps) else None
+
+    @property
     def filling(self) -> bool:
         """Whether images at the destination are not complete yet, so that no guest may go over to them."""
         return any(isinstance(s, ChainStep) for s in self.steps[self.reached :])

@@ -47,7 +47,10 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
         ("domain", name),
         ("plan", printable(entry.title)),
         ("begun by", printable(entry.owner)),
-        ("reached", f"step {min(entry.reached + 1, len(entry.steps))} of {len(entry.steps)}"),
+        (
+            "reached",
+            f"{entry.progress}: {printable(entry.step.title)}" if entry.step else "all steps are done",
+        ),
     )
     title = f"{verb} “{printable(entry.title)}”"
     if request.undo:

@@ -203,6 +203,11 @@ class ChainPanel(Vertical):
         elif line and line.role is Role.ACTIVE:
             when = "here" if row.state.active else "here when it runs"
             entries.append(("role", styled(f"active layer: the guest writes {when}", "$foreground")))
+        if entry := row.interrupted:
+            where = f"{entry.progress}; R goes on with it, X takes it back"
+            entries.append(
+                ("interrupted", join(shown(entry.title, "$text-warning"), styled(f"  {where}", DIM)))
+            )
         if row.leftover:
             note = join(
                 shown(row.leftover, "$foreground"), styled("  of an interrupted copy; x removes it", DIM)
@@ -211,7 +216,7 @@ class ChainPanel(Vertical):
         entries += _peculiarities(layer)
         lines: list[Content | str] = []
         for label, value in entries:
-            lines += [styled(f"{label:<11}", DIM), value, "\n"]
+            lines += [styled(f"{label:<12}", DIM), value, "\n"]
         return join(*lines[:-1])
 
 

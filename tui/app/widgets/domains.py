@@ -23,7 +23,7 @@ from tui.model.host import Link
 from tui.model.job import Job, Phase
 from tui.model.quantity import size
 
-_WIDTHS = {Column.HOST: 10, Column.STATE: 9, Column.DISK: 6, Column.SIZE: 8, Column.IMAGE: 9, Column.JOB: 12}
+_WIDTHS = {Column.HOST: 10, Column.STATE: 9, Column.DISK: 6, Column.SIZE: 8, Column.IMAGE: 9, Column.JOB: 13}
 _MIN_NAME = 13
 _MAX_NAME = 40
 _GAP = 2
@@ -139,6 +139,8 @@ class DomainTable(Items[Row]):
                 return self._job_cell(row)
 
     def _job_cell(self, row: Row) -> Content:
+        if row.interrupted:
+            return styled(f"{self.glyphs.severity(Severity.WARNING)} interrupted", "$text-warning")
         if row.leftover:
             return styled(f"{self.glyphs.severity(Severity.WARNING)} left over", "$text-warning")
         if row.job is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.verbs import BUTTONS, why_not
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
+from tui.model.chain_steps import CompareImages, CopyImage, MakeImage
 from tui.model.forecast import Verdict, forecast
 from tui.model.job import Job, JobType, Phase
+from tui.model.journal import Entry
 from tui.model.quantity import UNKNOWN, progress_size, rate
 from tui.model.request import Ending
+from tui.model.steps import AwaitSync, Step
 
 _WIDE = 100
 """Cells from which a job fits in two lines; below it takes three."""
@@ -53,6 +57,8 @@ class JobRow:
     """Which of the connected hosts."""
     host: str
     job: Job
+    plan: Entry | None = None
+    """The plan in progress that it is a part of."""
 
     @property
     def disk(self) -> DiskKey:
@@ -170,6 +176,9 @@ class JobsView(Items[JobRow]):
         """What is to come, or how it ended: as many of the words as there is room for."""
         job = row.job
         words = self._ended_words(job) if job.phase.ended else self._running_words(job)
+        if row.plan and row.plan.moves and row.plan.step:
+            # What else the move does meanwhile shows in no job.
+            words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}", "$text-primary"))
         if self.several_hosts:
             words.insert(0, shown(row.host, DIM, width=20))
         lead: list[Content | str] = ["   "]
@@ -273,6 +282,21 @@ class JobsView(Items[JobRow]):
         content = shown(tooltip) if tooltip else None
         if content != self.tooltip:
             self.tooltip = content
+
+
+def _short(step: Step) -> str:
+    """What a move is at, in a few words."""
+    match step:
+        case CopyImage(source=source):
+            return f"copy {posixpath.basename(source)}"
+        case CompareImages(path=path):
+            return f"compare {posixpath.basename(path)}"
+        case MakeImage(path=path):
+            return f"make {posixpath.basename(path)}"
+        case AwaitSync():
+            return "wait for sync"
+        case _:
+            return step.title
 
 
 def _name_cells(job: Job) -> int:
