@@ -355,7 +355,7 @@ def default_plan(request: Request, state: HostState, findings: tuple[Finding, ..
             known = MoveFacts(domain or make_domain(), request.directory)
             return replace(plan_move(request, known, "p5"), findings=findings)
         case RecoverRequest():
-            found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid))
+            found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid), now=NOW)
             return plan_recover(request, found, "p6")
         case EndRequest(targets=targets, ending=ending):
             end = EndJobs(request.uuid, name, targets, ending, request.pause)

@@ -48,18 +48,8 @@ def test_the_footer_fits_80_columns(panel: Panel, phase: Phase | None) -> None:
 
 def test_what_writes_is_known() -> None:
     writers = {command.id for command in COMMANDS if command.writes}
-    assert writers == {
-        "mirror",
-        "commit",
-        "pull",
-        "pivot",
-        "keep",
-        "cancel",
-        "pivot-paused",
-        "speed",
-        "resume",
-        "undo",
-    }
+    jobs = {"pivot", "keep", "cancel", "pivot-paused", "speed", "resume", "undo"}
+    assert writers == {"mirror", "move", "commit", "pull"} | jobs
     assert writing_command("j") is None
 
 

@@ -113,6 +113,14 @@ COMMANDS: tuple[Command, ...] = (
         footer=frozenset({Panel.DOMAINS, Panel.CHAIN}),
     ),
     Command(
+        "move",
+        ("M",),
+        "Move",
+        "Move the disks of the domain, or the tagged ones, to another place with all their layers.",
+        "Disks",
+        writes=True,
+    ),
+    Command(
         "commit",
         ("c",),
         "Commit",

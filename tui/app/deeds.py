@@ -15,6 +15,7 @@ from tui.app.background import Background
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.mirror import MirrorForm
+from tui.app.dialogs.move import MoveForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
@@ -136,6 +137,20 @@ class Deeds:
             glyphs=self._glyphs,
         )
         self._screen.app.push_screen(form, go_on)
+
+    def move(self, aim: Aim, targets: Sequence[str]) -> None:
+        """Have the form filled in for some disks of a domain, all where none is named, and run the plan."""
+        found = self._disk_of(aim)
+        if found is None:
+            return
+        form = MoveForm(
+            aim.control,
+            found[0],
+            targets,
+            suggested_bandwidth=self._suggested_bandwidth,
+            glyphs=self._glyphs,
+        )
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
     def merge(self, aim: Aim, what: str, place: int) -> None:
         """Have the form filled in for a layer of a disk, and run the plan that comes of it."""

@@ -110,6 +110,16 @@ class WritingKeys(Screen[None]):
         if not self._tags_elsewhere(disks):
             self.deeds.mirror([self._aim([disk]) for disk in disks])
 
+    def action_move(self) -> None:
+        """Fill in the form for the domain under the cursor; its tagged disks are ticked, or all."""
+        disk = self.focused_disk()
+        if disk is None or not disk[2]:
+            self.hint("Move to the domain whose disks are to be moved first.")
+            return
+        tagged = [row.key for row in self.domains.tagged if row.key[:2] == disk[:2]]
+        if not self._tags_elsewhere([disk, *tagged]):
+            self.deeds.move(self._aim([disk]), [target for _, _, target in sorted(tagged)])
+
     def action_commit(self) -> None:
         """Merge layers down."""
         self._merge(COMMIT)

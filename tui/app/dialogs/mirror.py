@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
-from textual import on
-from textual.message import Message
-
-from tui.app.dialogs.asking import ask_places
 from tui.app.dialogs.choices import Kind, Mistakes, request_of
-from tui.app.dialogs.form import DEBOUNCE, RequestForm
+from tui.app.dialogs.form import DEBOUNCE
 from tui.app.dialogs.mirror_fields import MirrorFields
+from tui.app.dialogs.placed_form import PlacedForm
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.engine.control import Control
@@ -22,7 +19,7 @@ from tui.model.finding import Acceptance
 from tui.model.request import Request
 
 
-class MirrorForm(RequestForm):
+class MirrorForm(PlacedForm):
     """Asks for the copy of one disk."""
 
     ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {
@@ -30,12 +27,6 @@ class MirrorForm(RequestForm):
         Acceptance.LOSE_CHECKPOINTS: "lose the checkpoints, and incremental backup with them",
         Acceptance.RISK_FULL_DESTINATION: "risk a full destination, which loses the copy",
     }
-
-    @dataclass
-    class PlacesFound(Message):
-        """The host has said where its pools are."""
-
-        places: tuple[str, ...]
 
     def __init__(
         self,
@@ -79,10 +70,6 @@ class MirrorForm(RequestForm):
         self._disk = disk
         self._where: tuple[Kind, str, str] | None = None
 
-    def on_mount(self) -> None:
-        """Ask where else it could go."""
-        ask_places(self._control, lambda places: self.post_message(self.PlacesFound(places)))
-
     def wish(self) -> Request | Mistakes:
         """The copy that is filled in."""
         choices = replace(self._mirror.choices, accepted=self.accepted)
@@ -96,8 +83,3 @@ class MirrorForm(RequestForm):
             self.check(Acceptance.RISK_FULL_DESTINATION).value = False
         self._where = where
         super().judge()
-
-    @on(PlacesFound)
-    def take_places(self, event: PlacesFound) -> None:
-        """Complete to the host's pools; whoever has gone on has agreed to the proposal that stood there."""
-        self._mirror.add_directories(event.places, improve=not self.going)

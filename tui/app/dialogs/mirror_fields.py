@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input, OptionList, TextArea
+from textual.widgets import Input, TextArea
 
 from tui.app.dialogs.choices import Choices, Kind, Part
 from tui.app.dialogs.fields import Check, Choice, Field
-from tui.app.dialogs.form import FormFields
 from tui.app.dialogs.limit import limit_text
 from tui.app.dialogs.place_input import PlaceInput
+from tui.app.dialogs.placed_form import PlacedFields
 from tui.app.dialogs.proposal import propose
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.model.destination import destination_xml
@@ -43,7 +43,7 @@ _THEN_NOTES = {
 }
 
 
-class MirrorFields(FormFields):
+class MirrorFields(PlacedFields):
     """Every choice that a block copy has."""
 
     def __init__(
@@ -229,8 +229,3 @@ class MirrorFields(FormFields):
     def tell_edited_xml(self, event: TextArea.Changed) -> None:
         """The same for what only this form has."""
         self.tell_edited(event)
-
-    @on(OptionList.OptionHighlighted)
-    def keep_highlight(self, event: OptionList.OptionHighlighted) -> None:
-        """A proposal under the cursor is nothing to anybody else."""
-        event.stop()

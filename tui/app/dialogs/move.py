@@ -1,0 +1,52 @@
+"""The move form: which disks of a domain go where, with their chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from tui.app.dialogs.choices import Mistakes
+from tui.app.dialogs.form import DEBOUNCE
+from tui.app.dialogs.mirror import MirrorForm
+from tui.app.dialogs.move_fields import MoveFields
+from tui.app.dialogs.placed_form import PlacedForm
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.engine.control import Control
+from tui.model.domain import Domain
+from tui.model.finding import Acceptance
+from tui.model.request import Request
+
+
+class MoveForm(PlacedForm):
+    """Asks for the move of some disks of one domain."""
+
+    ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = MirrorForm.ACCEPTANCES
+
+    def __init__(
+        self,
+        control: Control,
+        domain: Domain,
+        targets: Sequence[str],
+        *,
+        suggested_bandwidth: int = 0,
+        debounce: float = DEBOUNCE,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Begin with these disks, or with all that the guest can write to where none is named."""
+        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
+        title = join("Move disks of ", shown(domain.name), host)
+        capacities = {disk.target: control.state.capacity(domain.uuid, disk.target) for disk in domain.disks}
+        self._move = MoveFields(
+            domain,
+            targets,
+            capacities=capacities,
+            directories=(),
+            suggested_bandwidth=suggested_bandwidth,
+            glyphs=glyphs,
+        )
+        super().__init__(control, title, self._move, debounce=debounce, glyphs=glyphs)
+
+    def wish(self) -> Request | Mistakes:
+        """The move that is filled in."""
+        return self._move.wish(self.accepted)

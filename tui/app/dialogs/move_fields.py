@@ -1,0 +1,174 @@
+"""The left half of the move form: which disks, where to, and what becomes of their chains."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.fields import Check, Choice, Field
+from tui.app.dialogs.limit import limit_text, parse_limit
+from tui.app.dialogs.place_input import PlaceInput
+from tui.app.dialogs.placed_form import PlacedFields
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.model.domain import Domain
+from tui.model.finding import Acceptance
+from tui.model.move_case import chosen
+from tui.model.quantity import size
+from tui.model.request import How, MoveRequest, Then
+
+_HOW = ((How.KEEP_CHAIN.value, "keep"), (How.FLATTEN.value, "flatten"), (How.SHALLOW.value, "shallow"))
+_HOW_NOTES = {
+    How.KEEP_CHAIN: "All layers go along, each under its own name.",
+    How.FLATTEN: "One image holds what all layers held.",
+    How.SHALLOW: "The active layer goes; it stands on the others where they are.",
+}
+_THEN = ((Then.PIVOT.value, "pivot"), (Then.HOLD.value, "hold"))
+_THEN_NOTES = {
+    Then.PIVOT: "The guest goes over, all disks at one instant.",
+    Then.HOLD: "Both places hold all data until you pivot or undo.",
+}
+_NO_PLACE = "/directory, or pool:name"
+
+
+class MoveFields(PlacedFields):
+    """The disks that can be written to are ticked, or those that were tagged."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        targets: Sequence[str],
+        *,
+        capacities: Mapping[str, int | None],
+        directories: Sequence[str],
+        suggested_bandwidth: int,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Begin with these disks ticked, and with the first directory that none of them lies in."""
+        super().__init__()
+        everything = chosen(MoveRequest(domain.uuid, ""), domain)
+        self._uuid = domain.uuid
+        self._disks = everything
+        self._ticked = frozenset(targets) or frozenset(disk.target for disk in everything)
+        self._capacities = capacities
+        self._suggested = suggested_bandwidth
+        self._glyphs = glyphs
+        paths = [disk.chain.active.local_path for disk in everything if disk.chain.active]
+        self._own = {posixpath.dirname(path) for path in paths if path}
+        self._directories = tuple(directories)
+        self._proposed = next(iter(self._proposals()), "")
+
+    def compose(self) -> ComposeResult:
+        """One field a line."""
+        for number, disk in enumerate(self._disks):
+            layers = len(disk.chain.layers)
+            depth = f"{layers} layers" if layers > 1 else "1 layer"
+            words = f"{disk.target}  {size(self._capacities.get(disk.target))}  {depth}"
+            check = Check(words, value=disk.target in self._ticked, id=f"disk-{number}")
+            yield Field("Disks" if number == 0 else "", check)
+        yield Field("To", PlaceInput(self._proposed), id="place-field")
+        yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"), id="how-field")
+        yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"), id="merge-field")
+        yield Field(
+            "Speed limit",
+            Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
+            unit="MiB/s",
+            id="bandwidth-field",
+        )
+        yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
+        yield Field("At the end", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
+
+    def on_mount(self) -> None:
+        """Say what the fields mean, and offer what is known."""
+        if self._suggested:
+            self.query_one("#bandwidth-field", Field).note("Limited so that one can watch.")
+        self._explain()
+        self._offer()
+
+    def wish(self, accepted: frozenset[Acceptance]) -> MoveRequest | Mistakes:
+        """What is filled in."""
+        mistakes: dict[Part, str] = {}
+        place = self.query_one(PlaceInput).value.strip()
+        if not place:
+            mistakes[Part.PLACE] = "Name a directory on the host, or a pool as pool:name."
+        elif not place.startswith(("/", "pool:")):
+            mistakes[Part.PLACE] = "A directory begins with /, a pool with pool:."
+        targets = tuple(
+            disk.target
+            for number, disk in enumerate(self._disks)
+            if self.query_one(f"#disk-{number}", Check).value
+        )
+        if not targets:
+            mistakes.setdefault(Part.PLACE, "Tick a disk that is to be moved.")
+        bandwidth = 0
+        try:
+            bandwidth = parse_limit(self.query_one("#bandwidth", Input).value)
+        except ValueError as error:
+            mistakes[Part.BANDWIDTH] = str(error)
+        if mistakes:
+            return Mistakes(mistakes)
+        how = How(self.query_one("#how", Choice).value)
+        return MoveRequest(
+            self._uuid,
+            place,
+            targets,
+            how=how,
+            bandwidth=bandwidth,
+            synchronous_writes=self.query_one("#synchronous", Check).value,
+            then=Then(self.query_one("#then", Choice).value),
+            merge_overlay=how is How.KEEP_CHAIN and self.query_one("#merge", Check).value,
+            accepted=accepted,
+        )
+
+    def enter_first(self) -> None:
+        """Go to the place."""
+        self.query_one(PlaceInput).enter()
+
+    def enter_part(self, part: Part) -> None:
+        """Go to a part that is wrong."""
+        if part is Part.PLACE:
+            self.enter_first()
+        else:
+            self.query_one(f"#{part}", Input).focus()
+
+    def show_problems(self, problems: Mapping[Part, str]) -> None:
+        """Say under each field what is wrong with it, and under no other."""
+        for part in (Part.PLACE, Part.BANDWIDTH):
+            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
+
+    def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:
+        """Complete to these too; ``improve`` a proposal that nobody has touched."""
+        self._directories = tuple(dict.fromkeys((*self._directories, *directories)))
+        field = self.query_one(PlaceInput)
+        untouched = field.value == self._proposed
+        self._proposed = next(iter(self._proposals()), "")
+        if improve and untouched:
+            field.value = self._proposed
+        self._offer()
+
+    def _proposals(self) -> tuple[str, ...]:
+        places = dict.fromkeys(d for d in self._directories if d.startswith("/") and d.isprintable())
+        return tuple(place for place in places if place not in self._own)
+
+    def _offer(self) -> None:
+        proposals = self._proposals()
+        self.query_one(PlaceInput).offer(proposals, _NO_PLACE)
+        arrow = "down" if self._glyphs.ascii else "↓"
+        several = len(proposals) > 1
+        self.query_one("#place-field", Field).note(f"{arrow} {len(proposals)} proposals" if several else "")
+
+    @on(Choice.Changed)
+    def explain(self) -> None:
+        """Say what is chosen."""
+        self._explain()
+
+    def _explain(self) -> None:
+        how = How(self.query_one("#how", Choice).value)
+        self.query_one("#how-field", Field).note(_HOW_NOTES[how])
+        self.query_one("#merge-field", Field).display = how is How.KEEP_CHAIN
+        then = Then(self.query_one("#then", Choice).value)
+        self.query_one("#then-field", Field).note(_THEN_NOTES[then])

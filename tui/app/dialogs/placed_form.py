@@ -1,0 +1,62 @@
+"""What the forms share that ask for a place on the host: its storage pools are proposed as soon as they are known."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+
+from tui.app.dialogs.asking import ask_places
+from tui.app.dialogs.form import DEBOUNCE, FormFields, RequestForm
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.engine.control import Control
+
+
+class PlacedFields(FormFields):
+    """Fields of which one is a place."""
+
+    @abstractmethod
+    def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:
+        """Complete to these too; ``improve`` a proposal that nobody has touched."""
+
+    @on(OptionList.OptionHighlighted)
+    def keep_highlight(self, event: OptionList.OptionHighlighted) -> None:
+        """A proposal under the cursor is nothing to anybody else."""
+        event.stop()
+
+
+class PlacedForm(RequestForm):
+    """A form with such fields."""
+
+    @dataclass
+    class PlacesFound(Message):
+        """The host has said where its pools are."""
+
+        places: tuple[str, ...]
+
+    def __init__(
+        self,
+        control: Control,
+        title: Content,
+        fields: PlacedFields,
+        *,
+        debounce: float = DEBOUNCE,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Fill in ``fields``."""
+        super().__init__(control, title, fields, debounce=debounce, glyphs=glyphs)
+        self._placed = fields
+
+    def on_mount(self) -> None:
+        """Ask where there is room for images."""
+        ask_places(self._control, lambda places: self.post_message(self.PlacesFound(places)))
+
+    @on(PlacesFound)
+    def take_places(self, event: PlacesFound) -> None:
+        """Complete to the host's pools; whoever has gone on has agreed to the proposal that stood there."""
+        self._placed.add_directories(event.places, improve=not self.going)
