@@ -60,7 +60,7 @@ class Picture:
     def jobs(self) -> list[JobRow]:
         """The jobs: running ones as they began, then those that ended, the latest first."""
         rows = [
-            JobRow(number, state.name, job, _plan_of(state, job))
+            JobRow(number, state.name, job, (plan := _plan_of(state, job)), state.copied(plan))
             for number, state in sorted(self.states.items())
             for job in state.jobs
             if (number, job.number) not in self.dismissed

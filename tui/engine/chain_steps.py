@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import images
 from tui.engine.errors import StepFailed
 from tui.engine.steps import Left, happened, run, undo
+from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
 from tui.model.finding import Finding, fine
 from tui.model.request import Ending
@@ -136,23 +138,26 @@ def _(step: CopyImage, host: Host, left: threading.Event) -> tuple[Finding, ...]
     _insist_on_here(host)
     started = time.monotonic()
     try:
-        amount = _fill(step, left)
+        amount = _fill(step, host, left)
     except OSError as error:
         message = f"{step.source} could not be copied to {step.path}: {error.strerror}."
         raise StepFailed(message) from error
+    finally:
+        host.apply(partial(tracking.with_copied, path=step.path, done=0, total=0))
     if step.backing is not None:
         images.rename_backing(step.path, step.format, step.backing, step.backing_format or "raw")
     took = time.monotonic() - started
     return (fine("image-copied", f"{step.source}: {amount} bytes copied in {took:.1f} s."),)
 
 
-def _fill(step: CopyImage, left: threading.Event) -> int:
+def _fill(step: CopyImage, host: Host, left: threading.Event) -> int:
     """Write a layer into the image that was made for it, in place, since that has its label already."""
     with open(step.source, "rb") as source, open(step.path, "r+b") as target:  # noqa: PTH123
         target.truncate(0)
         if images.cloned(source.fileno(), target.fileno()):
             return 0
-        size = os.fstat(source.fileno()).st_size
+        status = os.fstat(source.fileno())
+        size, total = status.st_size, status.st_blocks * 512
         target.truncate(size)
         amount, started, at = 0, time.monotonic(), 0
         while (extent := _next_data(source.fileno(), at, size)) is not None:
@@ -162,6 +167,7 @@ def _fill(step: CopyImage, left: threading.Event) -> int:
                     raise Left
                 copied = images.copy_range(source.fileno(), target.fileno(), at, min(CHUNK, end - at))
                 at, amount = at + copied, amount + copied
+                host.apply(partial(tracking.with_copied, path=step.path, done=amount, total=total))
                 if step.bandwidth:
                     left.wait(max(0.0, amount / step.bandwidth - (time.monotonic() - started)))
         target.flush()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tui.model.chain_steps import CopyImage
 from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.journal import Entry
@@ -48,6 +49,8 @@ class HostState:
     """Plans in progress, as the journals of all domains have them."""
     capacities: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Virtual sizes in bytes, by domain UUID and target; what was not asked for is missing. Never changed."""
+    files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Images that this program is filling: by path, bytes done and bytes to do. Never changed."""
     refreshed: float = 0.0
     """Wall clock of the last news from the host."""
 
@@ -107,6 +110,12 @@ class HostState:
         if entry is None or not entry.moves or not entry.stale(self.refreshed):
             return None
         return entry if entry.reached < len(entry.steps) else None
+
+    def copied(self, entry: Entry | None) -> int | None:
+        """How much of the image that a plan is filling is there, in whole percent, never 100."""
+        step = entry.step if entry else None
+        done, total = self.files.get(step.path, (0, 0)) if isinstance(step, CopyImage) else (0, 0)
+        return min(99, 100 * done // total) if total else None
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

@@ -66,7 +66,8 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         steps=steps,
         facts=tuple(_facts(request, facts, disks)),
         chains=tuple(
-            Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay)) for disk in disks
+            Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), "stays there")
+            for disk in disks
         ),
     )
 

@@ -18,6 +18,8 @@ class Redrawn:
     target: str
     now: Chain
     then: Chain
+    gone: str = "merged"
+    """What becomes of the images that leave the chain, in a word or two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,12 @@ def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, .
     return _with_job(state, replace(job, proof=before + proof))
 
 
+def with_copied(state: HostState, path: str, done: int, total: int) -> HostState:
+    """So much of an image is filled; all of it is no news any more."""
+    files = {name: amount for name, amount in state.files.items() if name != path}
+    return replace(state, files=files if done >= total else {**files, path: (done, total)})
+
+
 def without_job(state: HostState, number: int) -> HostState:
     """Take an ended job off the list."""
     return replace(state, jobs=tuple(j for j in state.jobs if j.number != number or not j.phase.ended))

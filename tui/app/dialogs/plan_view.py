@@ -13,11 +13,13 @@ from tui.app import chains
 from tui.app.chains import stem
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.text import join, shown, shown_middle, styled
 from tui.model.finding import Finding, Severity
 from tui.model.plan import Plan, Redrawn
 from tui.model.steps import StartCopy
 
+_PLACE = 16
+"""Cells for the directory of a layer: two chains of the same names lie in different ones."""
 _ORDER = (Severity.REFUSED, Severity.WARNING, Severity.FINE)
 
 
@@ -69,19 +71,21 @@ def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
 
 def chain_block(redrawn: Redrawn, glyphs: Glyphs) -> tuple[str, tuple[Line, ...]]:
     """A chain as it is, with what leaves it, and as it will be: the base on top, growing to the active layer."""
+    now, then = (stem(redrawn.target, chain, glyphs) for chain in (redrawn.now, redrawn.then))
     kept = {layer.path for layer in redrawn.then.layers}
-    now = [
-        _chain_line(line, glyphs, gone=line.layer is not None and line.layer.path not in kept)
-        for line in stem(redrawn.target, redrawn.now, glyphs)
-    ]
-    then = [_chain_line(line, glyphs) for line in stem(redrawn.target, redrawn.then, glyphs)]
-    return f"Chain of {shown(redrawn.target).plain}, now and then", (*now, EMPTY, *then)
+    # Two chains of the same names are told apart by where they lie.
+    placed = len({line.place for line in (*now, *then)}) > 1
 
+    def drawn(line: chains.Line, gone: str = "") -> Line:
+        active = f"  {glyphs.active} active" if line.role is chains.Role.ACTIVE else ""
+        style = DIM if gone else "$text-primary" if active else ""
+        words = [shown(line.name, style), styled(f"  {gone}" if gone else active, DIM)]
+        if placed:
+            words.append(join("  ", shown_middle(line.place, DIM, width=_PLACE)))
+        return Line(styled(f"  {line.branch}", DIM), join(*words))
 
-def _chain_line(line: chains.Line, glyphs: Glyphs, *, gone: bool = False) -> Line:
-    style = DIM if gone else "$text-primary" if line.role is chains.Role.ACTIVE else ""
-    notes = "  merged" if gone else f"  {glyphs.active} active" if line.role is chains.Role.ACTIVE else ""
-    return Line(styled(f"  {line.branch}", DIM), join(shown(line.name, style), styled(notes, DIM)))
+    before = (drawn(line, redrawn.gone if line.layer and line.layer.path not in kept else "") for line in now)
+    return f"Chain of {shown(redrawn.target).plain}, now and then", (*before, EMPTY, *map(drawn, then))
 
 
 def _xml_lines(plan: Plan) -> Iterator[Line]:

@@ -59,6 +59,8 @@ class JobRow:
     job: Job
     plan: Entry | None = None
     """The plan in progress that it is a part of."""
+    copied: int | None = None
+    """How much of the image is copied that the plan is at, in percent, where this program does it."""
 
     @property
     def disk(self) -> DiskKey:
@@ -178,7 +180,8 @@ class JobsView(Items[JobRow]):
         words = self._ended_words(job) if job.phase.ended else self._running_words(job)
         if row.plan and row.plan.moves and row.plan.step:
             # What else the move does meanwhile shows in no job.
-            words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}", "$text-primary"))
+            far = "" if row.copied is None else f" {row.copied} %"
+            words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}{far}", "$text-primary"))
         if self.several_hosts:
             words.insert(0, shown(row.host, DIM, width=20))
         lead: list[Content | str] = ["   "]
@@ -252,7 +255,7 @@ class JobsView(Items[JobRow]):
             return self._button("dismiss-job", enabled=True)
         parts: list[Content | str] = []
         for command in BUTTONS:
-            enabled = row.number not in self.read_only and why_not(row.job, command) is None
+            enabled = row.number not in self.read_only and _why_not(row, command) is None
             parts += [self._button(command, enabled=enabled), " "]
         return join(*parts[:-1])
 
@@ -276,12 +279,21 @@ class JobsView(Items[JobRow]):
                 reason = (
                     "This session is read-only."
                     if row.number in self.read_only
-                    else why_not(row.job, str(command))
+                    else _why_not(row, str(command))
                 )
                 tooltip = reason or BY_ID[str(command)].help
         content = shown(tooltip) if tooltip else None
         if content != self.tooltip:
             self.tooltip = content
+
+
+def _why_not(row: JobRow, command: str) -> str | None:
+    """Why a button is dead: as its key would say, and for what a move still has to do."""
+    if row.plan and row.plan.moves and command == "keep":
+        return "This mirror is a part of a move: pivot, or take the move back."
+    if row.plan and row.plan.filling and command == "pivot":
+        return "The lower layers are not complete there yet."
+    return why_not(row.job, command)
 
 
 def _short(step: Step) -> str:

@@ -1,0 +1,247 @@
+"""The plans of moves, and those that go on with an interrupted plan or take it back; no host is needed for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.copy_facts import NEW, refusals, use, warnings
+from tests.fake_host import GIB, NOW, make_disk, make_domain
+from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.disk import Disk
+from tui.model.domain import Domain, RunState
+from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, UseKind
+from tui.model.job import JobType, Phase
+from tui.model.journal import Entry, entry_xml, parse_entry
+from tui.model.move_case import MoveFacts
+from tui.model.move_plan import plan_move
+from tui.model.plan import Plan
+from tui.model.recover_plan import RecoverFacts, plan_recover
+from tui.model.request import How, MoveRequest, RecoverRequest, Then
+from tui.model.snapshot import overlay_xml
+from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, StartCommit, StartCopy, Undo
+from tui.model.storage import BlockSource, Chain, FileSource, Layer
+
+DISK = make_disk("vda", "/slow/top", "/slow/mid", "/slow/base")
+OTHER = make_disk("vdb", "/data/one")
+READ_ONLY = make_disk("vdc", "/iso/x", readonly=True)
+
+
+def copy_facts(domain: Domain, disk: Disk, *, relative: bool = True, **more: Any) -> CopyFacts:
+    below = disk.chain.layers[1:]
+    names = [layer.path.rpartition("/")[2] if relative else layer.path for layer in below]
+    layers = tuple(
+        LayerFacts(layer.path, GIB, (), name)
+        for layer, name in zip(disk.chain.layers, (*names, None), strict=True)
+    )
+    known = {"sizes": Sizes(4 * GIB, GIB, GIB), "layers": layers, "destination": NEW, "checkpoints": ()}
+    return CopyFacts(domain, disk, libvirt=(9, 0, 0), now=NOW, **{**known, **more})
+
+
+def facts(*disks: Disk, relative: bool = True, **more: Any) -> MoveFacts:
+    domain = make_domain(disks=disks or [DISK])
+    defaults: dict[str, Any] = {
+        "directory": "/fast",
+        "copies": {d.target: copy_facts(domain, d, relative=relative) for d in domain.disks if not d.empty},
+        "local": True,
+        "readable": {layer.path: True for d in domain.disks for layer in d.chain.layers},
+        "writable": True,
+        "free": 100 * GIB,
+        "now": NOW,
+    }
+    return MoveFacts(domain, **{**defaults, **more})
+
+
+def move(known: MoveFacts | None = None, *targets: str, **wish: Any) -> Plan:
+    known = known or facts()
+    return plan_move(MoveRequest(known.domain.uuid, "/fast", targets, **wish), known, "p1")
+
+
+def kinds(plan: Plan) -> list[type]:
+    return [type(step) for step in plan.steps]
+
+
+def test_a_chain_goes_along_base_first() -> None:
+    plan = move()
+    assert refusals(plan) == set()
+    assert kinds(plan) == [
+        TakeOverlay,
+        *[MakeImage] * 4,
+        StartCopy,
+        *[CopyImage] * 3,
+        CompareImages,
+        AwaitSync,
+        EndJobs,
+        ProvePivot,
+        ProveChain,
+    ]
+    made = [step.path for step in plan.steps if isinstance(step, MakeImage)]
+    assert made == ["/fast/base", "/fast/mid", "/fast/top", "/fast/top.move-p1.qcow2"]
+    copied = [step.source for step in plan.steps if isinstance(step, CopyImage)]
+    assert copied == ["/slow/base", "/slow/mid", "/slow/top"]
+    start = next(step for step in plan.steps if isinstance(step, StartCopy))
+    assert (start.shallow, start.reuse_external, start.creates, start.format) == (True, True, False, "qcow2")
+    assert [layer.path for layer in plan.chains[0].then.layers] == list(reversed(made))
+
+
+def test_the_overlay_is_folded_back() -> None:
+    plan = move(merge_overlay=True)
+    commit = next(step for step in plan.steps if isinstance(step, StartCommit))
+    assert (commit.base, commit.delete, commit.active) == ("/fast/top", True, True)
+    assert [layer.path for layer in plan.chains[0].then.layers] == ["/fast/top", "/fast/mid", "/fast/base"]
+
+
+def test_relative_names_stay_and_absolute_ones_are_rewritten() -> None:
+    def named(plan: Plan) -> list[tuple[str | None, str | None]]:
+        made = {s.path: s.backing for s in plan.steps if isinstance(s, MakeImage)}
+        copied = {s.path: s.backing for s in plan.steps if isinstance(s, CopyImage)}
+        return [(made[path], copied[path]) for path in ("/fast/top", "/fast/base")]
+
+    assert named(move()) == [("mid", None), (None, None)]
+    assert named(move(facts(relative=False))) == [("/fast/mid", "/fast/mid"), (None, None)]
+
+
+def test_all_disks_that_can_be_written_go_and_change_at_one_instant() -> None:
+    plan = move(facts(DISK, OTHER, READ_ONLY))
+    (end,) = (step for step in plan.steps if isinstance(step, EndJobs))
+    assert (end.targets, end.pause) == (("vda", "vdb"), True)
+    (overlay,) = (step for step in plan.steps if isinstance(step, TakeOverlay))
+    assert (overlay.targets, overlay.others) == (("vda",), ("vdb", "vdc"))
+    assert any(f.check == "stays" and "vdc" in f.reason for f in plan.findings)
+    assert kinds(move(facts(DISK, OTHER), "vdb", then=Then.HOLD)) == [StartCopy, AwaitSync]
+
+
+def test_flat_and_shallow_are_copies() -> None:
+    flat = move(how=How.FLATTEN, format="raw")
+    assert kinds(flat) == [StartCopy, AwaitSync, EndJobs, ProvePivot]
+    start = flat.steps[0]
+    assert isinstance(start, StartCopy)
+    assert (start.path, start.format, start.creates) == ("/fast/top", "raw", True)
+    shallow = move(how=How.SHALLOW).steps[0]
+    assert isinstance(shallow, StartCopy)
+    assert shallow.shallow
+
+
+@pytest.mark.parametrize(
+    ("more", "check"),
+    [
+        ({"local": False}, "files-elsewhere"),
+        ({"writable": False}, "directory-unwritable"),
+        ({"there": frozenset({"/fast/mid"})}, "image-exists"),
+        ({"readable": {}}, "layer-unreadable"),
+        ({"free": 2 * GIB}, "space-together"),
+        ({"directory": None, "problem": "There is no such pool."}, "no-directory"),
+    ],
+)
+def test_what_keeps_a_chain_from_going_along(more: dict[str, Any], check: str) -> None:
+    assert refusals(move(facts(**more))) == {check}
+    if check in ("files-elsewhere", "directory-unwritable", "image-exists", "layer-unreadable"):
+        assert refusals(move(facts(**more), how=How.FLATTEN)) == set()
+
+
+def test_layers_that_are_no_plain_files() -> None:
+    device = Layer(BlockSource("/dev/vg/mid"), "qcow2", 2)
+    layers = (DISK.chain.layers[0], device, DISK.chain.layers[2])
+    assert refusals(move(facts(replace(DISK, chain=Chain(layers))))) == {"layer-kind"}
+    odd = (DISK.chain.layers[0], Layer(FileSource("/slow/mid"), "vmdk", 2), DISK.chain.layers[2])
+    assert refusals(move(facts(replace(DISK, chain=Chain(odd))))) == {"layer-kind"}
+    unknown = replace(DISK, chain=Chain(DISK.chain.layers, complete=False))
+    assert refusals(move(facts(unknown))) == {"layers-unknown"}
+
+
+def test_two_images_of_one_name() -> None:
+    twin = make_disk("vdb", "/data/top")
+    assert refusals(move(facts(DISK, twin), how=How.FLATTEN)) == {"same-name"}
+
+
+def test_a_base_that_others_use_is_copied_and_said_to_be() -> None:
+    known = facts()
+    copies = {
+        "vda": copy_facts(known.domain, DISK, uses={"/slow/base": use(UseKind.LAYER)}),
+    }
+    plan = move(replace(known, copies=copies))
+    assert refusals(plan) == set()
+    assert "base-shared" in warnings(plan)
+
+
+@given(st.integers(1, 9), st.booleans())
+def test_every_layer_is_made_and_filled_once(depth: int, relative: bool) -> None:  # noqa: FBT001
+    disk = make_disk("vda", *(f"/slow/l{n}" for n in range(depth + 1)))
+    plan = move(facts(disk, relative=relative))
+    made = [s.path for s in plan.steps if isinstance(s, MakeImage)]
+    filled = [s.path for s in plan.steps if isinstance(s, CopyImage)]
+    assert len(set(made)) == len(made) == depth + 2
+    assert made[:-1] == filled == [f"/fast/l{n}" for n in reversed(range(depth + 1))]
+
+
+def test_the_journal_gives_back_every_step() -> None:
+    plan = move(facts(DISK, OTHER), merge_overlay=True)
+    entry = Entry("p1", plan.uuid, plan.title, plan.steps, 3, "root@h:1", NOW, NOW)
+    assert parse_entry(entry_xml(entry), plan.uuid) == entry
+
+
+def test_the_request_for_an_overlay() -> None:
+    text = overlay_xml({"vda": "/a<b"}, ["vdb"])
+    assert '<source file="/a&lt;b"/>' in text
+    assert '<disk name="vdb" snapshot="no"/>' in text
+
+
+# Interrupted plans
+
+
+def entry(reached: int, *, heartbeat: float = 0.0) -> Entry:
+    plan = move(merge_overlay=True)
+    return Entry("p1", plan.uuid, plan.title, plan.steps, reached, "root@host-b:7", NOW - 60, heartbeat)
+
+
+def recover(found: Entry | None, *, undo: bool, domain: Domain | None = None, **more: Any) -> Plan:
+    domain = domain or facts().domain
+    known = RecoverFacts(domain, (found,) if found else (), now=NOW, **more)
+    return plan_recover(RecoverRequest(domain.uuid, undo), known, "p2")
+
+
+def running(job: JobType = JobType.COPY) -> tuple[Running, ...]:
+    return (Running("vda", job, Phase.COPYING, None, Chain()),)
+
+
+def test_undoing_takes_back_the_last_first() -> None:
+    plan = recover(entry(3), undo=True)
+    assert refusals(plan) == set()
+    steps = [step.step for step in plan.steps if isinstance(step, Undo)]
+    assert steps == list(reversed(entry(3).steps[:4]))
+    assert plan.closes == ("p1",)
+    assert not plan.journalled
+
+
+def test_resuming_goes_on_from_where_it_was() -> None:
+    plan = recover(entry(7), undo=False, running=running())
+    assert refusals(plan) == set()
+    assert plan.id == "p1"
+    assert plan.ahead == entry(7).steps[7:]
+    assert plan.commands == tuple(c for step in entry(7).steps[7:] for c in step.commands)
+
+
+def test_what_keeps_from_resuming() -> None:
+    assert refusals(recover(entry(7), undo=False)) == {"job-gone"}
+    assert refusals(recover(entry(7, heartbeat=NOW), undo=False, running=running())) == {"plan-in-progress"}
+    assert refusals(recover(None, undo=False)) == {"no-plan"}
+    assert refusals(recover(entry(len(entry(0).steps)), undo=False)) == {"nothing-ahead"}
+    off = replace(facts().domain, state=RunState.SHUT_OFF)
+    assert refusals(recover(entry(7), undo=False, domain=off)) == {"domain-not-running"}
+    assert refusals(recover(entry(7), undo=True, domain=off)) == {"domain-not-running"}
+    two = RecoverFacts(facts().domain, (entry(1), replace(entry(1), id="p8")), now=NOW)
+    assert refusals(plan_recover(RecoverRequest(two.domain.uuid, undo=True), two, "p2")) == {"several-plans"}
+    single = plan_recover(RecoverRequest(two.domain.uuid, undo=True, plan="p8"), two, "p2")
+    assert single.closes == ("p8",)
+
+
+def test_of_several_jobs_of_a_disk_the_latest_counts() -> None:
+    steps = entry(0).steps
+    commit = next(n for n, step in enumerate(steps) if isinstance(step, StartCommit))
+    disk = make_disk("vda", "/fast/top", "/fast/mid", "/fast/base")
+    folded = make_domain(disks=[disk])
+    assert refusals(recover(entry(commit + 2), undo=False, domain=folded)) == set()
