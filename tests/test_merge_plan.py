@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.copy_facts import found, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain, make_mirror
 from tui.model.disk import Disk
-from tui.model.facts import LayerFacts, UseKind
+from tui.model.facts import LayerFacts, SnapshotFacts, UseKind
 from tui.model.finding import Acceptance, Severity
 from tui.model.job import JobType, Progress
-from tui.model.merge_case import MergeFacts, SnapshotFacts
+from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, PullRequest, Then

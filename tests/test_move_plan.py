@@ -14,7 +14,7 @@ from tests.fake_host import GIB, NOW, make_disk, make_domain
 from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
-from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, UseKind
+from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, SnapshotFacts, UseKind
 from tui.model.job import JobType, Phase
 from tui.model.journal import Entry, entry_xml, parse_entry
 from tui.model.move_case import MoveFacts
@@ -51,7 +51,6 @@ def facts(*disks: Disk, relative: bool = True, **more: Any) -> MoveFacts:
         "readable": {layer.path: True for d in domain.disks for layer in d.chain.layers},
         "writable": True,
         "free": 100 * GIB,
-        "now": NOW,
     }
     return MoveFacts(domain, **{**defaults, **more})
 
@@ -166,6 +165,14 @@ def test_a_base_that_others_use_is_copied_and_said_to_be() -> None:
     plan = move(replace(known, copies=copies))
     assert refusals(plan) == set()
     assert "base-shared" in warnings(plan)
+
+
+def test_snapshots_go_on_to_name_the_old_images() -> None:
+    assert "snapshots-stay" in warnings(
+        move(facts(snapshots=(SnapshotFacts("s", frozenset({"/slow/mid"})),)))
+    )
+    assert "snapshots-stay" not in warnings(move(facts(snapshots=(SnapshotFacts("s", frozenset({"/x"})),))))
+    assert "snapshots-unchecked" in warnings(move(facts(snapshots=None)))
 
 
 @given(st.integers(1, 9), st.booleans())

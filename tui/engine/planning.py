@@ -34,12 +34,13 @@ from tui.model.facts import (
     PathFacts,
     PathKind,
     Sizes,
+    SnapshotFacts,
     Use,
     same_name,
 )
 from tui.model.finding import refused
 from tui.model.host import HostState
-from tui.model.merge_case import MergeFacts, SnapshotFacts
+from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.move_case import MoveFacts, chosen, copy_request, moved_disks
 from tui.model.move_checks import images_of
@@ -210,7 +211,7 @@ def _uses_with_names(request: CopyRequest, place: PathFacts, look: Look) -> dict
 
 def _move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
     directory, problem = _directory(request.directory, look.connection)
-    facts = MoveFacts(look.domain, directory, problem, local=look.local, entries=look.entries, now=look.now)
+    facts = MoveFacts(look.domain, directory, problem, local=look.local, snapshots=_snapshots(look))
     if directory is None or not look.domain.state.active:
         return facts
     # First what is known of each disk, then what that makes of its images.

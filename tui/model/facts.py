@@ -86,6 +86,15 @@ class LayerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotFacts:
+    """A snapshot that libvirt knows of."""
+
+    name: str
+    files: frozenset[str]
+    """The images that its state needs."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What an image that is to be written to says of itself, read in the format the user named."""
 

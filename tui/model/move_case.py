@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from tui.model.disk import Device, Disk
 from tui.model.domain import Domain
-from tui.model.facts import CopyFacts
-from tui.model.journal import Entry
+from tui.model.facts import CopyFacts, SnapshotFacts
 from tui.model.request import CopyRequest, How, MoveRequest, Then
 from tui.model.storage import Chain, FileSource, Layer
 
@@ -34,8 +33,8 @@ class MoveFacts:
     """Whether this process may make files in the directory."""
     free: int | None = None
     """Bytes that are free there."""
-    entries: tuple[Entry, ...] = ()
-    now: float = 0.0
+    snapshots: tuple[SnapshotFacts, ...] | None = ()
+    """What libvirt remembers of the domain; ``None`` where nobody could see."""
 
 
 @dataclass(frozen=True, slots=True)

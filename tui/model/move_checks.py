@@ -105,6 +105,25 @@ def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[F
         yield fine("space-together", f"{size(facts.free)} are free there; about {size(need)} are needed.")
 
 
+def check_snapshots(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
+    """What libvirt remembers of the domain goes on to name the images where they were."""
+    if facts.snapshots is None:
+        yield warning(
+            "snapshots-unchecked",
+            "Nobody could see whether snapshots name these images.",
+            "Look on the host: virsh snapshot-list",
+        )
+        return
+    moved = {layer.path for disk in disks for layer in disk.chain.layers}
+    names = [printable(snapshot.name) for snapshot in facts.snapshots if snapshot.files & moved]
+    if names:
+        yield warning(
+            "snapshots-stay",
+            f"The snapshots {', '.join(names)} go on to name the images at the old place.",
+            "Keep those images for as long as the snapshots are wanted.",
+        )
+
+
 def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
     """What taking a whole chain along needs: its files, and the right to read and to write them."""
     name = f"{printable(disk.target)} of {printable(facts.domain.name)}"

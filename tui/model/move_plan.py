@@ -45,6 +45,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         findings += move_checks.check_left(request, facts, disks)
         findings += move_checks.check_names(disks)
         findings += move_checks.check_together(facts, disks)
+        findings += move_checks.check_snapshots(facts, disks)
         copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
         findings += _of_copies(disks, copies)
         for disk in disks:
