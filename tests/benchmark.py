@@ -25,15 +25,22 @@ from tests.engine import PATIENCE, accepted, carried_out, command, copy_request,
 from tests.fake_host import FakeControl, make_domain, make_job, make_state
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tests.outside import allocated
 from tui.app import app as app_module
 from tui.app.app import MirrorApp
+from tui.engine.control import End
 from tui.engine.host import Host
 from tui.engine.poller import TICK
 from tui.model.host import HostState
 from tui.model.job import Phase
-from tui.model.request import Ending, Then
+from tui.model.plan import Plan
+from tui.model.request import Ending, MoveRequest, Then
 
 GIB = 1024 * MIB
+CHAIN_DATA = 233 * MIB
+"""Bytes in each of three layers."""
+MOST = 120.0
+"""Seconds for one move."""
 ROUNDS = 3
 DISKS_PER_GUEST = 10
 IDLE_DOMAINS = 1000
@@ -71,6 +78,47 @@ def copy_and_pivot(hypervisor: Hypervisor, guests: Guests) -> None:
 
 def _virsh_copy(guest: Guest, path: Path) -> None:
     guest.virsh("blockcopy", "vda", "--dest", path, "--transient-job", "--wait", "--pivot")
+
+
+def move_of_a_chain(hypervisor: Hypervisor, guests: Guests) -> None:
+    """A whole chain: against copying its files, which is the least that must be done, and against flattening it."""
+    ours, floor, flat, written = [], [], [], []
+    for number in range(ROUNDS):
+        guest = guests(disks=[DiskSpec(size=2 * GIB, layers=3, data=CHAIN_DATA)], delay=None)
+        there, bare = guest.directory / "there", guest.directory / "bare"
+        there.mkdir()
+        bare.mkdir()
+        images = guest.images()
+        floor.append(timed(partial(_copy_files, images, bare)))
+        flat.append(timed(partial(_virsh_copy, guest, guest.directory / f"flat-{number}")))
+        guest.virsh("destroy")
+        guest.virsh("define", guest.directory / "domain.xml")
+        guest.virsh("start")
+        with watched(hypervisor) as host:
+            plan = accepted(host, MoveRequest(guest.uuid, str(there)))
+            ours.append(timed(partial(_run, host, plan)))
+        written.append(sum(map(allocated, there.iterdir())) / sum(map(allocated, images)))
+        guests.remove()
+    best = statistics.median(ours)
+    ratio = best / statistics.median(floor)
+    say("move of a chain of 3, 700 MiB, ours / cp of its files", f"{ratio:.2f}", "goal: below 1.3")
+    ratio = best / statistics.median(flat)
+    say("move of a chain, ours / flattening virsh blockcopy", f"{ratio:.2f}")
+    seconds = ", ".join(f"{statistics.median(times):.2f}" for times in (ours, floor, flat))
+    say("  ours, cp, virsh (medians, s)", seconds)
+    say("bytes written there / allocated here", f"{max(written):.3f}", "goal: at most 1.05")
+
+
+def _run(host: Host, plan: Plan) -> None:
+    outcome = host.run(plan).wait(MOST)
+    assert outcome is not None
+    assert outcome.end is End.DONE, outcome.message
+
+
+def _copy_files(images: list[Path], there: Path) -> None:
+    """With what is written really on the disk, as after ours."""
+    command("cp", "--sparse=always", "--reflink=never", *map(str, images), str(there))
+    command("sync", *map(str, there.iterdir()))
 
 
 def ready_to_pivot(hypervisor: Hypervisor, guests: Guests) -> None:
@@ -246,6 +294,7 @@ def main() -> None:
     try:
         copy_and_pivot(hypervisor, guests)
         guests.remove()
+        move_of_a_chain(hypervisor, guests)
         ready_to_pivot(hypervisor, guests)
         guests.remove()
         calls_per_tick(hypervisor, guests)
