@@ -330,6 +330,11 @@ class FakeControl:
         """Recorded; the state stays as it is."""
         self.calls.append(("refresh", uuid))
 
+    def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
+        """Recorded; ``findings`` is what is found."""
+        self.calls.append(("examine", uuid))
+        return self.findings
+
     def places(self) -> tuple[str, ...]:
         """The pools."""
         self.calls.append(("places",))

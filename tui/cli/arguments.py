@@ -12,6 +12,7 @@ from tui.cli.commands import (
     CommitCommand,
     CopyCommand,
     DemoCommand,
+    DoctorCommand,
     EndCommand,
     Invocation,
     JobsCommand,
@@ -129,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_move(commands)
     _add_recover(commands, "resume", "go on with an interrupted plan", undo=False)
     _add_recover(commands, "undo", "take back what an interrupted plan did", undo=True)
+    _add_doctor(commands)
     _add_demo(commands)
     return parser
 
@@ -443,6 +445,19 @@ def _add_recover(commands: Any, name: str, summary: str, *, undo: bool) -> None:
     parser.add_argument("--plan", metavar="ID", help="which one, where there are several")
     add_consent(parser)
     parser.set_defaults(make=lambda found: RecoverCommand(found.domain, undo, found.plan, consent(found)))
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "doctor",
+        "say what is wrong here, and what to do about it",
+        "Look for mirrors that nobody follows, interrupted plans, definitions that name other images than the guest"
+        " runs on, and images in pools that nothing refers to. Nothing is changed.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", nargs="?", help="only this domain")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(make=lambda found: DoctorCommand(found.domain, found.json))
 
 
 def _add_demo(commands: Any) -> None:

@@ -153,6 +153,14 @@ class RecoverCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class DoctorCommand:
+    """Look for what is wrong or left over."""
+
+    domain: str | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DemoCommand:
     """The lab, and the screen on it."""
 
@@ -162,7 +170,7 @@ class DemoCommand:
 BeginCommand = CopyCommand | CommitCommand | PullCommand
 """Commands that begin a job, which goes on when they return."""
 WriteCommand = BeginCommand | MoveCommand | RecoverCommand | EndCommand | SpeedCommand
-Command = ListCommand | JobsCommand | WriteCommand | DemoCommand
+Command = ListCommand | JobsCommand | DoctorCommand | WriteCommand | DemoCommand
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def plan_document(control: Control, plan: Plan) -> Document:
         "uuid": plan.uuid,
         "refused": plan.refused,
         "facts": [{"label": label, "value": value} for label, value in plan.facts],
-        "findings": [_finding(finding) for finding in plan.findings],
+        "findings": [finding_document(finding) for finding in plan.findings],
         "chains": [
             {"target": chain.target, "now": _chain(chain.now), "then": _chain(chain.then)}
             for chain in plan.chains
@@ -132,11 +132,12 @@ def outcome_document(outcome: Outcome) -> Document:
     return {
         "end": outcome.end.value,
         "message": outcome.message,
-        "findings": [_finding(finding) for finding in outcome.findings],
+        "findings": [finding_document(finding) for finding in outcome.findings],
     }
 
 
-def _finding(finding: Finding) -> Document:
+def finding_document(finding: Finding) -> Document:
+    """A reason and what to do about it."""
     return {
         "severity": finding.severity.value,
         "check": finding.check,

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from tui.cli.commands import Invocation, JobsCommand, ListCommand, WriteCommand
+from tui.cli.commands import DoctorCommand, Invocation, JobsCommand, ListCommand, WriteCommand
+from tui.cli.doctor import show_findings
 from tui.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -31,9 +32,9 @@ def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # ea
     """Carry out a headless command; the exit status."""
     command = invocation.command
     output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation))
-    reading = isinstance(command, ListCommand | JobsCommand)
+    reading = isinstance(command, ListCommand | JobsCommand | DoctorCommand)
     if invocation.read_only and not reading:
-        dry = not isinstance(command, ListCommand | JobsCommand) and _is_dry(invocation)
+        dry = not isinstance(command, ListCommand | JobsCommand | DoctorCommand) and _is_dry(invocation)
         if not dry:
             output.complain("This writes, and --read-only was given: leave one of them out.")
             return WRONG
@@ -66,6 +67,8 @@ def _dispatch(invocation: Invocation, hosts: Fleet, output: Output) -> int:
             return show_domains(command, hosts, output)
         case JobsCommand():
             return show_jobs(command, hosts, output)
+        case DoctorCommand():
+            return show_findings(command, hosts, output)
         case _:
             raise CommandError(WRONG, "This command has a screen, not lines.")
 
@@ -74,7 +77,7 @@ def _is_json(invocation: Invocation) -> bool:
     command = invocation.command
     if isinstance(command, WriteCommand):
         return command.consent.json
-    return isinstance(command, ListCommand | JobsCommand) and command.json
+    return isinstance(command, ListCommand | JobsCommand | DoctorCommand) and command.json
 
 
 def _is_dry(invocation: Invocation) -> bool:

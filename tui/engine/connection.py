@@ -262,6 +262,14 @@ class Connection:
             raise
         return str(self._call("volGetXMLDesc", volume.XMLDesc, 0))
 
+    def volumes(self, pool: str) -> tuple[tuple[str, int | None], ...]:
+        """Paths of the volumes of a pool, and the bytes that each takes."""
+        found = self._call("poolLookupByName", self._conn.storagePoolLookupByName, pool)
+        return tuple(
+            (str(volume.path()), self._call("volInfo", volume.info)[2])
+            for volume in self._call("poolListAllVolumes", found.listAllVolumes, 0)
+        )
+
     def delete_volume(self, path: str) -> None:
         """Delete the pool volume at a path."""
         volume = self._call("volLookupByPath", self._conn.storageVolLookupByPath, path)

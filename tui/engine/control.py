@@ -107,6 +107,13 @@ class Control(Protocol):
     def refresh(self, uuid: str | None = None) -> None:
         """Read one domain again, or all of them; returns at once."""
 
+    def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
+        """Look for what is wrong or left over, on one domain or everywhere. Blocks; changes nothing.
+
+        Raises:
+            HostError: when the host cannot be asked.
+        """
+
     def places(self) -> tuple[str, ...]:
         """Directories of the storage pools, for completion. Blocks; empty where there are no pools."""
 

@@ -24,6 +24,7 @@ from tui.engine.connection import (
     Event,
 )
 from tui.engine.control import Level, LogLine
+from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
@@ -32,7 +33,7 @@ from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
 from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
-from tui.model.finding import Severity
+from tui.model.finding import Finding, Severity
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.plan import Plan
@@ -159,6 +160,10 @@ class Host:
             self._pool.submit(lambda: self._reader.read_all(resync=False), urgent=True)
         else:
             self._reader.read(uuid, urgent=True)
+
+    def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
+        """Look for what is wrong or left over, on one domain or everywhere."""
+        return diagnose(self.connection(), self._state, uuid, local=self.local)
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""

@@ -1,0 +1,91 @@
+"""What the doctor finds on a real host, and that a healthy one is told so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import MakePool
+from tests.engine import PATIENCE, accepted, job_in, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tests.test_cli_real import program
+from tui.engine.host import Host
+from tui.model.finding import Severity
+from tui.model.job import Phase
+from tui.model.request import MoveRequest
+
+SLOW = 2 * MIB
+
+
+def checks(host: Host, guest: Guest | None = None) -> set[str]:
+    found = host.examine(guest.uuid if guest else None)
+    return {finding.check for finding in found}
+
+
+def test_a_healthy_guest(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest(disks=[DiskSpec(layers=3)])
+    with watched(hypervisor) as host:
+        assert checks(host, made) == {"healthy"}
+
+
+def test_a_mirror_that_nobody_follows(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest()
+    made.virsh("blockcopy", "vda", made.directory / "copy", "--transient-job")
+    made.wait_ready()
+    with watched(hypervisor) as host:
+        (finding,) = host.examine(made.uuid)
+        assert finding.check == "mirror-unfollowed"
+        assert "in sync and waits" in finding.reason
+
+
+def test_a_plan_that_was_cut_off(
+    hypervisor: Hypervisor, guest: Guests, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = guest(disks=[DiskSpec(layers=2, data=8 * MIB)])
+    with watched(hypervisor) as host:
+        run = host.run(
+            accepted(host, MoveRequest(made.uuid, str(tmp_path_factory.mktemp("d")), bandwidth=SLOW))
+        )
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        assert "plan-interrupted" not in checks(host, made)
+        run.leave()
+        assert run.wait(PATIENCE)
+    with watched(hypervisor) as later:
+        assert checks(later, made) == {"plan-interrupted", "mirror-unfollowed"}
+
+
+def test_a_definition_that_was_left_behind(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest(disks=[DiskSpec(layers=2)])
+    base, top = made.images()
+    text = made.xml(inactive=True).replace(str(top), str(base))
+    document = made.directory / "stale.xml"
+    document.write_text(text)
+    hypervisor.virsh("define", document)
+    with watched(hypervisor) as host:
+        (finding,) = host.examine(made.uuid)
+        assert finding.check == "definition-stale"
+        assert str(top) in finding.reason
+        assert str(base) in finding.reason
+
+
+def test_an_image_that_nothing_refers_to(hypervisor: Hypervisor, guest: Guests, pool: MakePool) -> None:
+    attic = pool("attic")
+    lonely, used = attic.volume("lonely"), attic.volume("used")
+    disk = (
+        f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{used}'/>"
+        "<target dev='vda' bus='virtio'/></disk>"
+    )
+    guest(disks=[disk], running=False)
+    with watched(hypervisor) as host:
+        reasons = [f.reason for f in host.examine() if f.check == "image-unused"]
+    assert any(str(lonely) in reason for reason in reasons)
+    assert not any(str(used) in reason for reason in reasons)
+
+
+def test_from_the_command_line(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest()
+    assert "Nothing is left over" in program(hypervisor, "doctor", made.name).stdout
+    (host,) = json.loads(program(hypervisor, "doctor", made.name, "--json").stdout)["hosts"]
+    assert [finding["severity"] for finding in host["findings"]] == [Severity.FINE]

@@ -1,0 +1,77 @@
+"""Looking at a host for what is left over: more calls than a tick may cost, made when somebody asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui.engine import journal
+from tui.engine.errors import HostError, NoConnection
+from tui.engine.look import followed, unless_refused
+from tui.model import xml
+from tui.model.definition import parse_domain
+from tui.model.doctor import DoctorFacts, Volume, examine
+from tui.model.domain import Definition, Domain
+from tui.model.finding import Finding
+from tui.model.host import HostState
+from tui.model.snapshot import files_of
+
+if TYPE_CHECKING:
+    from tui.engine.connection import Connection
+
+_FILES = ("dir", "fs", "netfs")
+"""Types of pools whose volumes are images in a directory."""
+
+
+def diagnose(
+    connection: Connection, state: HostState, uuid: str | None, *, local: bool
+) -> tuple[Finding, ...]:
+    """Examine a domain, or the whole host.
+
+    Raises:
+        NoConnection: when the host went away meanwhile.
+    """
+    chosen = [domain for domain in state.domains if uuid in (None, domain.uuid)]
+    if local:
+        state = replace(state, domains=tuple(_with_chains(domain) for domain in state.domains))
+    persistent: dict[str, Definition] = {}
+    problems: dict[str, tuple[str, ...]] = {}
+    needed = set[str]()
+    for domain in chosen:
+        problems[domain.uuid] = journal.read(domain.definition.plans, domain.uuid)[1]
+        if domain.state.active and domain.persistent:
+            text = unless_refused(lambda u=domain.uuid: connection.inactive_xml(u))  # type: ignore[misc]
+            if text is not None:
+                persistent[domain.uuid] = parse_domain(text)
+        needed |= _snapshot_files(connection, domain)
+    volumes = _volumes(connection) if uuid is None else ()
+    return examine(DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed)))
+
+
+def _with_chains(domain: Domain) -> Domain:
+    disks = tuple(replace(disk, chain=followed(disk.chain)) for disk in domain.disks)
+    return replace(domain, definition=replace(domain.definition, disks=disks))
+
+
+def _snapshot_files(connection: Connection, domain: Domain) -> frozenset[str]:
+    found = unless_refused(lambda: connection.snapshots(domain.uuid)) or {}
+    try:
+        return frozenset(path for text in found.values() for path in files_of(text))
+    except xml.InvalidXML:
+        return frozenset()
+
+
+def _volumes(connection: Connection) -> tuple[Volume, ...]:
+    """The images that pools list; a pool that cannot be asked has none to show."""
+    volumes: list[Volume] = []
+    try:
+        for text in connection.pools():
+            pool = xml.parse(text)
+            name = pool.findtext("name") or ""
+            if pool.get("type") in _FILES and name:
+                volumes += [Volume(path, name, taken) for path, taken in connection.volumes(name)]
+    except NoConnection:
+        raise
+    except (HostError, xml.InvalidXML):
+        return tuple(volumes)
+    return tuple(volumes)

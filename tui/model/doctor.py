@@ -1,0 +1,140 @@
+"""What is wrong on a host, or left over, and what to do about it. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tui.model.domain import Definition, Domain
+from tui.model.finding import Finding, fine, warning
+from tui.model.host import HostState
+from tui.model.job import Phase
+from tui.model.quantity import size
+from tui.model.text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """An image that a storage pool lists."""
+
+    path: str
+    pool: str
+    allocated: int | None = None
+    """Bytes that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorFacts:
+    """All that is looked at."""
+
+    state: HostState
+    """With the chains of domains that are off followed as far as they can be read."""
+    domain: str | None = None
+    """The UUID of the one domain that is meant; ``None`` is the whole host."""
+    persistent: dict[str, Definition] = field(default_factory=dict)
+    """By UUID: the persistent definitions of running domains."""
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By UUID: journal entries that cannot be read, a sentence each."""
+    volumes: tuple[Volume, ...] = ()
+    needed: frozenset[str] = frozenset()
+    """Paths that snapshots name."""
+
+
+def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
+    """Look for what is left over from anything; a single finding says that there is nothing."""
+    domains = [d for d in facts.state.domains if facts.domain in (None, d.uuid)]
+    findings = [
+        finding
+        for domain in domains
+        for check in (_plans, _mirrors, _definitions, _unknown_chains)
+        for finding in check(domain, facts)
+    ]
+    if facts.domain is None:
+        findings += _images(facts)
+    return tuple(findings) or (fine("healthy", "Nothing is left over, and nothing is amiss."),)
+
+
+def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Journals that nobody carries on, and those that cannot be read."""
+    name = printable(domain.name)
+    for entry in facts.state.entries_of(domain.uuid):
+        if not entry.stale(facts.state.refreshed):
+            yield fine(
+                "plan-in-progress", f"{name}: {printable(entry.owner)} is at “{printable(entry.title)}”."
+            )
+        elif entry.step is not None:
+            yield warning(
+                "plan-interrupted",
+                f"{name}: “{printable(entry.title)}” of {printable(entry.owner)} was cut off at {entry.progress}.",
+                f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
+            )
+    for problem in facts.problems.get(domain.uuid, ()):
+        yield warning("plan-unreadable", f"{name}: {printable(problem)}.", "Look at virsh metadata.")
+
+
+def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Mirrors that wait for somebody."""
+    for job in facts.state.active_jobs:
+        if job.uuid != domain.uuid or not job.type.mirrors:
+            continue
+        entry = next((e for e in facts.state.entries_of(job.uuid) if e.id == job.plan), None)
+        if entry is not None and not entry.stale(facts.state.refreshed):
+            continue
+        disk = f"{printable(job.domain)} {printable(job.target)}"
+        waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
+        whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
+        yield warning(
+            "mirror-unfollowed",
+            f"{disk}: a {job.type} is {waits}, and {whose}.",
+            f"End it: virt-mirror pivot {disk}, or virt-mirror cancel {disk}.",
+        )
+
+
+def _definitions(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Persistent definitions that would start the guest on other images than it runs on."""
+    definition = facts.persistent.get(domain.uuid)
+    if definition is None:
+        return
+    for disk in domain.disks:
+        other = definition.disk(disk.target)
+        now, later = disk.chain.active, other.chain.active if other else None
+        if now is not None and later is not None and now.source != later.source:
+            yield warning(
+                "definition-stale",
+                f"{printable(domain.name)} {printable(disk.target)} is on {printable(now.path)}, and its next start "
+                f"would be on {printable(later.path)}.",
+                f"Name the former there: virsh edit {printable(domain.name)}",
+            )
+
+
+def _unknown_chains(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:  # noqa: ARG001  as its siblings
+    """Chains that nobody can see to their end: what stands on what is then a guess."""
+    for disk in domain.disks:
+        if disk.chain.layers and not disk.chain.complete:
+            yield warning(
+                "chain-unknown",
+                f"{printable(domain.name)} {printable(disk.target)}: nobody says on what "
+                f"{printable(disk.chain.layers[-1].path)} stands.",
+                "Look with qemu-img info --backing-chain.",
+            )
+
+
+def _images(facts: DoctorFacts) -> Iterator[Finding]:
+    """Images in pools that nothing on this host refers to."""
+    used = set(facts.needed)
+    for domain in facts.state.domains:
+        for disk in domain.disks:
+            used |= disk.local_paths
+    for entry in facts.state.entries:
+        for step in entry.steps:
+            used |= {path for name in ("path", "source") if (path := getattr(step, name, None))}
+            used |= set(getattr(step, "paths", ()))
+    for volume in facts.volumes:
+        if volume.path not in used:
+            taken = f", {size(volume.allocated)}" if volume.allocated is not None else ""
+            yield warning(
+                "image-unused",
+                f"{printable(volume.path)} in the pool {printable(volume.pool)}{taken} is in no chain of a domain, "
+                "in no snapshot and in no plan of this host.",
+                "It may be a template, or another host's: remove it only when you know what it is.",
+            )
