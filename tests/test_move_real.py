@@ -239,6 +239,21 @@ def test_the_destination_is_full(hypervisor: Hypervisor, guest: Guests, small: P
     assert [path.name for path in small.iterdir()] == ["ballast"]
 
 
+def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    before = made.chain()
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        assert refusals(host.plan(RecoverRequest(made.uuid, undo=False))) == {"plan-in-progress"}
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert run.outcome is not None
+        assert run.outcome.end is End.LEFT
+        assert journal_is_empty(host)
+    assert made.chain() == before
+    assert list(there.iterdir()) == []
+
+
 # What is refused
 
 

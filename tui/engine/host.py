@@ -42,6 +42,8 @@ from tui.model.request import Request
 CALLS_IN_FLIGHT = 16
 PRESENT = 5.0
 """Seconds for which a plan is taken to describe the host as it is."""
+STOPPED = 60.0
+"""Seconds within which a plan that is left gets to its next look at that."""
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds to wait before the next attempt to connect; the last one repeats."""
 DENIED_DELAY = 600.0
@@ -120,11 +122,13 @@ class Host:
     def plan(self, request: Request) -> Plan:
         """Look at the host and make the plan; changes nothing."""
         now = self.clock()
-        plan = make_plan(request, self.connection(), self._state, uuids.uuid4().hex[:8], now)
+        plan = make_plan(
+            request, self.connection(), self._state, uuids.uuid4().hex[:8], now, here=self.own_plans
+        )
         return replace(plan, request=request, made=now)
 
     def run(self, plan: Plan) -> PlanRun:
-        """Begin to carry out a plan."""
+        """Begin to carry out a plan; one that it closes, and that is carried out here, is stopped first."""
         if self.read_only:
             message = f"{self._state.name} was opened read-only."
             raise ReadOnlyError(message, remedy="Start without --read-only to change anything.")
@@ -132,6 +136,11 @@ class Host:
             message = f"{plan.title} is refused by its own checks."
             raise HostError(message, remedy="Look at the findings of the plan.")
         self._insist_on_present(plan)
+        for other in self._runs:
+            if other.plan.id in plan.closes and other.outcome is None:
+                # What is to be taken back must not be carried on meanwhile.
+                other.leave()
+                other.wait(STOPPED)
         run = PlanRun(self, plan)
         self._runs = [r for r in self._runs if r.outcome is None] + [run]
         run.start()

@@ -70,9 +70,15 @@ _POOLS_OF_FILES = ("dir", "fs", "netfs")
 
 
 def make_plan(  # noqa: PLR0911  one for each kind of request
-    request: Request, connection: Connection, state: HostState, plan_id: str, now: float
+    request: Request,
+    connection: Connection,
+    state: HostState,
+    plan_id: str,
+    now: float,
+    *,
+    here: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Look at the host and make the plan; changes nothing.
+    """Look at the host and make the plan; changes nothing. ``here`` are the plans that this program carries out.
 
     Raises:
         HostError: when the host cannot be asked.
@@ -88,7 +94,7 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
         case MoveRequest():
             return plan_move(request, _move_facts(request, look, plan_id), plan_id)
         case RecoverRequest():
-            return plan_recover(request, _recover_facts(look), plan_id)
+            return plan_recover(request, _recover_facts(look, here), plan_id)
         case EndRequest():
             return plan_end(request, _end_facts(request, look), plan_id)
         case SpeedRequest():
@@ -259,9 +265,9 @@ def _free_in(directory: str, look: Look) -> int | None:
     return places.look_there(look.connection, image).free
 
 
-def _recover_facts(look: Look) -> RecoverFacts:
+def _recover_facts(look: Look, here: frozenset[str]) -> RecoverFacts:
     disks = [disk for disk in look.domain.disks if not disk.empty]
-    return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), journal.owner(), look.now)
+    return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), here, look.now)
 
 
 # Jobs

@@ -128,6 +128,8 @@ class PlanRun:
                 remarks += steps.undo(step, self._host, self._entry.started, failed=failed)
             except HostError as again:
                 remarks.append(f"It could not be undone: {again}")
+                # Whoever comes next may try at once.
+                self._sign_off()
                 break
         else:
             try:

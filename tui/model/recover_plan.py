@@ -22,8 +22,8 @@ class RecoverFacts:
     domain: Domain
     entries: tuple[Entry, ...] = ()
     running: tuple[Running, ...] = ()
-    owner: str = ""
-    """How this process signs its plans."""
+    here: frozenset[str] = frozenset()
+    """Ids of the plans that this program carries out at this moment."""
     now: float = 0.0
 
 
@@ -41,7 +41,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
             (),
         )
     (entry,) = entries
-    findings = list(_check(entry, facts))
+    findings = list(_check(entry, facts, undo=request.undo))
     verb = "Undo" if request.undo else "Resume"
     about = (
         ("domain", name),
@@ -86,9 +86,11 @@ def _no_single(name: str, entries: list[Entry]) -> Finding:
     return refused("several-plans", f"{name} has several plans: {plans}.", "Name one with --plan.")
 
 
-def _check(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding]:
     owner = printable(entry.owner)
-    if entry.owner != facts.owner and not entry.stale(facts.now):
+    if entry.id in facts.here and undo:
+        yield fine("plan-in-progress", "It is being carried out here, and is stopped first.")
+    elif entry.id in facts.here or not entry.stale(facts.now):
         yield refused(
             "plan-in-progress",
             f"{owner} is at work on it.",
