@@ -139,7 +139,7 @@ def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:
         yield f"Chain of {printable(chain.target)}, active layer first:"
         kept = {layer.path for layer in chain.then.layers}
         for layer in chain.now.layers:
-            stays = "" if layer.path in kept else f"  ({chain.gone})"
+            stays = "" if layer.path in kept or not chain.gone else f"  ({chain.gone})"
             yield f"  now   {_layer(layer)}{stays}"
         yield from (f"  then  {_layer(layer)}" for layer in chain.then.layers)
     yield ""

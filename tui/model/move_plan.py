@@ -67,7 +67,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         steps=steps,
         facts=tuple(_facts(request, facts, disks)),
         chains=tuple(
-            Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), "stays there")
+            Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), gone="")
             for disk in disks
         ),
     )

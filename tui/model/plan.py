@@ -19,7 +19,7 @@ class Redrawn:
     now: Chain
     then: Chain
     gone: str = "merged"
-    """What becomes of the images that leave the chain, in a word or two."""
+    """What becomes of the images that leave the chain, in a word; nothing where they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
