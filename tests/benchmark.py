@@ -92,7 +92,7 @@ def move_of_a_chain(hypervisor: Hypervisor, guests: Guests) -> None:
         floor.append(timed(partial(_copy_files, images, bare)))
         flat.append(timed(partial(_virsh_copy, guest, guest.directory / f"flat-{number}")))
         guest.virsh("destroy")
-        guest.virsh("define", guest.directory / "domain.xml")
+        hypervisor.virsh("define", guest.directory / "domain.xml")
         guest.virsh("start")
         with watched(hypervisor) as host:
             plan = accepted(host, MoveRequest(guest.uuid, str(there)))
