@@ -15,7 +15,8 @@ import pytest
 from tests.guests import DiskSpec
 from tests.hypervisor import MIB
 from tests.outside import wait_for
-from tui.engine.connection import BlockJobChanged, Connection, CopyFlags, Event
+from tui.engine.connection import BlockJobChanged, Connection, Event
+from tui.engine.disk_calls import CopyFlags
 from tui.engine.errors import HostError
 from tui.engine.planning import make_plan
 from tui.model.definition import parse_domain

@@ -25,8 +25,9 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tui.engine.connection import Connection, CopyFlags
+from tui.engine.connection import Connection
 from tui.engine.control import End
+from tui.engine.disk_calls import CopyFlags
 from tui.engine.errors import ReadOnlyError
 from tui.model.finding import Severity
 from tui.model.job import Phase

@@ -27,6 +27,13 @@ _ACCEPTANCES = {
 }
 """The help of each option by which a user takes a loss upon himself."""
 
+COPY_LOSSES = (
+    Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+    Acceptance.LOSE_CHECKPOINTS,
+    Acceptance.RISK_FULL_DESTINATION,
+)
+"""Those that a copy can come with."""
+
 
 class Parser(argparse.ArgumentParser):
     """Answers wrong usage with one sentence instead of a page."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tui.engine.connection import CommitFlags, CopyFlags
+from tui.engine.disk_calls import CommitFlags, CopyFlags
 from tui.engine.errors import HostError, StepFailed
 from tui.engine.steps import Left, await_end, happened, run, undo
 from tui.model import tracking
