@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tui import __version__
+from tui.cli import requests
 from tui.cli.chain_arguments import add_commit, add_move, add_pull, add_recover
 from tui.cli.commands import (
     Command,
-    CopyCommand,
     DemoCommand,
     DoctorCommand,
-    EndCommand,
     Invocation,
     JobsCommand,
     ListCommand,
-    SpeedCommand,
+    WriteCommand,
 )
 from tui.cli.options import (
     COPY_LOSSES,
@@ -30,7 +30,6 @@ from tui.cli.options import (
     bandwidth,
     consent,
     limit,
-    losses,
     seconds,
     size,
 )
@@ -208,29 +207,11 @@ def _add_end(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> CopyCommand:
+def _copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> WriteCommand:
     _check_copy(parser, found)
     then = Then.PIVOT if found.pivot else Then.KEEP if found.keep else Then.HOLD
-    return CopyCommand(
-        domain=found.domain,
-        disk=found.disk,
-        destination=found.destination,
-        xml=found.xml,
-        format="raw" if found.raw else found.format,
-        shallow=found.shallow,
-        reuse_external=found.reuse_external,
-        blockdev=found.blockdev,
-        bandwidth=bandwidth(parser, found),
-        granularity=found.granularity,
-        buf_size=found.buf_size,
-        synchronous_writes=found.synchronous_writes,
-        transient_job=found.transient_job,
-        timeout=found.timeout,
-        wait=found.wait or then is not Then.HOLD,
-        then=then,
-        accepted=losses(found),
-        consent=consent(found),
-    )
+    wish = partial(requests.copy, found, then, bandwidth(parser, found))
+    return WriteCommand(found.domain, wish, found.wait or then is not Then.HOLD, consent(found))
 
 
 def _check_copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
@@ -259,13 +240,8 @@ def _add_ending(commands: Any, ending: Ending) -> None:
         parser.add_argument("--wait", action="store_true", help="wait first until all of them are in sync")
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: EndCommand(
-            ending,
-            found.domain,
-            tuple(dict.fromkeys(found.disks)),
-            found.pause,
-            getattr(found, "wait", False),
-            consent(found),
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.end, found, ending), consent=consent(found)
         )
     )
 
@@ -283,11 +259,10 @@ def _add_speed(commands: Any) -> None:
     parser.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: SpeedCommand(
+        make=lambda found: WriteCommand(
             found.domain,
-            found.disk,
-            limit(parser, "MIB", found.limit, in_bytes=found.bytes),
-            consent(found),
+            partial(requests.speed, found, limit(parser, "MIB", found.limit, in_bytes=found.bytes)),
+            consent=consent(found),
         )
     )
 

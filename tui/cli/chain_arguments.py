@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
-from tui.cli.commands import CommitCommand, MoveCommand, PullCommand, RecoverCommand
+from tui.cli import requests
+from tui.cli.commands import WriteCommand
 from tui.cli.options import (
     COPY_LOSSES,
     add_bandwidth,
@@ -14,7 +16,6 @@ from tui.cli.options import (
     add_losses,
     bandwidth,
     consent,
-    losses,
 )
 from tui.model.finding import Acceptance
 from tui.model.request import How
@@ -53,19 +54,11 @@ def add_commit(commands: Any) -> None:
         help="let the guest go over to the base, if the active layer is merged",
     )
     parser.set_defaults(
-        make=lambda found: CommitCommand(
-            domain=found.domain,
-            disk=found.disk,
-            top=found.top,
-            base=found.base,
-            shallow=found.shallow,
-            delete=found.delete,
-            keep_relative=found.keep_relative,
-            bandwidth=bandwidth(parser, found),
-            wait=found.wait or found.pivot,
-            pivot=found.pivot,
-            accepted=losses(found),
-            consent=consent(found),
+        make=lambda found: WriteCommand(
+            found.domain,
+            partial(requests.commit, found, bandwidth(parser, found)),
+            found.wait or found.pivot,
+            consent(found),
         )
     )
 
@@ -83,15 +76,8 @@ def add_pull(commands: Any) -> None:
     group = parser.add_argument_group("which layers")
     group.add_argument("--base", metavar="LAYER", help=f"what stays below: {_LAYER} (default: nothing)")
     parser.set_defaults(
-        make=lambda found: PullCommand(
-            domain=found.domain,
-            disk=found.disk,
-            base=found.base,
-            keep_relative=found.keep_relative,
-            bandwidth=bandwidth(parser, found),
-            wait=found.wait,
-            accepted=losses(found),
-            consent=consent(found),
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.pull, found, bandwidth(parser, found)), found.wait, consent(found)
         )
     )
 
@@ -144,18 +130,8 @@ def add_move(commands: Any) -> None:
     add_losses(parser, COPY_LOSSES)
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: MoveCommand(
-            domain=found.domain,
-            directory=found.to,
-            disks=tuple(found.disks),
-            how=found.how,
-            format=found.format,
-            bandwidth=bandwidth(parser, found),
-            synchronous_writes=found.synchronous_writes,
-            hold=found.hold,
-            merge_overlay=found.merge_overlay,
-            accepted=losses(found),
-            consent=consent(found),
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.move, found, bandwidth(parser, found)), consent=consent(found)
         )
     )
 
@@ -168,4 +144,8 @@ def add_recover(commands: Any, name: str, summary: str, *, undo: bool) -> None:
     parser.add_argument("domain", metavar="DOMAIN", help="the guest")
     parser.add_argument("--plan", metavar="ID", help="which one, where there are several")
     add_consent(parser)
-    parser.set_defaults(make=lambda found: RecoverCommand(found.domain, undo, found.plan, consent(found)))
+    parser.set_defaults(
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.recover, found, undo), consent=consent(found)
+        )
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.model.finding import Acceptance
-from tui.model.request import Ending, How, Then
+from tui.model.domain import Domain
+from tui.model.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,121 +35,15 @@ class JobsCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyCommand:
-    """Mirror one disk."""
+class WriteCommand:
+    """Change something."""
 
     domain: str
-    disk: str
-    destination: str | None = None
-    """A path or address; ``None`` when the destination is described in ``xml``."""
-    xml: str | None = None
-    """A file that holds a ``<disk>``."""
-    format: str | None = None
-    shallow: bool = False
-    reuse_external: bool = False
-    blockdev: bool = False
-    bandwidth: int = 0
-    """Bytes per second; 0 is no limit."""
-    granularity: int = 0
-    buf_size: int = 0
-    synchronous_writes: bool = False
-    transient_job: bool = False
-    timeout: float | None = None
-    wait: bool = False
-    """Stay until it is in sync, or until what comes then is done."""
-    then: Then = Then.HOLD
-    accepted: frozenset[Acceptance] = frozenset()
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class CommitCommand:
-    """Merge upper layers of a disk down into a lower one."""
-
-    domain: str
-    disk: str
-    top: str | None = None
-    base: str | None = None
-    shallow: bool = False
-    delete: bool = False
-    keep_relative: bool = False
-    bandwidth: int = 0
-    """Bytes per second; 0 is no limit."""
-    wait: bool = False
-    """Stay until it is done, or in sync where the active layer is merged."""
-    pivot: bool = False
-    accepted: frozenset[Acceptance] = frozenset()
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class PullCommand:
-    """Bring lower layers of a disk up into the active one."""
-
-    domain: str
-    disk: str
-    base: str | None = None
-    keep_relative: bool = False
-    bandwidth: int = 0
-    """Bytes per second; 0 is no limit."""
-    wait: bool = False
-    """Stay until it is done."""
-    accepted: frozenset[Acceptance] = frozenset()
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class EndCommand:
-    """Pivot, keep or cancel."""
-
-    ending: Ending
-    domain: str
-    disks: tuple[str, ...] = ()
-    """All that have a job when none is named."""
-    pause: bool = False
-    wait: bool = False
-    """Wait first until all of them are in sync."""
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedCommand:
-    """Change the limit of a job."""
-
-    domain: str
-    disk: str
-    bandwidth: int
-    """Bytes per second; 0 is no limit."""
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class MoveCommand:
-    """Move disks into a directory."""
-
-    domain: str
-    directory: str
-    """A path, or ``pool:NAME``."""
-    disks: tuple[str, ...] = ()
-    """All that can be written to when none is named."""
-    how: How | None = None
-    format: str | None = None
-    bandwidth: int = 0
-    """Bytes per second for each disk; 0 is no limit."""
-    synchronous_writes: bool = False
-    hold: bool = False
-    merge_overlay: bool = False
-    accepted: frozenset[Acceptance] = frozenset()
-    consent: Consent = Consent()
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverCommand:
-    """Go on with an interrupted plan, or take it back."""
-
-    domain: str
-    undo: bool
-    plan: str | None = None
+    """Name or UUID."""
+    wish: Callable[[Domain], Request]
+    """What is wanted, once it is known which domain is meant; raises ``CommandError`` where it makes no sense."""
+    waits: bool = True
+    """Stay until all is done, or return once a job has begun."""
     consent: Consent = Consent()
 
 
@@ -167,9 +62,6 @@ class DemoCommand:
     keep: bool = False
 
 
-BeginCommand = CopyCommand | CommitCommand | PullCommand
-"""Commands that begin a job, which goes on when they return."""
-WriteCommand = BeginCommand | MoveCommand | RecoverCommand | EndCommand | SpeedCommand
 Command = ListCommand | JobsCommand | DoctorCommand | WriteCommand | DemoCommand
 
 

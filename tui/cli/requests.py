@@ -1,32 +1,25 @@
-"""What a command line asks for, as a request to the engine."""
+"""What the options of a command line ask for, as requests to the engine."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tui.cli.commands import (
-    CommitCommand,
-    CopyCommand,
-    EndCommand,
-    MoveCommand,
-    PullCommand,
-    RecoverCommand,
-    SpeedCommand,
-    WriteCommand,
-)
 from tui.cli.errors import WRONG, CommandError
 from tui.cli.hosts import find_target
+from tui.cli.options import losses
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
+    Ending,
     EndRequest,
     MoveRequest,
     PullRequest,
     RecoverRequest,
-    Request,
     SpeedRequest,
     Then,
 )
@@ -34,86 +27,106 @@ from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost
 from tui.model.xml import InvalidXML
 
 
-def request_of(command: WriteCommand, domain: Domain) -> Request:  # noqa: PLR0911  one for each command
-    """Make the request.
+def copy(found: Namespace, then: Then, limit: int, domain: Domain) -> CopyRequest:
+    """Mirror one disk.
 
     Raises:
         CommandError: when the destination's XML cannot be read.
     """
-    match command:
-        case CopyCommand():
-            return CopyRequest(
-                uuid=domain.uuid,
-                target=find_target(domain, command.disk),
-                destination=_destination(command),
-                shallow=command.shallow,
-                reuse_external=command.reuse_external,
-                bandwidth=command.bandwidth,
-                granularity=command.granularity,
-                buf_size=command.buf_size,
-                synchronous_writes=command.synchronous_writes,
-                transient_job=command.transient_job,
-                then=command.then,
-                timeout=command.timeout,
-                accepted=command.accepted,
-            )
-        case CommitCommand():
-            return CommitRequest(
-                uuid=domain.uuid,
-                target=find_target(domain, command.disk),
-                top=command.top,
-                base=command.base,
-                shallow=command.shallow,
-                delete=command.delete,
-                keep_relative=command.keep_relative,
-                bandwidth=command.bandwidth,
-                then=Then.PIVOT if command.pivot else Then.HOLD,
-                accepted=command.accepted,
-            )
-        case PullCommand():
-            return PullRequest(
-                uuid=domain.uuid,
-                target=find_target(domain, command.disk),
-                base=command.base,
-                keep_relative=command.keep_relative,
-                bandwidth=command.bandwidth,
-                accepted=command.accepted,
-            )
-        case MoveCommand():
-            return MoveRequest(
-                uuid=domain.uuid,
-                directory=command.directory,
-                targets=tuple(dict.fromkeys(find_target(domain, disk) for disk in command.disks)),
-                how=command.how,
-                format=command.format,
-                bandwidth=command.bandwidth,
-                synchronous_writes=command.synchronous_writes,
-                then=Then.HOLD if command.hold else Then.PIVOT,
-                merge_overlay=command.merge_overlay,
-                accepted=command.accepted,
-            )
-        case RecoverCommand():
-            return RecoverRequest(domain.uuid, command.undo, command.plan)
-        case EndCommand():
-            targets = tuple(find_target(domain, disk) for disk in command.disks)
-            return EndRequest(domain.uuid, targets, command.ending, command.pause, command.wait)
-        case SpeedCommand():
-            return SpeedRequest(domain.uuid, find_target(domain, command.disk), command.bandwidth)
+    return CopyRequest(
+        uuid=domain.uuid,
+        target=find_target(domain, found.disk),
+        destination=_destination(found),
+        shallow=found.shallow,
+        reuse_external=found.reuse_external,
+        bandwidth=limit,
+        granularity=found.granularity,
+        buf_size=found.buf_size,
+        synchronous_writes=found.synchronous_writes,
+        transient_job=found.transient_job,
+        then=then,
+        timeout=found.timeout,
+        accepted=losses(found),
+    )
 
 
-def _destination(command: CopyCommand) -> Chain:
-    if command.xml is not None:
+def commit(found: Namespace, limit: int, domain: Domain) -> CommitRequest:
+    """Merge layers downwards."""
+    return CommitRequest(
+        uuid=domain.uuid,
+        target=find_target(domain, found.disk),
+        top=found.top,
+        base=found.base,
+        shallow=found.shallow,
+        delete=found.delete,
+        keep_relative=found.keep_relative,
+        bandwidth=limit,
+        then=Then.PIVOT if found.pivot else Then.HOLD,
+        accepted=losses(found),
+    )
+
+
+def pull(found: Namespace, limit: int, domain: Domain) -> PullRequest:
+    """Bring layers upwards."""
+    return PullRequest(
+        uuid=domain.uuid,
+        target=find_target(domain, found.disk),
+        base=found.base,
+        keep_relative=found.keep_relative,
+        bandwidth=limit,
+        accepted=losses(found),
+    )
+
+
+def move(found: Namespace, limit: int, domain: Domain) -> MoveRequest:
+    """Move disks into a directory."""
+    return MoveRequest(
+        uuid=domain.uuid,
+        directory=found.to,
+        targets=_targets(found.disks, domain),
+        how=found.how,
+        format=found.format,
+        bandwidth=limit,
+        synchronous_writes=found.synchronous_writes,
+        then=Then.HOLD if found.hold else Then.PIVOT,
+        merge_overlay=found.merge_overlay,
+        accepted=losses(found),
+    )
+
+
+def recover(found: Namespace, undo: bool, domain: Domain) -> RecoverRequest:  # noqa: FBT001  by position, for partial
+    """Go on with an interrupted plan, or take it back."""
+    return RecoverRequest(domain.uuid, undo, found.plan)
+
+
+def end(found: Namespace, ending: Ending, domain: Domain) -> EndRequest:
+    """Pivot, keep or cancel."""
+    waits = getattr(found, "wait", False)
+    return EndRequest(domain.uuid, _targets(found.disks, domain), ending, found.pause, waits)
+
+
+def speed(found: Namespace, limit: int, domain: Domain) -> SpeedRequest:
+    """Change the limit of a job."""
+    return SpeedRequest(domain.uuid, find_target(domain, found.disk), limit)
+
+
+def _targets(disks: Iterable[str], domain: Domain) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(find_target(domain, disk) for disk in disks))
+
+
+def _destination(found: Namespace) -> Chain:
+    if found.xml is not None:
         try:
-            return parse_destination(Path(command.xml).read_text(encoding="utf-8"))
+            return parse_destination(Path(found.xml).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            message = f"{command.xml} cannot be read: {reason}."
+            message = f"{found.xml} cannot be read: {reason}."
             raise CommandError(WRONG, message) from error
         except InvalidXML as error:
-            message = f"{command.xml} is no destination: {error}."
+            message = f"{found.xml} is no destination: {error}."
             raise CommandError(WRONG, message) from error
-    place = command.destination or ""
-    layer = Layer(_source(place, blockdev=command.blockdev), command.format)
+    place = found.destination or ""
+    layer = Layer(_source(place, blockdev=found.blockdev), "raw" if found.raw else found.format)
     return Chain((layer,), complete=False)
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 import threading
 
-from tui.cli.commands import BeginCommand, Consent, MoveCommand, RecoverCommand, WriteCommand
+from tui.cli.commands import Consent, WriteCommand
 from tui.cli.describing import cautions, finding_text, glyphs, plan_lines, refusals
 from tui.cli.documents import outcome_document, plan_document
 from tui.cli.errors import DONE, FAILED, INTERRUPTED, REFUSED, WRONG, CommandError, Interrupted
 from tui.cli.hosts import Fleet, Follower, find_domain
 from tui.cli.output import Output
 from tui.cli.progress import Progress, progress
-from tui.cli.requests import request_of
 from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
 from tui.model.job import JobType
 from tui.model.plan import Plan
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed, Undo
 from tui.model.text import printable
 
 _ENDINGS = {JobType.COPY: ("pivot", "keep", "cancel"), JobType.ACTIVE_COMMIT: ("pivot", "cancel")}
@@ -31,7 +30,7 @@ def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
         CommandError: when it cannot even be planned.
     """
     control, domain = find_domain(fleet, command.domain)
-    plan = control.plan(request_of(command, domain))
+    plan = control.plan(command.wish(domain))
     consent = command.consent
     if consent.dry_run or plan.refused:
         return _show(control, plan, consent, output)
@@ -74,13 +73,12 @@ def _agreed(control: Control, plan: Plan, output: Output) -> bool:
 
 def _run(command: WriteCommand, control: Control, plan: Plan, output: Output) -> int:
     run = control.run(plan)
-    stays = not isinstance(command, BeginCommand) or command.wait
     try:
-        outcome = _follow(control, run, output) if stays else _until_started(control, run)
+        outcome = _follow(control, run, output) if command.waits else _until_started(control, run)
     except Interrupted:
         run.leave()
         run.wait(1.0)
-        _tell_how_to_go_on(command, plan, output)
+        _tell_how_to_go_on(plan, output)
         return INTERRUPTED
     if command.consent.json:
         output.document({"plan": plan_document(control, plan), "outcome": outcome_document(outcome)})
@@ -144,29 +142,27 @@ def _until_started(control: Control, run: Run) -> Outcome:
     return run.wait() or Outcome(End.LEFT)
 
 
-def _tell_how_to_go_on(command: WriteCommand, plan: Plan, output: Output) -> None:
-    if not isinstance(command, BeginCommand):
-        name = printable(plan.domain)
-        further = (
-            f" Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
-            if isinstance(command, MoveCommand | RecoverCommand)
-            else ""
+def _tell_how_to_go_on(plan: Plan, output: Output) -> None:
+    begin, name = _begin(plan), printable(plan.domain)
+    if any(isinstance(step, ChainStep | Undo) for step in plan.steps):
+        how = f"go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
+        output.complain(f"Interrupted. The guest goes on; {how}")
+    elif begin is None:
+        output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
+    else:
+        where = f"{name} {printable(begin.target)}"
+        endings = [f"virt-mirror {verb} {where}" for verb in _ENDINGS.get(begin.job, ("cancel",))]
+        ends = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
+        output.complain(
+            f"Interrupted. The {begin.job} goes on in QEMU: follow it with virt-mirror jobs --watch, "
+            f"end it with {ends}."
         )
-        output.complain(f"Interrupted. What was begun goes on: look with virt-mirror jobs.{further}")
-        return
-    begin = _begin(plan)
-    where = printable(f"{plan.domain} {begin.target}")
-    endings = [f"virt-mirror {verb} {where}" for verb in _ENDINGS.get(begin.job, ("cancel",))]
-    ends = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
-    output.complain(
-        f"Interrupted. The {begin.job} goes on in QEMU: follow it with virt-mirror jobs --watch, end it with {ends}."
-    )
 
 
 def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Output) -> None:
     draw = glyphs(ascii_only=output.ascii_only)
-    if isinstance(command, BeginCommand) and not command.wait:
-        begin = _begin(plan)
+    begin = _begin(plan)
+    if begin is not None and not command.waits:
         where = printable(f"{plan.domain} {begin.target}")
         output.say(f"The {begin.job} of {where} has started and goes on in QEMU.")
         then = f" In sync: virt-mirror pivot {where}" if begin.job.mirrors else ""
@@ -179,5 +175,5 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
     output.say(printable(outcome.message))
 
 
-def _begin(plan: Plan) -> Begin:
-    return next(step for step in plan.steps if isinstance(step, Begin))
+def _begin(plan: Plan) -> Begin | None:
+    return next((step for step in plan.steps if isinstance(step, Begin)), None)
