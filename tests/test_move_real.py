@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_emp
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, images_equal, is_writing
+from tui.engine import steps
 from tui.engine.control import End
+from tui.engine.errors import StepFailed
+from tui.model.chain_steps import CopyImage
 from tui.model.finding import Severity
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -252,6 +256,28 @@ def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, t
         assert journal_is_empty(host)
     assert made.chain() == before
     assert list(there.iterdir()) == []
+
+
+def test_an_incomplete_chain_is_not_pivoted_to(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(hypervisor) as host:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.IN_SYNC)
+        assert "chain-incomplete" in refusals(host.plan(EndRequest(made.uuid, ("vda",), Ending.PIVOT)))
+        run.leave()
+        assert run.wait(PATIENCE)
+        assert "chain-incomplete" in refusals(host.plan(EndRequest(made.uuid, ("vda",), Ending.PIVOT)))
+
+
+def test_what_a_guest_runs_on_is_never_written_over(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest(disks=[CHAIN], delay=None)
+    base, mid, _top = map(str, made.images())
+    before = Path(base).stat()
+    with watched(hypervisor) as host:
+        step = CopyImage(made.uuid, made.name, "vda", mid, base, "qcow2")
+        with pytest.raises(StepFailed, match="in use"):
+            steps.run(step, host, threading.Event())
+    assert Path(base).stat().st_mtime_ns == before.st_mtime_ns
 
 
 # What is refused

@@ -37,7 +37,8 @@ from tui.model.request import Ending, Then
 
 _INTRODUCTION = """\
 Live storage migration for libvirt and QEMU: see domains and backing chains, mirror a disk of a running guest,
-watch it, and pivot to the new image, keep it as a copy, or cancel. Without a COMMAND the screen opens."""
+watch it, and pivot to the new image, keep it as a copy, or cancel; move whole chains, and merge layers. Without a
+COMMAND the screen opens."""
 
 _EXPLANATION = """\
 DOMAIN is a name or a UUID; DISK is a target such as vda, or the path of the image that the guest writes to.
@@ -47,7 +48,9 @@ examples:
   virt-mirror                                          open the screen on the default host
   virt-mirror -c qemu+ssh://root@host-a/system list    what runs on host-a, and where its disks lie
   virt-mirror copy db01 vda /fast/db01.qcow2 --pivot   move a disk while the guest runs
+  virt-mirror move db01 --to /fast                     move all its disks, with all their layers
   virt-mirror jobs --watch                             follow what is being copied
+  virt-mirror doctor                                   what is left over, and what to do about it
 
 exit status: 0 done, 1 the operation failed, 2 wrong usage, 3 refused by preflight, 4 no connection,
 130 interrupted (what was started goes on)"""

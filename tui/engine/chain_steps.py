@@ -136,6 +136,7 @@ def _(step: MakeImage, host: Host, since: float, *, failed: bool) -> list[str]:
 @run.register(CopyImage)
 def _(step: CopyImage, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     _insist_on_here(host)
+    _insist_on_idle(step, host)
     started = time.monotonic()
     try:
         amount = _fill(step, host, left)
@@ -188,9 +189,11 @@ def _next_data(file: int, at: int, size: int) -> tuple[int, int] | None:
 
 
 @run.register(CompareImages)
-def _(step: CompareImages, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+def _(step: CompareImages, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     _insist_on_here(host)
-    images.compare(step.source, step.path, step.format)
+    images.compare(step.source, step.path, step.format, left)
+    if left.is_set():
+        raise Left
     return (fine("images-equal", f"{step.path} holds the same as {step.source}."),)
 
 
@@ -199,6 +202,19 @@ def _(step: CompareImages, host: Host, left: threading.Event) -> tuple[Finding, 
 def _(step: CopyImage | CompareImages, host: Host) -> bool:  # noqa: ARG001
     # Once more does no harm, and half of it would.
     return False
+
+
+def _insist_on_idle(step: CopyImage, host: Host) -> None:
+    """Somebody may have pivoted meanwhile, without asking: what a guest runs on must never be written over."""
+    users = [
+        f"{domain.name} {disk.target}"
+        for domain in host.state.domains
+        for disk in domain.disks
+        if step.path in disk.chain.local_paths
+    ]
+    if users:
+        message = f"{step.path} is in use by {', '.join(users)} already, and is not written to."
+        raise StepFailed(message)
 
 
 def _insist_on_here(host: Host) -> None:

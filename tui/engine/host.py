@@ -140,7 +140,9 @@ class Host:
             if other.plan.id in plan.closes and other.outcome is None:
                 # What is to be taken back must not be carried on meanwhile.
                 other.leave()
-                other.wait(STOPPED)
+                if other.wait(STOPPED) is None:
+                    message = f"{other.plan.title} could not be stopped within {STOPPED:g} s."
+                    raise HostError(message, remedy="Try again.")
         run = PlanRun(self, plan)
         self._runs = [r for r in self._runs if r.outcome is None] + [run]
         run.start()

@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +32,9 @@ MAX_DEPTH = 200
 _MAX_REASON = 300
 
 _DYING = 1.0
+
+_LOOK = 0.5
+"""Seconds between two looks at whether anybody still waits for an answer."""
 
 _URI_PROTOCOLS = frozenset({"nbd", "http", "https", "ftp", "ftps"})
 
@@ -101,13 +105,16 @@ def rename_backing(path: str, format: str, backing: str, backing_format: str) ->
     _qemu_img(["rebase", "-q", "-u", "-f", format, *named, "--", _plain(path)], TIMEOUT)
 
 
-def compare(one: str, other: str, format: str) -> None:  # noqa: A002
+def compare(one: str, other: str, format: str, stop: threading.Event) -> None:  # noqa: A002
     """See that a guest would find the same in two images of one format, with what they stand on.
+
+    Returns early, and says nothing, when ``stop`` is set: large images take hours.
 
     Raises:
         ImageError: when they differ, or cannot be read.
     """
-    _qemu_img(["compare", "-U", "-f", format, "-F", format, "--", _plain(one), _plain(other)], None)
+    arguments = ["compare", "-U", "-f", format, "-F", format, "--", _plain(one), _plain(other)]
+    _qemu_img(arguments, None, stop)
 
 
 _FICLONE = 0x40049409
@@ -178,7 +185,7 @@ def read_chain(layer: Layer, timeout: float = TIMEOUT) -> Chain:
     return Chain(tuple(layers), complete=False)
 
 
-def _qemu_img(arguments: list[str], timeout: float | None) -> str:
+def _qemu_img(arguments: list[str], timeout: float | None, stop: threading.Event | None = None) -> str:
     try:
         process = subprocess.Popen(
             ["qemu-img", *arguments],
@@ -192,7 +199,7 @@ def _qemu_img(arguments: list[str], timeout: float | None) -> str:
     except (OSError, ValueError) as error:
         raise ImageError(f"qemu-img cannot be started ({printable(str(error), _MAX_REASON)}).") from error
     try:
-        answer, complaint = process.communicate(timeout=timeout)
+        answer, complaint = _answer_of(process, timeout, stop)
     except subprocess.TimeoutExpired as error:
         process.kill()
         # One that is stuck in the kernel, as on a dead NFS server, does not even die: it is left to itself.
@@ -207,6 +214,23 @@ def _qemu_img(arguments: list[str], timeout: float | None) -> str:
         )
         raise ImageError(f"qemu-img failed: {reason.rstrip('.')}.")
     return answer.decode(errors="surrogateescape")
+
+
+def _answer_of(
+    process: subprocess.Popen[bytes], timeout: float | None, stop: threading.Event | None
+) -> tuple[bytes, bytes]:
+    """What a process says, and what it complains of; nothing of either when it was stopped."""
+    if stop is None:
+        return process.communicate(timeout=timeout)
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            if stop.is_set():
+                process.kill()
+                process.communicate()
+                process.returncode = 0
+                return b"", b""
 
 
 def _plain(path: str) -> str:
