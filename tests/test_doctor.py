@@ -53,7 +53,7 @@ def test_a_plan_that_was_cut_off(
         run.leave()
         assert run.wait(PATIENCE)
     with watched(hypervisor) as later:
-        assert checks(later, made) == {"plan-interrupted", "mirror-unfollowed"}
+        assert checks(later, made) == {"plan-interrupted"}
 
 
 def test_a_definition_that_was_left_behind(hypervisor: Hypervisor, guest: Guests) -> None:

@@ -145,14 +145,14 @@ async def test_an_interrupted_move_is_shown_where_its_disk_is() -> None:
     async with opened(FakeControl(states=interrupted())) as screen:
         assert "interrupted" in screen.painted(screen.main.domains.table)
         assert "R goes on" in screen.main.chain.details.render().plain  # type: ignore[union-attr]
-        assert "step 2 of 3, copy base" in screen.painted(screen.main.jobs)
+        assert "interrupted at step 2 of 3" in screen.painted(screen.main.jobs)
 
 
 @played
 async def test_a_move_that_is_carried_on_is_not() -> None:
     async with opened(FakeControl(states=interrupted(heartbeat=NOW))) as screen:
         assert "interrupted" not in screen.painted(screen.main.domains.table)
-        assert "step 2 of 3" in screen.painted(screen.main.jobs)
+        assert "step 2 of 3, copy base" in screen.painted(screen.main.jobs)
 
 
 @pytest.mark.parametrize(("key", "undo"), [("R", False), ("X", True), ("x", True)])

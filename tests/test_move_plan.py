@@ -220,6 +220,12 @@ def test_undoing_takes_back_the_last_first() -> None:
     assert refusals(plan) == set()
     steps = [step.step for step in plan.steps if isinstance(step, Undo)]
     assert steps == list(reversed(entry(3).steps[:4]))
+    assert plan.commands[-2:] == (
+        "virsh blockcommit db01 vda --base /slow/top --active --wait --pivot",
+        "rm -- /slow/top.move-p1.qcow2",
+    )
+    later = [step.step for step in recover(entry(8), undo=True).steps if isinstance(step, Undo)]
+    assert later == list(reversed(entry(8).steps[:6]))
     assert plan.closes == ("p1",)
     assert not plan.journalled
 

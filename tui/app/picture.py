@@ -60,7 +60,14 @@ class Picture:
     def jobs(self) -> list[JobRow]:
         """The jobs: running ones as they began, then those that ended, the latest first."""
         rows = [
-            JobRow(number, state.name, job, (plan := _plan_of(state, job)), state.copied(plan))
+            JobRow(
+                number,
+                state.name,
+                job,
+                (plan := _plan_of(state, job)),
+                state.copied(plan),
+                plan is not None and state.interrupted(job.uuid, job.target) is plan,
+            )
             for number, state in sorted(self.states.items())
             for job in state.jobs
             if (number, job.number) not in self.dismissed

@@ -40,7 +40,7 @@ def why_not(job: Job | None, command: str) -> str | None:  # noqa: PLR0911  one 
 def _why_no_end(job: Job, command: str, name: str) -> str | None:
     verb = "Keep" if command == "keep" else "Pivot"
     if not job.type.mirrors or (command == "keep" and job.type is not JobType.COPY):
-        return f"{verb} is for mirrors: {name} runs a {job.type.value} job."
+        return f"{verb} is for mirrors: the job of {name} is of the type {job.type.value}."
     match job.phase:
         case Phase.IN_SYNC:
             return None

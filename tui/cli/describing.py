@@ -144,7 +144,7 @@ def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:
         yield from (f"  then  {_layer(layer)}" for layer in chain.then.layers)
     yield ""
     yield "Steps:"
-    for number, step in enumerate(plan.steps, start=1):
+    for number, step in enumerate(plan.ahead, start=len(plan.steps) - len(plan.ahead) + 1):
         yield f"  {number}. {printable(step.title)}"
         for command in step.commands:
             yield f"       {printable(command)}"

@@ -121,10 +121,11 @@ class Host:
 
     def plan(self, request: Request) -> Plan:
         """Look at the host and make the plan; changes nothing."""
+        return self._planned(request, uuids.uuid4().hex[:8])
+
+    def _planned(self, request: Request, plan_id: str) -> Plan:
         now = self.clock()
-        plan = make_plan(
-            request, self.connection(), self._state, uuids.uuid4().hex[:8], now, here=self.own_plans
-        )
+        plan = make_plan(request, self.connection(), self._state, plan_id, now, here=self.own_plans)
         return replace(plan, request=request, made=now)
 
     def run(self, plan: Plan) -> PlanRun:
@@ -152,7 +153,8 @@ class Host:
         """A question may have stood on the screen for an hour: what was true for the plan may be so no more."""
         if plan.request is None or self.clock() - plan.made < PRESENT:
             return
-        again = self.plan(plan.request)
+        # Under the same id, which is a part of the names that a move gives.
+        again = self._planned(plan.request, plan.id)
         reasons = [f.reason for f in again.findings if f.severity is Severity.REFUSED]
         if again.steps != plan.steps:
             reasons.append("other steps are needed now.")

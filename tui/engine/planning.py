@@ -217,7 +217,14 @@ def _uses_with_names(request: CopyRequest, place: PathFacts, look: Look) -> dict
 
 def _move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
     directory, problem = _directory(request.directory, look.connection)
-    facts = MoveFacts(look.domain, directory, problem, local=look.local, snapshots=_snapshots(look))
+    facts = MoveFacts(
+        look.domain,
+        directory,
+        problem,
+        local=look.local,
+        folds=request.merge_overlay,
+        snapshots=_snapshots(look),
+    )
     if directory is None or not look.domain.state.active:
         return facts
     # First what is known of each disk, then what that makes of its images.
@@ -246,7 +253,7 @@ def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
             return None, f"{printable(wanted)} is no absolute path."
         return wanted.rstrip("/") or "/", ""
     name = wanted.removeprefix("pool:")
-    for text in connection.pools():
+    for text in unless_refused(connection.pools) or ():
         pool = xml.parse(text)
         if pool.findtext("name") != name:
             continue

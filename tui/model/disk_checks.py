@@ -93,7 +93,11 @@ def check_kind(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
 def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
     """One block job a disk, and one plan."""
     name, running = name_of(facts, disk), facts.running
-    command = f"virt-mirror cancel {printable(facts.domain.name)} {printable(disk.target)}"
+    domain = printable(facts.domain.name)
+    moves = any(e.moves for e in facts.entries if disk.target in e.targets)
+    command = (
+        f"virt-mirror undo {domain}" if moves else f"virt-mirror cancel {domain} {printable(disk.target)}"
+    )
     if disk.mirror or running:
         kind = (
             disk.mirror.job.value if disk.mirror else running.type.value if running else JobType.UNKNOWN.value

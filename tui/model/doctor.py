@@ -78,15 +78,17 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         if job.uuid != domain.uuid or not job.type.mirrors:
             continue
         entry = next((e for e in facts.state.entries_of(job.uuid) if e.id == job.plan), None)
-        if entry is not None and not entry.stale(facts.state.refreshed):
+        if entry is not None and (entry.step is not None or not entry.stale(facts.state.refreshed)):
+            # Somebody is at it, or the plan as a whole was told already.
             continue
         disk = f"{printable(job.domain)} {printable(job.target)}"
         waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
         whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
         yield warning(
             "mirror-unfollowed",
-            f"{disk}: a {job.type} is {waits}, and {whose}.",
-            f"End it: virt-mirror pivot {disk}, or virt-mirror cancel {disk}.",
+            f"{disk}: the {job.type} is {waits}, and {whose}.",
+            f"End it: virt-mirror pivot {disk}, or virt-mirror "
+            + (f"undo {printable(job.domain)}." if entry and entry.moves else f"cancel {disk}."),
         )
 
 

@@ -9,7 +9,7 @@ from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.job import JobType, Phase
 from tui.model.request import Ending
-from tui.model.steps import StartCopy
+from tui.model.steps import EndJobs, StartCopy
 from tui.model.text import printable
 
 _ENDS_IN = {
@@ -105,8 +105,35 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
                 "chain-incomplete",
                 f"The lower layers of “{printable(entry.title)}” are not complete at the destination: "
                 "a pivot now would give the guest a disk with holes.",
-                f"Let it go on: virt-mirror resume {name}",
+                "Wait until they are."
+                if not entry.stale(case.facts.now)
+                else f"Go on: virt-mirror resume {name}",
             )
+    if case.request.ending is Ending.PIVOT:
+        yield from _check_together(case)
+
+
+def _check_together(case: EndCase) -> Iterator[Finding]:
+    """Disks that a plan was to pivot at one instant stay together."""
+    for entry in dict.fromkeys(e for target in case.targets for e in case.entries(target)):
+        for step in entry.steps[entry.reached :]:
+            if not isinstance(step, EndJobs):
+                continue
+            others = [t for t in step.targets if t not in case.targets and _runs(case, t)]
+            if others:
+                names = " and ".join(printable(t) for t in others)
+                yield refused(
+                    "together",
+                    f"“{printable(entry.title)}” is to pivot {names} at the same instant.",
+                    f"Pivot them together: virt-mirror pivot {case.name} "
+                    + " ".join(printable(t) for t in step.targets),
+                )
+                return
+
+
+def _runs(case: EndCase, target: str) -> bool:
+    disk = case.facts.domain.disk(target)
+    return disk is not None and disk.mirror is not None
 
 
 def check_pivot(case: EndCase) -> Iterator[Finding]:

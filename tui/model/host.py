@@ -107,7 +107,10 @@ class HostState:
     def interrupted(self, uuid: str, target: str) -> Entry | None:
         """The move of a disk that nobody carries on any more and that is not at its end."""
         entry = self.plan_of(uuid, target)
-        if entry is None or not entry.moves or not entry.stale(self.refreshed):
+        if entry is None or not entry.stale(self.refreshed):
+            return None
+        if not entry.moves and len(entry.targets) == 1:
+            # The mirror of a single disk is all that there is to see, and can be ended by itself.
             return None
         return entry if entry.reached < len(entry.steps) else None
 

@@ -33,6 +33,8 @@ class MoveFacts:
     """Whether this process may make files in the directory."""
     free: int | None = None
     """Bytes that are free there."""
+    folds: bool = False
+    """Whether the overlay goes back into the layer below at the end."""
     snapshots: tuple[SnapshotFacts, ...] | None = ()
     """What libvirt remembers of the domain; ``None`` where nobody could see."""
 

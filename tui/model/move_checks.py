@@ -42,7 +42,7 @@ def check_subject(request: MoveRequest, facts: MoveFacts) -> Iterator[Finding]:
             yield refused(
                 "disk-empty", f"{printable(target)} of {name} is a drive without a medium.", "Leave it out."
             )
-    if not chosen(request, facts.domain):
+    if not request.targets and not chosen(request, facts.domain):
         yield refused("nothing-to-move", f"{name} has no disk that it could write to.", "Name disks.")
 
 
@@ -150,7 +150,11 @@ def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
                 "image-exists", f"{printable(path)} exists already and is not overwritten.", "Move it away."
             )
     yield from _check_shared(facts, disk)
-    yield fine("chain-kept", f"The {len(disk.layers)} layers of {name} go along under their names.")
+    fate = "is folded back" if facts.folds else "stays as one layer more (--merge-overlay folds it back)"
+    yield fine(
+        "chain-kept",
+        f"The {len(disk.layers)} layers of {name} go along under their names; the overlay {fate}.",
+    )
 
 
 def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:

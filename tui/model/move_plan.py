@@ -31,6 +31,7 @@ _ONCE = frozenset({"persistent-domain", "forbidden-meanwhile"})
 """Findings of a copy that are about the domain."""
 _OF_ONE_IMAGE = frozenset(
     {"internal-snapshots", "internal-snapshots-unchecked", "thin-becomes-fat", "space", "space-tight"}
+    | {"destination-exists"}
 )
 """Findings of a copy that do not hold for a chain that goes along as it is."""
 
@@ -217,6 +218,13 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
         yield "disk", f"{printable(disk.target)}  {what}"
         yield "from", printable(disk.active.path)
         yield "to", printable(disk.destination)
+    for disk in disks:
+        if disk.how is How.KEEP_CHAIN:
+            yield "meanwhile", f"what is new goes to {printable(disk.overlay)} as well, and needs room there"
+            yield (
+                "old chain",
+                f"{printable(disk.overlay)} is its active layer at the pivot, and stays with it",
+            )
     yield "takes", f"{size(move_checks.needed(disks))} likely"
     yield "free there", size(facts.free)
     if request.bandwidth > 0:

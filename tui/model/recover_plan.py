@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.model.chain_steps import MakeImage, TakeOverlay
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, EndJobs, Undo
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo
 from tui.model.text import printable
 
 
@@ -55,6 +56,14 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     title = f"{verb} “{printable(entry.title)}”"
     if request.undo:
         findings += _check_undo(entry, facts)
+        if _past(entry, facts) and not any(True for _ in _check_resume(entry, facts)):
+            findings.append(
+                refused(
+                    "past-the-pivot",
+                    "The guest has gone over already, and what is left to do is small.",
+                    f"Go on with it: virt-mirror resume {name}",
+                )
+            )
         return Plan(
             plan_id,
             title,
@@ -137,6 +146,21 @@ def _there(step: Begin, facts: RecoverFacts) -> bool:
     return runs or (active is not None and active.path == step.path)
 
 
+def _past(entry: Entry, facts: RecoverFacts) -> bool:
+    """Whether every disk of the plan is where it was to go, or beyond."""
+    begins = [
+        step for step in entry.steps[: entry.reached + 1] if isinstance(step, Begin) and step.job.mirrors
+    ]
+    places = {step.target: set[str]() for step in begins}
+    for step in begins:
+        places[step.target].add(step.path)
+    actives = {disk.target: disk.chain.active for disk in facts.domain.disks}
+    return bool(places) and all(
+        (active := actives.get(target)) is not None and active.path in paths
+        for target, paths in places.items()
+    )
+
+
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
     if entry.moves and not facts.domain.state.active:
         yield refused(
@@ -167,5 +191,5 @@ def _undoing(entry: Entry) -> Iterator[Undo]:
     """What was begun, the last first."""
     for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
         step = entry.steps[index]
-        if isinstance(step, Begin | ChainStep):
+        if isinstance(step, Begin | TakeOverlay | MakeImage):
             yield Undo(step, entry.started, failed=index == entry.reached)

@@ -334,7 +334,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | ChainStep
+    step: Begin | TakeOverlay | MakeImage
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -348,13 +348,41 @@ class Undo:
     @property
     def title(self) -> str:
         """For people."""
-        words = self.step.title
-        return f"Undo: {words[0].lower()}{words[1:]}"
+        match self.step:
+            case MakeImage(path=path):
+                return f"Remove {path}, made for this plan"
+            case TakeOverlay(targets=targets):
+                return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
+            case _:
+                return f"Cancel the {self.step.job} of {self.step.target}"
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What a person would type depends on how far it came."""
-        return ()
+        """What a person would type, as far as it was done."""
+        step = self.step
+        match step:
+            case MakeImage(path=path):
+                return (typed("rm", "--", path),)
+            case TakeOverlay():
+                return tuple(
+                    command
+                    for target, path, base in zip(step.targets, step.paths, step.bases, strict=True)
+                    for command in (
+                        virsh(
+                            "blockcommit",
+                            step.domain,
+                            target,
+                            "--base",
+                            base,
+                            "--active",
+                            "--wait",
+                            "--pivot",
+                        ),
+                        typed("rm", "--", path),
+                    )
+                )
+            case _:
+                return (virsh("blockjob", step.domain, step.target, "--abort"),)
 
 
 Begin = StartCopy | StartCommit | StartPull

@@ -52,7 +52,10 @@ def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
         ("What", table((shown(label).plain, shown(value)) for label, value in facts)),
         (
             "Steps",
-            (Line(styled(f"{number} ", DIM), shown(s.title)) for number, s in enumerate(plan.steps, 1)),
+            (
+                Line(styled(f"{number} ", DIM), shown(s.title))
+                for number, s in enumerate(plan.ahead, len(plan.steps) - len(plan.ahead) + 1)
+            ),
         ),
         ("By hand", (Line(styled("$ ", DIM), shown(command)) for command in plan.commands)),
         ("Destination XML", _xml_lines(plan)),

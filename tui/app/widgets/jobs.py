@@ -20,6 +20,7 @@ from tui.app.verbs import BUTTONS, why_not
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
 from tui.model.chain_steps import CompareImages, CopyImage, MakeImage
+from tui.model.finding import Severity
 from tui.model.forecast import Verdict, forecast
 from tui.model.job import Job, JobType, Phase
 from tui.model.journal import Entry
@@ -61,6 +62,8 @@ class JobRow:
     """The plan in progress that it is a part of."""
     copied: int | None = None
     """How much of the image is copied that the plan is at, in percent, where this program does it."""
+    interrupted: bool = False
+    """Whether nobody carries that plan on any more."""
 
     @property
     def disk(self) -> DiskKey:
@@ -178,7 +181,15 @@ class JobsView(Items[JobRow]):
         """What is to come, or how it ended: as many of the words as there is room for."""
         job = row.job
         words = self._ended_words(job) if job.phase.ended else self._running_words(job)
-        if row.plan and row.plan.moves and row.plan.step:
+        if row.plan and row.interrupted:
+            sign = self.glyphs.severity(Severity.WARNING)
+            words.insert(
+                0,
+                styled(
+                    f"{sign} interrupted at {row.plan.progress}: R goes on, X takes it back", "$text-warning"
+                ),
+            )
+        elif row.plan and row.plan.moves and row.plan.step:
             # What else the move does meanwhile shows in no job.
             far = "" if row.copied is None else f" {row.copied} %"
             words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}{far}", "$text-primary"))
