@@ -38,6 +38,7 @@ from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.plan import Plan
 from tui.model.request import Request
+from tui.model.steps import Undo
 
 CALLS_IN_FLIGHT = 16
 PRESENT = 5.0
@@ -129,7 +130,7 @@ class Host:
         return replace(plan, request=request, made=now)
 
     def run(self, plan: Plan) -> PlanRun:
-        """Begin to carry out a plan; one that it closes, and that is carried out here, is stopped first."""
+        """Begin to carry out a plan; one that it takes back, and that is carried out here, is stopped first."""
         if self.read_only:
             message = f"{self._state.name} was opened read-only."
             raise ReadOnlyError(message, remedy="Start without --read-only to change anything.")
@@ -137,7 +138,8 @@ class Host:
             message = f"{plan.title} is refused by its own checks."
             raise HostError(message, remedy="Look at the findings of the plan.")
         self._insist_on_present(plan)
-        for other in self._runs:
+        undoes = any(isinstance(step, Undo) for step in plan.steps)
+        for other in self._runs if undoes else ():
             if other.plan.id in plan.closes and other.outcome is None:
                 # What is to be taken back must not be carried on meanwhile.
                 other.leave()
