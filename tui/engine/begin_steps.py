@@ -34,7 +34,6 @@ def _starting(step: Begin, host: Host) -> Iterator[None]:
     """Show the job from before the call that starts it, so that no event comes too early, and how the call ended."""
     destination = parse_destination(step.xml)
     domain = host.state.domain(step.uuid)
-    disk = domain.disk(step.target) if domain else None
     numbers: list[int] = []
 
     def expected(state: HostState) -> HostState:
@@ -48,7 +47,7 @@ def _starting(step: Begin, host: Host) -> Iterator[None]:
                 target=step.target,
                 type=step.job,
                 phase=Phase.COPYING,
-                source=disk.chain.active if disk else None,
+                source=domain.active_layer(step.target) if domain else None,
                 destination=destination,
                 started=host.clock(),
             ),

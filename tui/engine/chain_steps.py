@@ -58,7 +58,7 @@ _SEEN = 30.0
 
 @happened.register(TakeOverlay)
 def _(step: TakeOverlay, host: Host) -> bool:
-    return all(_active(host, step.uuid, t) == path for t, path in zip(step.targets, step.paths, strict=True))
+    return all(_is_on(host, step.uuid, t, path) for t, path in zip(step.targets, step.paths, strict=True))
 
 
 @undo.register(TakeOverlay)
@@ -66,7 +66,7 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
     remarks = []
     waits = threading.Event()
     for target, path, base, xml in zip(step.targets, step.paths, step.bases, step.base_xmls, strict=True):
-        if _active(host, step.uuid, target) == path:
+        if _is_on(host, step.uuid, target, path):
             commit = StartCommit(
                 step.uuid, step.domain, target, target, base, base, xml, paths=(path,), active=True
             )
@@ -74,16 +74,14 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
-        if _active(host, step.uuid, target) == base:
+        if _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
 
 
-def _active(host: Host, uuid: str, target: str) -> str | None:
+def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:
     domain = host.state.domain(uuid)
-    disk = domain.disk(target) if domain else None
-    active = disk.chain.active if disk else None
-    return active.path if active else None
+    return domain is not None and domain.is_on(target, path)
 
 
 def _removed(step: TakeOverlay | MakeImage, target: str, path: str, host: Host, since: float) -> list[str]:

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.errors import HostError, NoConnection
-from tui.engine.look import followed, unless_refused
+from tui.engine.look import POOLS_OF_FILES, snapshots_of, unless_refused, with_chains
 from tui.model import xml
 from tui.model.definition import parse_domain
 from tui.model.doctor import DoctorFacts, Volume, examine
-from tui.model.domain import Definition, Domain
+from tui.model.domain import Definition
 from tui.model.finding import Finding
 from tui.model.host import HostState
-from tui.model.snapshot import files_of
 
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
-
-_FILES = ("dir", "fs", "netfs")
-"""Types of pools whose volumes are images in a directory."""
 
 
 def diagnose(
@@ -33,7 +29,7 @@ def diagnose(
     """
     chosen = [domain for domain in state.domains if uuid in (None, domain.uuid)]
     if local:
-        state = replace(state, domains=tuple(_with_chains(domain) for domain in state.domains))
+        state = replace(state, domains=tuple(map(with_chains, state.domains)))
     persistent: dict[str, Definition] = {}
     problems: dict[str, tuple[str, ...]] = {}
     needed = set[str]()
@@ -43,22 +39,9 @@ def diagnose(
             text = unless_refused(lambda u=domain.uuid: connection.inactive_xml(u))  # type: ignore[misc]
             if text is not None:
                 persistent[domain.uuid] = parse_domain(text)
-        needed |= _snapshot_files(connection, domain)
+        needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain.uuid) or ()))
     volumes = _volumes(connection) if uuid is None else ()
     return examine(DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed)))
-
-
-def _with_chains(domain: Domain) -> Domain:
-    disks = tuple(replace(disk, chain=followed(disk.chain)) for disk in domain.disks)
-    return replace(domain, definition=replace(domain.definition, disks=disks))
-
-
-def _snapshot_files(connection: Connection, domain: Domain) -> frozenset[str]:
-    found = unless_refused(lambda: connection.snapshots(domain.uuid)) or {}
-    try:
-        return frozenset(path for text in found.values() for path in files_of(text))
-    except xml.InvalidXML:
-        return frozenset()
 
 
 def _volumes(connection: Connection) -> tuple[Volume, ...]:
@@ -68,7 +51,7 @@ def _volumes(connection: Connection) -> tuple[Volume, ...]:
         for text in connection.pools():
             pool = xml.parse(text)
             name = pool.findtext("name") or ""
-            if pool.get("type") in _FILES and name:
+            if pool.get("type") in POOLS_OF_FILES and name:
                 volumes += [Volume(path, name, taken) for path, taken in connection.volumes(name)]
     except NoConnection:
         raise

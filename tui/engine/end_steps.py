@@ -93,8 +93,7 @@ def _what_is_where(step: EndJobs, state: HostState) -> str:
     domain = state.domain(step.uuid)
     places = []
     for target in step.targets:
-        disk = domain.disk(target) if domain else None
-        active = disk.chain.active if disk else None
+        active = domain.active_layer(target) if domain else None
         places.append(f"{target} is on {active.path if active else 'an unknown image'}")
     return ("Now " + ", ".join(places) + ".") if len(places) > 1 else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -15,16 +15,19 @@ from tui.engine.uri import is_local
 from tui.model.definition import parse_domain
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import LayerFacts, Running, Use, UseKind, running_on, same_name
+from tui.model.facts import LayerFacts, Running, SnapshotFacts, Use, UseKind, running_on, same_name
 from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.journal import Entry
+from tui.model.snapshot import files_of
 from tui.model.storage import Chain
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
 Answer = TypeVar("Answer")
 
+POOLS_OF_FILES = ("dir", "fs", "netfs")
+"""Types of storage pools whose volumes are images in a directory."""
 _OWN_DAEMONS = ("/session", "/embed")
 """Paths of the URIs whose libvirt and QEMU run as the user who connects."""
 
@@ -44,6 +47,16 @@ class Look:
     def own(self) -> bool:
         """Whether QEMU and libvirt run as the user of this process."""
         return self.local and urlsplit(self.state.uri).path in _OWN_DAEMONS
+
+    def followed(self) -> Look:
+        """With the chains that no definition lists, those of domains that are off, read from the images.
+
+        Dear on a large host, and only of use when something is to be overwritten, changed or removed.
+        """
+        if not self.local:
+            return self
+        state = replace(self.state, domains=tuple(map(with_chains, self.state.domains)))
+        return replace(self, state=state, domain=with_chains(self.domain))
 
 
 def look_at(uuid: str, connection: Connection, state: HostState, now: float) -> Look | None:
@@ -82,26 +95,19 @@ def layers_of(disk: Disk, look: Look) -> tuple[LayerFacts, ...]:
     return tuple(places.layer_there(look.connection, layer) for layer in disk.chain.layers)
 
 
-def uses_of(look: Look, *, follow: bool) -> dict[str, tuple[Use, ...]]:
-    """Who needs which path.
-
-    Args:
-        look: the host.
-        follow: whether to read the chains that no definition lists, those of domains that are off, from the
-            images: dear on a large host, and only of use when something is to be overwritten.
-    """
+def uses_of(look: Look) -> dict[str, tuple[Use, ...]]:
+    """Who needs which path."""
     uses: dict[str, list[Use]] = {}
-    for path, use in _all_uses(look, follow=follow):
+    for path, use in _all_uses(look):
         uses.setdefault(same_name(path), []).append(use)
     return {path: tuple(dict.fromkeys(users)) for path, users in uses.items()}
 
 
-def _all_uses(look: Look, *, follow: bool) -> Iterator[tuple[str, Use]]:
+def _all_uses(look: Look) -> Iterator[tuple[str, Use]]:
     others = [domain for domain in look.state.domains if domain.uuid != look.domain.uuid]
     for domain in (look.domain, *others):
         for disk in domain.disks:
-            chain = followed(disk.chain) if follow else disk.chain
-            for path in chain.local_paths:
+            for path in disk.chain.local_paths:
                 yield path, Use(domain.uuid, domain.name, disk.target, UseKind.LAYER)
             for path in disk.mirror.chain.local_paths if disk.mirror else ():
                 yield path, Use(domain.uuid, domain.name, disk.target, UseKind.MIRROR)
@@ -111,8 +117,13 @@ def _all_uses(look: Look, *, follow: bool) -> Iterator[tuple[str, Use]]:
             yield copy.path, Use(copy.uuid, copy.domain, copy.target, UseKind.PLAN, entry.id)
 
 
-def followed(chain: Chain) -> Chain:
-    """The chain as the images have it, where no definition lists it and they can be read."""
+def with_chains(domain: Domain) -> Domain:
+    """A domain whose XML names the active layers only, with its chains as the images have them."""
+    disks = tuple(replace(disk, chain=_followed(disk.chain)) for disk in domain.disks)
+    return replace(domain, definition=replace(domain.definition, disks=disks))
+
+
+def _followed(chain: Chain) -> Chain:
     if chain.complete or len(chain.layers) != 1:
         return chain
     try:
@@ -128,8 +139,19 @@ def unfollowed(look: Look) -> tuple[str, ...]:
         f"{printable(domain.name)} {printable(disk.target)}"
         for domain in look.state.domains
         for disk in domain.disks
-        if not (followed(disk.chain) if look.local else disk.chain).complete
+        if not disk.chain.complete
     )
+
+
+def snapshots_of(connection: Connection, uuid: str) -> tuple[SnapshotFacts, ...] | None:
+    """The snapshots that libvirt knows of, with the images that each needs; ``None`` where nobody can see."""
+    found = unless_refused(lambda: connection.snapshots(uuid))
+    if found is None:
+        return None
+    try:
+        return tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
+    except InvalidXML:
+        return None
 
 
 def jobs_on(disks: list[Disk], look: Look) -> tuple[Running, ...]:

@@ -13,12 +13,13 @@ from pathlib import PurePath
 from tui.engine import journal, places
 from tui.engine.connection import Connection
 from tui.engine.look import (
+    POOLS_OF_FILES,
     Look,
-    followed,
     job_info,
     jobs_on,
     layers_of,
     look_at,
+    snapshots_of,
     unfollowed,
     unless_refused,
     uses_of,
@@ -34,7 +35,6 @@ from tui.model.facts import (
     PathFacts,
     PathKind,
     Sizes,
-    SnapshotFacts,
     Use,
     same_name,
 )
@@ -59,14 +59,9 @@ from tui.model.request import (
     Request,
     SpeedRequest,
 )
-from tui.model.snapshot import files_of
 from tui.model.steps import StartCopy
 from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
-from tui.model.xml import InvalidXML
-
-_POOLS_OF_FILES = ("dir", "fs", "netfs")
-"""Types of storage pools that are directories."""
 
 
 def make_plan(  # noqa: PLR0911  one for each kind of request
@@ -145,16 +140,17 @@ def _merge_facts(request: MergeRequest, look: Look) -> MergeFacts:
     if disk is None or disk.empty or not domain.state.active:
         return facts
     sizes = unless_refused(lambda: look.connection.block_sizes(domain.uuid, disk.target))
+    # A commit changes images on which others may stand that are off, and no definition lists their chains.
+    whole = look.followed()
     return replace(
         facts,
         capacity=sizes.capacity if sizes else None,
         running=job_info(disk, look),
         layers=layers_of(disk, look),
         room=tuple(_free_beside(layer, look) for layer in disk.chain.layers),
-        # A commit changes images on which others may stand that are off, and no definition lists their chains.
-        uses=uses_of(look, follow=look.local),
-        unfollowed=unfollowed(look),
-        snapshots=_snapshots(look),
+        uses=uses_of(whole),
+        unfollowed=unfollowed(whole),
+        snapshots=snapshots_of(look.connection, domain.uuid),
     )
 
 
@@ -165,16 +161,6 @@ def _free_beside(layer: Layer, look: Look) -> int | None:
     if not look.local:
         return places.look_there(look.connection, layer).free
     return places.look_here(layer, None, reuse=False, owner=look.domain.definition.owner, own=look.own).free
-
-
-def _snapshots(look: Look) -> tuple[SnapshotFacts, ...] | None:
-    found = unless_refused(lambda: look.connection.snapshots(look.domain.uuid))
-    if found is None:
-        return None
-    try:
-        return tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
-    except InvalidXML:
-        return None
 
 
 def _destination(request: CopyRequest, look: Look) -> PathFacts:
@@ -200,7 +186,7 @@ def _uses_with_names(request: CopyRequest, place: PathFacts, look: Look) -> dict
     layer = request.destination.active
     path = layer.local_path if layer else None
     overwrites = path is not None and place.kind in (PathKind.FILE, PathKind.BLOCK)
-    uses = uses_of(look, follow=look.local and overwrites)
+    uses = uses_of(look.followed() if overwrites else look)
     if path is None or not (look.local and overwrites):
         return uses
     name = same_name(path)
@@ -223,7 +209,7 @@ def _move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
         problem,
         local=look.local,
         folds=request.merge_overlay,
-        snapshots=_snapshots(look),
+        snapshots=snapshots_of(look.connection, look.domain.uuid),
     )
     if directory is None or not look.domain.state.active:
         return facts
@@ -237,7 +223,7 @@ def _move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
     if not look.local:
         return facts
     disks = moved_disks(request, facts, mark)
-    made = [path for disk in disks for path in (*images_of(disk), disk.overlay)]
+    made = [path for disk in disks for path in images_of(disk)]
     return replace(
         facts,
         readable={path: os.access(path, os.R_OK) for disk in disks for path in disk.chain.local_paths},
@@ -259,7 +245,7 @@ def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
             continue
         kind = pool.get("type", "")
         path = pool.findtext("target/path")
-        if kind not in _POOLS_OF_FILES or not path:
+        if kind not in POOLS_OF_FILES or not path:
             return None, f"The pool {printable(name)} is of the type {printable(kind)}, which holds no files."
         return path.rstrip("/"), ""
     return None, f"There is no active pool {printable(name)} on this host."
@@ -291,13 +277,14 @@ def _end_facts(request: EndRequest, look: Look) -> EndFacts:
     running = jobs_on(disks, look)
     copies = _removable_copies(disks, look) if request.ending is Ending.CANCEL else []
     busy = {job.target for job in running}
+    # A path that is to be removed must be in no chain, the unlisted ones included.
+    whole = look.followed() if copies else look
     return EndFacts(
         domain,
         running=running,
         entries=look.entries,
-        # A path that is to be removed must be in no chain, the unlisted ones included.
-        uses=uses_of(look, follow=look.local and bool(copies)),
-        removable={copy.path: _removable(copy, look, busy=copy.target in busy) for copy in copies},
+        uses=uses_of(whole),
+        removable={copy.path: _removable(copy, whole, busy=copy.target in busy) for copy in copies},
         owner=journal.owner(),
         now=look.now,
     )
@@ -316,8 +303,7 @@ def _removable(copy: StartCopy, look: Look, *, busy: bool) -> bool:
     While the job runs the guest stands on its source; afterwards it may be on the destination, and that under
     further layers.
     """
-    chains = [followed(disk.chain) if look.local else disk.chain for disk in look.domain.disks]
-    if not busy and not all(chain.complete for chain in chains):
+    if not busy and not all(disk.chain.complete for disk in look.domain.disks):
         return False
     return look.local or places.known_there(look.connection, copy.path)
 

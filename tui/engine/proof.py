@@ -74,8 +74,7 @@ def _prove_persistent_chain(host: Host, uuid: str, target: str, expected: tuple[
 
 
 def _check_source(xml: str, target: str, expected: Layer, which: str) -> Finding:
-    disk = parse_domain(xml).disk(target)
-    active = disk.chain.active if disk else None
+    active = parse_domain(xml).active_layer(target)
     if active is not None and same_place(active, expected):
         return fine(f"{which}-xml", f"The {which} definition names {expected.path}.")
     found = active.path if active else "no image"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tui.engine import journal
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
-from tui.engine.images import ImageError, read_chain
+from tui.engine.look import with_chains
 from tui.engine.pool import CallPool
 from tui.engine.recovery import recover
 from tui.model import tracking, xml
@@ -134,9 +134,9 @@ class Reader:
             self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
             return
         definition = parse_domain(reading.xml)
-        if not listing and self._host.local and not reading.state.active:
-            definition = _with_chains(definition)
         domain = Domain(definition, reading.state, reading.persistent)
+        if not listing and self._host.local and not reading.state.active:
+            domain = with_chains(domain)
         entries, problems = journal.read(definition.plans, uuid)
         for problem in problems:
             if problem not in self._told:
@@ -205,18 +205,3 @@ class Reader:
 
 def _found(uuid: str, target: str, progress: Progress, state: HostState) -> HostState:
     return tracking.with_found_job(state, uuid, target, progress)
-
-
-def _with_chains(definition: Definition) -> Definition:
-    """Follow the chains of a domain that is off, whose XML names the active layers only."""
-    disks = []
-    for disk in definition.disks:
-        chain = disk.chain
-        if chain.active is not None and not chain.complete and len(chain.layers) == 1:
-            try:
-                chain = read_chain(chain.active)
-            except ImageError:
-                # Not readable from here: the chain stays unknown, which is what it is.
-                chain = disk.chain
-        disks.append(replace(disk, chain=chain))
-    return replace(definition, disks=tuple(disks))

@@ -61,8 +61,5 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
 
 def _explained(entry: Entry, copy: StartCopy, domain: Domain, *, local: bool) -> bool:
     """Whether the destination of a copy is in use, was there before, or is gone."""
-    disk = domain.disk(copy.target)
-    active = disk.chain.active if disk else None
-    pivoted = active is not None and active.path == copy.path
     reused = not copy.creates and not entry.moves
-    return pivoted or reused or (local and not os.path.lexists(copy.path))
+    return domain.is_on(copy.target, copy.path) or reused or (local and not os.path.lexists(copy.path))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.model.disk import Disk
+from tui.model.storage import Layer
 
 PLAN_NAMESPACE = "urn:virt-mirror:plan:"
 """What the namespace of each of this program's plans in ``<metadata>`` begins with; the plan's id follows."""
@@ -50,6 +51,11 @@ class Definition:
         """The disk of that target name, or ``None``."""
         return next((disk for disk in self.disks if disk.target == target), None)
 
+    def active_layer(self, target: str) -> Layer | None:
+        """What the guest writes to on a disk; ``None`` without such a disk, or without a medium."""
+        disk = self.disk(target)
+        return disk.chain.active if disk else None
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:
@@ -78,3 +84,12 @@ class Domain:
     def disk(self, target: str) -> Disk | None:
         """The disk of that target name, or ``None``."""
         return self.definition.disk(target)
+
+    def active_layer(self, target: str) -> Layer | None:
+        """What the guest writes to on a disk; ``None`` without such a disk, or without a medium."""
+        return self.definition.active_layer(target)
+
+    def is_on(self, target: str, path: str) -> bool:
+        """Whether the guest writes to the image at a path."""
+        active = self.active_layer(target)
+        return active is not None and active.path == path

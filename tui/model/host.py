@@ -89,13 +89,11 @@ class HostState:
         """The image that a copy of a disk left behind which ended with nobody there to tidy up."""
         job = self.job(uuid, target)
         domain = self.domain(uuid)
-        disk = domain.disk(target) if domain else None
-        active = disk.chain.active if disk else None
         if job is not None and not job.phase.ended:
             return None
         for entry in self.entries_of(uuid):
             copy = None if entry.moves else entry.copy_of(target)
-            used = active is not None and copy is not None and active.path == copy.path
+            used = copy is not None and domain is not None and domain.is_on(target, copy.path)
             if copy is not None and entry.stale(self.refreshed) and not used:
                 return copy.path
         return None

@@ -56,7 +56,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     title = f"{verb} “{printable(entry.title)}”"
     if request.undo:
         findings += _check_undo(entry, facts)
-        if _past(entry, facts) and not any(True for _ in _check_resume(entry, facts)):
+        if _past(entry, facts) and not list(_check_resume(entry, facts)):
             findings.append(
                 refused(
                     "past-the-pivot",
@@ -140,10 +140,8 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
 
 def _there(step: Begin, facts: RecoverFacts) -> bool:
     """Whether the job runs, or has done what it was for."""
-    disk = facts.domain.disk(step.target)
-    active = disk.chain.active if disk else None
     runs = any(job.target == step.target and job.type is step.job for job in facts.running)
-    return runs or (active is not None and active.path == step.path)
+    return runs or facts.domain.is_on(step.target, step.path)
 
 
 def _past(entry: Entry, facts: RecoverFacts) -> bool:
@@ -151,14 +149,8 @@ def _past(entry: Entry, facts: RecoverFacts) -> bool:
     begins = [
         step for step in entry.steps[: entry.reached + 1] if isinstance(step, Begin) and step.job.mirrors
     ]
-    places = {step.target: set[str]() for step in begins}
-    for step in begins:
-        places[step.target].add(step.path)
-    actives = {disk.target: disk.chain.active for disk in facts.domain.disks}
-    return bool(places) and all(
-        (active := actives.get(target)) is not None and active.path in paths
-        for target, paths in places.items()
-    )
+    there = {step.target for step in begins if facts.domain.is_on(step.target, step.path)}
+    return bool(begins) and there == {step.target for step in begins}
 
 
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
@@ -170,16 +162,8 @@ def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
             "Start the guest first.",
         )
     for step in entry.steps[: entry.reached + 1]:
-        disk = facts.domain.disk(getattr(step, "target", ""))
-        active = disk.chain.active if disk else None
-        if (
-            isinstance(step, Begin)
-            and active is not None
-            and active.path == step.path
-            and not step.job.mirrors
-        ):
-            continue
-        if isinstance(step, Begin) and active is not None and active.path == step.path:
+        # A pull fills the layer that the guest is on in any case.
+        if isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path):
             yield warning(
                 "pivoted",
                 f"{printable(step.target)} is on {printable(step.path)} already, and stays there.",

@@ -299,8 +299,7 @@ def _settle(job: Job, domain: Domain, now: float, *, first_look: bool) -> Job:
 
 
 def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str] | None:  # noqa: PLR0911  # one line for each way a job can end
-    disk = domain.disk(job.target)
-    source = disk.chain.active if disk else None
+    source = domain.active_layer(job.target)
     destination = job.destination.active
     where = source.path if source else "no medium"
     if not domain.state.active:

@@ -91,7 +91,6 @@ class MergeFields(FormFields):
 
     def on_mount(self) -> None:
         """Say what the fields mean, and show those that mean something."""
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then.HOLD])
         self._show()
 
     def _layers(self) -> Iterator[tuple[int, str]]:
@@ -152,6 +151,7 @@ class MergeFields(FormFields):
         commits = what == COMMIT
         active = commits and self._place("top") == 0
         self.query_one("#what-field", Field).note(_WHAT_NOTES[what])
+        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(self.query_one("#then", Choice).value)])
         shown = {
             "top": commits,
             "base": commits,
@@ -177,7 +177,6 @@ class MergeFields(FormFields):
     @on(Choice.Changed)
     def show_fields(self) -> None:
         """Other choices have other fields."""
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(self.query_one("#then", Choice).value)])
         self._show()
 
 

@@ -41,7 +41,6 @@ class MoveForm(PlacedForm):
             domain,
             targets,
             capacities=capacities,
-            directories=(),
             suggested_bandwidth=suggested_bandwidth,
             glyphs=glyphs,
         )

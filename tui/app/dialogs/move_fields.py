@@ -44,11 +44,10 @@ class MoveFields(PlacedFields):
         targets: Sequence[str],
         *,
         capacities: Mapping[str, int | None],
-        directories: Sequence[str],
         suggested_bandwidth: int,
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Begin with these disks ticked, and with the first directory that none of them lies in."""
+        """Begin with these disks ticked; a place is proposed once the host has named its own."""
         super().__init__()
         everything = chosen(MoveRequest(domain.uuid, ""), domain)
         self._uuid = domain.uuid
@@ -59,8 +58,8 @@ class MoveFields(PlacedFields):
         self._glyphs = glyphs
         paths = [disk.chain.active.local_path for disk in everything if disk.chain.active]
         self._own = {posixpath.dirname(path) for path in paths if path}
-        self._directories = tuple(directories)
-        self._proposed = next(iter(self._proposals()), "")
+        self._directories: tuple[str, ...] = ()
+        self._proposed = ""
 
     def compose(self) -> ComposeResult:
         """One field a line."""
