@@ -152,6 +152,11 @@ def test_layers_that_are_no_plain_files() -> None:
     assert refusals(move(facts(unknown))) == {"layers-unknown"}
 
 
+def test_a_directory_that_xml_cannot_carry() -> None:
+    for how in How:
+        assert "destination-xml" in refusals(move(facts(directory="/a\x01b"), how=how))
+
+
 def test_two_images_of_one_name() -> None:
     twin = make_disk("vdb", "/data/top")
     assert refusals(move(facts(DISK, twin), how=How.FLATTEN)) == {"same-name"}

@@ -27,8 +27,6 @@ from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
-_ONCE = frozenset({"persistent-domain", "forbidden-meanwhile"})
-"""Findings of a copy that are about the domain."""
 _OF_ONE_IMAGE = frozenset(
     {"internal-snapshots", "internal-snapshots-unchecked", "thin-becomes-fat", "space", "space-tight"}
     | {"destination-exists"}
@@ -52,7 +50,9 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         for disk in disks:
             if disk.how is How.KEEP_CHAIN:
                 findings += move_checks.check_chain(facts, disk)
-        if not any(f.check in ("layers-unknown", "layer-kind") for f in findings):
+        known = not any(f.check in ("layers-unknown", "layer-kind") for f in findings)
+        # A copy whose destination XML cannot carry has no steps, and says why.
+        if known and all(plan.steps for plan in copies):
             try:
                 steps = tuple(_steps(request, facts, disks, copies))
             except InvalidXML as error:
