@@ -22,7 +22,7 @@ STEPS = (
     ("overlay", 1),
     ("make", 3),
     ("mirror", 1),
-    ("copy", 2),
+    ("copy", 1),
     ("compare", 1),
     ("sync", 1),
     ("pivot", 1),

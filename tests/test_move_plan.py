@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.copy_facts import NEW, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_disk, make_domain
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
 from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, SnapshotFacts, UseKind
@@ -71,7 +71,7 @@ def test_a_chain_goes_along_base_first() -> None:
         TakeOverlay,
         *[MakeImage] * 4,
         StartCopy,
-        *[CopyImage] * 3,
+        CopyImages,
         CompareImages,
         AwaitSync,
         EndJobs,
@@ -80,7 +80,7 @@ def test_a_chain_goes_along_base_first() -> None:
     ]
     made = [step.path for step in plan.steps if isinstance(step, MakeImage)]
     assert made == ["/fast/base", "/fast/mid", "/fast/top", "/fast/top.move-p1.qcow2"]
-    copied = [step.source for step in plan.steps if isinstance(step, CopyImage)]
+    copied = [i.source for step in plan.steps if isinstance(step, CopyImages) for i in step.images]
     assert copied == ["/slow/base", "/slow/mid", "/slow/top"]
     start = next(step for step in plan.steps if isinstance(step, StartCopy))
     assert (start.shallow, start.reuse_external, start.creates, start.format) == (True, True, False, "qcow2")
@@ -97,7 +97,7 @@ def test_the_overlay_is_folded_back() -> None:
 def test_relative_names_stay_and_absolute_ones_are_rewritten() -> None:
     def named(plan: Plan) -> list[tuple[str | None, str | None]]:
         made = {s.path: s.backing for s in plan.steps if isinstance(s, MakeImage)}
-        copied = {s.path: s.backing for s in plan.steps if isinstance(s, CopyImage)}
+        copied = {i.path: i.backing for s in plan.steps if isinstance(s, CopyImages) for i in s.images}
         return [(made[path], copied[path]) for path in ("/fast/top", "/fast/base")]
 
     assert named(move()) == [("mid", None), (None, None)]
@@ -185,7 +185,7 @@ def test_every_layer_is_made_and_filled_once(depth: int, relative: bool) -> None
     disk = make_disk("vda", *(f"/slow/l{n}" for n in range(depth + 1)))
     plan = move(facts(disk, relative=relative))
     made = [s.path for s in plan.steps if isinstance(s, MakeImage)]
-    filled = [s.path for s in plan.steps if isinstance(s, CopyImage)]
+    filled = [i.path for s in plan.steps if isinstance(s, CopyImages) for i in s.images]
     assert len(set(made)) == len(made) == depth + 2
     assert made[:-1] == filled == [f"/fast/l{n}" for n in reversed(range(depth + 1))]
 

@@ -69,25 +69,15 @@ class MakeImage:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyImage:
-    """Fill a made image with a layer that does not change any more, byte by byte, holes left out."""
+class ImageCopy:
+    """A layer that does not change any more, and the image that was made for it elsewhere."""
 
-    uuid: str
-    domain: str
-    target: str
     source: str
     path: str
     format: str
     backing: str | None = None
     """How the layer below is named at the destination; ``None`` where the name stays as it is."""
     backing_format: str | None = None
-    bandwidth: int = 0
-    """Limit in bytes per second; 0 is none."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return f"Copy {self.source} to {self.path}"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -97,6 +87,31 @@ class CopyImage:
             return (copy,)
         named = ("-b", self.backing, "-F", self.backing_format or "raw")
         return (copy, typed("qemu-img", "rebase", "-u", "-f", self.format, *named, "--", self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class CopyImages:
+    """Fill made images with layers that do not change any more, byte by byte, holes left out."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    images: tuple[ImageCopy, ...]
+    bandwidth: int = 0
+    """Limit in bytes per second for all of them together; 0 is none."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if len(self.images) == 1:
+            (image,) = self.images
+            return f"Copy {image.source} to {image.path}"
+        return f"Copy {len(self.images)} layers of {' and '.join(self.targets)}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return tuple(command for image in self.images for command in image.commands)
 
 
 @dataclass(frozen=True, slots=True)

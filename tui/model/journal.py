@@ -9,7 +9,7 @@ from typing import Any, get_args
 from lxml import etree
 
 from tui.model import xml
-from tui.model.chain_steps import MakeImage, TakeOverlay
+from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
 from tui.model.steps import Begin, ChainStep, StartCopy, Step
@@ -154,5 +154,7 @@ def _step(kind: str, text: str) -> Step:
     fields = {name: _frozen(value) for name, value in json.loads(text).items()}
     if "ending" in fields:
         fields["ending"] = Ending(fields["ending"])
+    if "images" in fields:
+        fields["images"] = tuple(ImageCopy(**image) for image in fields["images"])
     step: Step = _KINDS[kind](**fields)
     return step

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model import move_checks
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, refused
@@ -121,8 +121,8 @@ def _steps(
             )
         destinations[disk.target] = start.xml
         yield start
-    for disk in kept:
-        yield from _filled(uuid, name, disk, request.bandwidth)
+    if kept:
+        yield from _filled(uuid, name, kept, request.bandwidth)
     yield from (AwaitSync(uuid, name, target) for target in targets)
     if request.then is not Then.PIVOT:
         return
@@ -164,22 +164,25 @@ def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
     )
 
 
-def _filled(uuid: str, name: str, disk: MovedDisk, bandwidth: int) -> Iterator[CopyImage | CompareImages]:
-    for layer in reversed(disk.layers):
-        yield CopyImage(
-            uuid,
-            name,
-            disk.target,
+def _filled(
+    uuid: str, name: str, kept: tuple[MovedDisk, ...], bandwidth: int
+) -> Iterator[CopyImages | CompareImages]:
+    images = tuple(
+        ImageCopy(
             layer.source,
             layer.path,
             layer.format,
             layer.named if layer.renamed else None,
             layer.below_format,
-            bandwidth,
         )
-    # Each compares what a guest sees with all that lies below, so the upper one speaks for those as well.
-    top = disk.layers[0]
-    yield CompareImages(uuid, name, disk.target, top.source, top.path, top.format)
+        for disk in kept
+        for layer in reversed(disk.layers)
+    )
+    yield CopyImages(uuid, name, tuple(disk.target for disk in kept), images, bandwidth)
+    for disk in kept:
+        # It compares what a guest sees with all that lies below, so the upper layer speaks for those as well.
+        top = disk.layers[0]
+        yield CompareImages(uuid, name, disk.target, top.source, top.path, top.format)
 
 
 def _folded(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.command import typed, virsh
 from tui.model.job import JobType
 from tui.model.quantity import rate
@@ -387,7 +387,7 @@ class Undo:
 
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
-ChainStep = TakeOverlay | MakeImage | CopyImage | CompareImages
+ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages
 """Steps that take a whole chain along."""
 Step = (
     Begin

@@ -170,9 +170,14 @@ def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, .
 
 
 def with_copied(state: HostState, path: str, done: int, total: int) -> HostState:
-    """So much of an image is filled; all of it is no news any more."""
-    files = {name: amount for name, amount in state.files.items() if name != path}
-    return replace(state, files=files if done >= total else {**files, path: (done, total)})
+    """So many bytes of an image are filled."""
+    return replace(state, files={**state.files, path: (done, total)})
+
+
+def without_copied(state: HostState, paths: Iterable[str]) -> HostState:
+    """Nothing is being filled there any more."""
+    gone = frozenset(paths)
+    return replace(state, files={path: amount for path, amount in state.files.items() if path not in gone})
 
 
 def without_job(state: HostState, number: int) -> HostState:
