@@ -180,6 +180,17 @@ def test_snapshots_go_on_to_name_the_old_images() -> None:
     assert "snapshots-unchecked" in warnings(move(facts(snapshots=None)))
 
 
+@pytest.mark.parametrize(("agent", "check"), [(True, "quiesced"), (False, "not-quiesced")])
+def test_a_guest_with_an_agent_is_quiesced(agent: bool, check: str) -> None:  # noqa: FBT001
+    known = facts()
+    domain = replace(known.domain, definition=replace(known.domain.definition, agent=agent))
+    plan = move(replace(known, domain=domain))
+    (overlay,) = (step for step in plan.steps if isinstance(step, TakeOverlay))
+    assert overlay.quiesce is agent
+    assert ("virsh domfsthaw db01" in overlay.commands) is agent
+    assert check in {finding.check for finding in plan.findings}
+
+
 @given(st.integers(1, 9), st.booleans())
 def test_every_layer_is_made_and_filled_once(depth: int, relative: bool) -> None:  # noqa: FBT001
     disk = make_disk("vda", *(f"/slow/l{n}" for n in range(depth + 1)))

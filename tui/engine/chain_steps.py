@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import images
 from tui.engine.errors import StepFailed
 from tui.engine.filling import fill
+from tui.engine.quiescing import frozen
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
@@ -41,14 +43,16 @@ def _(step: Undo, host: Host) -> bool:  # noqa: ARG001
 @run.register(TakeOverlay)
 def _(step: TakeOverlay, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     overlays = dict(zip(step.targets, step.paths, strict=True))
+    found: list[Finding] = []
     try:
-        host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
+        with frozen(host, step.uuid, step.domain, found) if step.quiesce else nullcontext():
+            host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
     finally:
         host.refresh(step.uuid)
     if host.wait_for(lambda _: True if happened(step, host) else None, timeout=_SEEN) is None:
         message = f"{step.domain} does not show the overlays that were made."
         raise StepFailed(message)
-    return ()
+    return tuple(found)
 
 
 _SEEN = 30.0

@@ -1,7 +1,8 @@
 """What is put right by itself when a journal is found whose owner is gone.
 
-Only what nobody can want otherwise: a guest that was paused for a pivot goes on, and an entry that has nothing
-left to tell is removed. All else waits for the user, who finds the job or its leftovers on the screen.
+Only what nobody can want otherwise: a guest that was paused for a pivot goes on, file systems that were frozen
+for an overlay are thawed, and an entry that has nothing left to tell is removed. All else waits for the user,
+who finds the job or its leftovers on the screen.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.control import Level
+from tui.engine.quiescing import thaw
+from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain, RunState
 from tui.model.host import HostState
 from tui.model.journal import Entry
@@ -37,6 +40,8 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
                 commands=(f"virsh resume {domain.name}",),
                 domain=domain.name,
             )
+        if isinstance(entry.step, TakeOverlay) and entry.step.quiesce:
+            thaw(host, domain.uuid, domain.name)
         if _says_nothing_more(entry, domain, host.state, local=host.local):
             journal.remove(host.connection(), domain, entry.id)
 

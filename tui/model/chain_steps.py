@@ -22,13 +22,16 @@ class TakeOverlay:
     """Those as ``<disk>``, for going back."""
     others: tuple[str, ...] = ()
     """The disks of the domain that are left alone."""
+    quiesce: bool = False
+    """Have the guest's agent write out and freeze its file systems for that instant."""
 
     @property
     def title(self) -> str:
         """For people."""
-        return (
+        title = (
             f"Write what is new of {' and '.join(self.targets)} to an overlay, so that the rest stands still"
         )
+        return f"{title}; file systems frozen meanwhile" if self.quiesce else title
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -36,7 +39,10 @@ class TakeOverlay:
         specs = [f"{target},file={path}" for target, path in zip(self.targets, self.paths, strict=True)]
         specs += [f"{target},snapshot=no" for target in self.others]
         words = [word for spec in specs for word in ("--diskspec", spec)]
-        return (virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words),)
+        take = virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words)
+        if not self.quiesce:
+            return (take,)
+        return (virsh("domfsfreeze", self.domain), take, virsh("domfsthaw", self.domain))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def parse_domain(text: str) -> Definition:
         title=xml.content(root, "title"),
         hypervisor=xml.attribute(root, "type"),
         owner=_read_owner(root),
+        agent=_has_agent(root),
         plans=_read_plans(root),
         problems=tuple(problems),
     )
@@ -134,6 +135,20 @@ def _read_owner(root: xml.Element) -> tuple[int, int] | None:
             if found:
                 return int(found[1]), int(found[2])
     return None
+
+
+def _has_agent(root: xml.Element) -> bool:
+    targets = (
+        xml.child(channel, "target")
+        for devices in xml.children(root, "devices")
+        for channel in xml.children(devices, "channel")
+    )
+    return any(
+        target is not None
+        and target.get("name") == "org.qemu.guest_agent.0"
+        and target.get("state") == "connected"
+        for target in targets
+    )
 
 
 def _read_plans(root: xml.Element) -> tuple[str, ...]:

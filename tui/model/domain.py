@@ -42,6 +42,8 @@ class Definition:
     """``kvm``, ``qemu``, ``test``…"""
     owner: tuple[int, int] | None = None
     """User and group of QEMU, from the live ``<seclabel model='dac'>``; ``None`` where it is not said."""
+    agent: bool = False
+    """Whether an agent in the guest has opened its channel; only a live definition says so."""
     plans: tuple[str, ...] = ()
     """The XML of this program's plans in progress, one string each, as found in ``<metadata>``."""
     problems: tuple[str, ...] = ()

@@ -150,6 +150,12 @@ def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
                 "image-exists", f"{printable(path)} exists already and is not overwritten.", "Move it away."
             )
     yield from _check_shared(facts, disk)
+    if facts.domain.definition.agent:
+        yield fine("quiesced", "The guest's agent freezes its file systems for the instant of the overlay.")
+    else:
+        yield fine(
+            "not-quiesced", "No agent answers in the guest: its old chain will be as after a power cut."
+        )
     fate = "is folded back" if facts.folds else "stays as one layer more (--merge-overlay folds it back)"
     yield fine(
         "chain-kept",

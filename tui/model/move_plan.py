@@ -101,6 +101,7 @@ def _steps(
                 for disk in facts.domain.disks
                 if not disk.empty and disk.target not in {one.target for one in kept}
             ),
+            quiesce=facts.domain.definition.agent,
         )
         for disk in kept:
             yield from _made(uuid, name, disk)
