@@ -87,6 +87,15 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotDefinition:
+    """What libvirt remembers of a snapshot."""
+
+    name: str
+    xml: str
+    current: bool
+
+
 class Connection(DiskCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
@@ -318,9 +327,28 @@ class Connection(DiskCalls):
         found = self._listed(uuid, "listAllSnapshots")
         return {item.getName(): self._call("snapshotGetXMLDesc", item.getXMLDesc, 0) for item in found}
 
-    def _listed(self, uuid: str, call: str) -> list[Any]:
+    def snapshot_definitions(self, uuid: str) -> tuple[SnapshotDefinition, ...]:
+        """The snapshots with all that is needed to define them again, parents first."""
+        found = self._listed(uuid, "listAllSnapshots", libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL)
+        secure = libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE
+        return tuple(
+            SnapshotDefinition(
+                item.getName(),
+                self._call("snapshotGetXMLDesc", item.getXMLDesc, secure),
+                bool(self._call("snapshotIsCurrent", item.isCurrent, 0)),
+            )
+            for item in found
+        )
+
+    def redefine_snapshot(self, uuid: str, xml: str, *, current: bool) -> None:
+        """Replace what libvirt remembers of a snapshot; images are not touched."""
+        flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT if current else 0
+        self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
+
+    def _listed(self, uuid: str, call: str, flags: int = 0) -> list[Any]:
         try:
-            return list(self._call(call, getattr(self._domain(uuid), call), 0))
+            return list(self._call(call, getattr(self._domain(uuid), call), flags))
         except HostError as error:
             if error.code == libvirt.VIR_ERR_NO_SUPPORT:
                 return []

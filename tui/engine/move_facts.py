@@ -9,12 +9,12 @@ from pathlib import PurePath
 from tui.engine import places
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
-from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unless_refused
+from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unfollowed, unless_refused, uses_of
 from tui.model import xml
-from tui.model.facts import CopyFacts
-from tui.model.move_case import MoveFacts, chosen, copy_request, moved_disks
+from tui.model.facts import CopyFacts, same_name
+from tui.model.move_case import MovedDisk, MoveFacts, chosen, copy_request, moved_disks
 from tui.model.move_checks import images_of
-from tui.model.request import MoveRequest
+from tui.model.request import MoveRequest, Shared
 from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 
@@ -32,23 +32,57 @@ def move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
     )
     if directory is None or not look.domain.state.active:
         return facts
+    whole = look.followed() if _thorough(request, look) else look
+    facts = replace(facts, uses=uses_of(whole), unfollowed=unfollowed(whole))
     # First what is known of each disk, then what that makes of its images.
     facts = replace(
         facts, copies={disk.target: CopyFacts(look.domain, disk) for disk in chosen(request, look.domain)}
     )
     disks = moved_disks(request, facts, mark)
-    copies = {disk.target: copy_facts(copy_request(request, disk), look) for disk in disks}
+    copies = {
+        disk.target: _with_users(copy_facts(copy_request(request, disk), look), facts, disk) for disk in disks
+    }
     facts = replace(facts, copies=copies, free=_free_in(directory, look))
     if not look.local:
         return facts
     disks = moved_disks(request, facts, mark)
-    made = [path for disk in disks for path in images_of(disk)]
+    # What a layer of the source would be called there, and the format that it has then.
+    formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
+    made = [path for disk in disks for path in (*images_of(disk), *formats)]
     return replace(
         facts,
         readable={path: os.access(path, os.R_OK) for disk in disks for path in disk.chain.local_paths},
-        there=frozenset(path for path in made if os.path.lexists(path)),
+        there={
+            path: places.layer_here(Layer(FileSource(path), formats.get(path)))
+            for path in dict.fromkeys(made)
+            if os.path.lexists(path)
+        },
+        written=frozenset(
+            path
+            for domain in look.state.domains
+            if domain.state.active
+            for disk in domain.disks
+            for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
+            if layer is not None and (path := layer.local_path) is not None
+        ),
         writable=os.access(directory, os.W_OK | os.X_OK),
     )
+
+
+def _thorough(request: MoveRequest, look: Look) -> bool:
+    """Whether the chains of domains that are off are worth being read: always when it matters, else when few."""
+    unlisted = sum(not disk.chain.complete for domain in look.state.domains for disk in domain.disks)
+    return request.delete_source or request.shared is not Shared.COPY or unlisted <= _FEW
+
+
+_FEW = 40
+"""Chains; reading one takes some ten milliseconds for each layer, and a form asks at every change."""
+
+
+def _with_users(copy: CopyFacts, facts: MoveFacts, disk: MovedDisk) -> CopyFacts:
+    """With those who stand on the same layers, however far the chains were followed."""
+    layers = {same_name(path): facts.users_of(path) for path in disk.chain.local_paths}
+    return replace(copy, uses={**copy.uses, **layers})
 
 
 def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:

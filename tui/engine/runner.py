@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import begin_steps, chain_steps, end_steps, journal, steps  # noqa: F401  three only register
+from tui.engine import begin_steps, chain_steps, end_steps, journal, steps, tidy_steps  # noqa: F401  most only register
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.finding import Finding

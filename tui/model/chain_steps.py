@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from tui.model.command import typed, virsh
+
+QUARANTINE = "virt-mirror-quarantine-"
+"""What the directories begin with in which old images wait for being deleted; the plan's id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +145,71 @@ class CompareImages:
         """What a person would type."""
         formats = ("-U", "-f", self.format, "-F", self.format)
         return (typed("qemu-img", "compare", *formats, "--", self.source, self.path),)
+
+
+@dataclass(frozen=True, slots=True)
+class MapSnapshots:
+    """Define libvirt's snapshots anew, naming the images at the place that they have now."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    snapshots: tuple[str, ...]
+    """Their names."""
+    befores: tuple[str, ...]
+    """The paths that they name."""
+    afters: tuple[str, ...]
+    """The paths that they are to name, one for each of those."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        what = "snapshot" if len(self.snapshots) == 1 else f"{len(self.snapshots)} snapshots"
+        return f"Have the {what} of {self.domain} name the images at the new place"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type, with the paths in the XML changed in between."""
+        return tuple(
+            command
+            for name in self.snapshots
+            for command in (
+                f"{virsh('snapshot-dumpxml', self.domain, name, '--security-info')} > snapshot.xml",
+                virsh("snapshot-create", self.domain, "snapshot.xml", "--redefine"),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Put images that are not needed any more into a directory beside them, from where they can be had back."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    paths: tuple[str, ...]
+    mark: str
+    """What tells the directories of this plan from others."""
+
+    def place(self, path: str) -> str:
+        """Where an image goes."""
+        directory, name = posixpath.split(path)
+        return posixpath.join(directory, QUARANTINE + self.mark, name)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The directories."""
+        return tuple(dict.fromkeys(posixpath.dirname(self.place(path)) for path in self.paths))
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        images = "1 old image" if len(self.paths) == 1 else f"{len(self.paths)} old images"
+        return f"Put {images} of {' and '.join(self.targets)} into quarantine"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        made = tuple(typed("mkdir", "--mode=0700", "--parents", "--", place) for place in self.places)
+        moved = tuple(typed("mv", "--no-clobber", "--", path, self.place(path)) for path in self.paths)
+        return (*made, *moved)

@@ -10,7 +10,8 @@ from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImag
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, refused
-from tui.model.move_case import MovedDisk, MoveFacts, copy_request, moved_disks
+from tui.model.move_case import Fate, MovedDisk, MoveFacts, copy_request, moved_disks
+from tui.model.move_tidying import check_snapshots, check_sources, tidying
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import rate, size
 from tui.model.request import Ending, How, MoveRequest, Then
@@ -44,7 +45,8 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         findings += move_checks.check_left(request, facts, disks)
         findings += move_checks.check_names(disks)
         findings += move_checks.check_together(facts, disks)
-        findings += move_checks.check_snapshots(facts, disks)
+        findings += check_snapshots(request, facts, disks)
+        findings += check_sources(request, facts, disks)
         copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
         findings += _of_copies(disks, copies)
         for disk in disks:
@@ -54,7 +56,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         # A copy whose destination XML cannot carry has no steps, and says why.
         if known and all(plan.steps for plan in copies):
             try:
-                steps = tuple(_steps(request, facts, disks, copies))
+                steps = tuple(_steps(request, facts, disks, copies, plan_id))
             except InvalidXML as error:
                 reason = f"A destination cannot be written as XML: {printable(str(error))}."
                 findings.append(refused("destination-xml", reason, "Choose another directory."))
@@ -83,12 +85,13 @@ def _of_copies(disks: tuple[MovedDisk, ...], copies: list[Plan]) -> Iterator[Fin
 
 
 def _steps(
-    request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...], copies: list[Plan]
+    request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...], copies: list[Plan], mark: str
 ) -> Iterator[Step]:
     uuid, name = facts.domain.uuid, facts.domain.name
     kept = tuple(disk for disk in disks if disk.how is How.KEEP_CHAIN)
     targets = tuple(disk.target for disk in disks)
     if kept:
+        yield from _compared(uuid, name, kept)
         yield TakeOverlay(
             uuid,
             name,
@@ -135,12 +138,22 @@ def _steps(
     for disk in kept:
         chain = disk.then(merged=request.merge_overlay)
         yield ProveChain(uuid, name, disk.target, tuple(layer.path for layer in chain.layers))
+    yield from tidying(request, facts, disks, mark)
+
+
+def _compared(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[CompareImages]:
+    """What lies there already is as what it is taken for, before anything begins."""
+    for disk in kept:
+        reused = [layer for layer in disk.layers if layer.fate is Fate.REUSED]
+        if reused:
+            # The uppermost speaks for those that it stands on.
+            yield CompareImages(uuid, name, disk.target, reused[0].source, reused[0].path, reused[0].format)
 
 
 def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
     """The chain at the destination, empty, from the base up; libvirt looks at its headers when the mirror begins."""
     capacity = disk.capacity
-    for layer in reversed(disk.layers):
+    for layer in disk.copied:
         yield MakeImage(
             uuid,
             name,
@@ -177,7 +190,7 @@ def _filled(
             layer.below_format,
         )
         for disk in kept
-        for layer in reversed(disk.layers)
+        for layer in disk.copied
     )
     yield CopyImages(uuid, name, tuple(disk.target for disk in kept), images, bandwidth)
     for disk in kept:
@@ -215,7 +228,7 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
     yield "domain", printable(facts.domain.name)
     for disk in disks:
         what = {
-            How.KEEP_CHAIN: f"{len(disk.layers)} layers, all of them",
+            How.KEEP_CHAIN: _along(disk),
             How.FLATTEN: "as one image",
             How.SHALLOW: "the active layer only",
         }[disk.how]
@@ -234,7 +247,13 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each disk"
     if request.then is Then.PIVOT:
-        yield "then", "the guest goes over to the new place; the old images stay as they are then"
+        fate = "go to quarantine" if request.delete_source else "stay as they are then"
+        yield "then", f"the guest goes over to the new place; the old images {fate}"
     else:
         yield "then", "stays in sync until you pivot or undo; both places hold all data"
     yield "undo", f"until the pivot: virt-mirror undo {printable(facts.domain.name)}"
+
+
+def _along(disk: MovedDisk) -> str:
+    count, copied = len(disk.layers), len(disk.copied)
+    return f"{count} layers, all of them" if copied == count else f"{copied} of its {count} layers"

@@ -124,6 +124,17 @@ class How(StrEnum):
     """Only the active layer goes; it stands on the layers where they are."""
 
 
+class Shared(StrEnum):
+    """What becomes of layers of a moved chain that other disks stand on as well."""
+
+    COPY = "copy"
+    """They are copied, and take room twice."""
+    LEAVE = "leave"
+    """They stay where they are, and the moved layers stand on them there."""
+    REUSE = "reuse"
+    """Images of the same names that lie at the destination take their place, once they were found equal."""
+
+
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
     """Move disks of a running domain into a directory."""
@@ -143,6 +154,9 @@ class MoveRequest:
     then: Then = Then.PIVOT
     merge_overlay: bool = False
     """Fold the overlay that keeping a chain takes back into the layer below, after the pivot."""
+    shared: Shared = Shared.COPY
+    delete_source: bool = False
+    """Put the old images into quarantine after the pivot."""
     accepted: frozenset[Acceptance] = frozenset()
 
 

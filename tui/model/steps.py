@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
+from tui.model.chain_steps import (
+    CompareImages,
+    CopyImages,
+    MakeImage,
+    MapSnapshots,
+    Quarantine,
+    TakeOverlay,
+)
 from tui.model.command import typed, virsh
 from tui.model.job import JobType
 from tui.model.quantity import rate
@@ -388,10 +395,13 @@ class Undo:
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages
-"""Steps that take a whole chain along."""
+"""Steps without which a chain is not complete elsewhere."""
+TidyStep = MapSnapshots | Quarantine
+"""Steps that follow when the guest has gone over."""
 Step = (
     Begin
     | ChainStep
+    | TidyStep
     | AwaitSync
     | AwaitEnd
     | EndJobs

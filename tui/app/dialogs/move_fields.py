@@ -19,7 +19,7 @@ from tui.model.domain import Domain
 from tui.model.finding import Acceptance
 from tui.model.move_case import chosen
 from tui.model.quantity import size
-from tui.model.request import How, MoveRequest, Then
+from tui.model.request import How, MoveRequest, Shared, Then
 
 _HOW = ((How.KEEP_CHAIN.value, "keep"), (How.FLATTEN.value, "flatten"), (How.SHALLOW.value, "shallow"))
 _HOW_NOTES = {
@@ -31,6 +31,12 @@ _THEN = ((Then.PIVOT.value, "pivot"), (Then.HOLD.value, "hold"))
 _THEN_NOTES = {
     Then.PIVOT: "The guest goes over, all disks at one instant.",
     Then.HOLD: "Both places hold all data until you pivot or undo.",
+}
+_SHARED = tuple((what.value, what.value) for what in Shared)
+_SHARED_NOTES = {
+    Shared.COPY: "What other disks stand on too is copied all the same.",
+    Shared.LEAVE: "What other disks stand on too stays where it is.",
+    Shared.REUSE: "An equal image that lies there takes its place.",
 }
 _NO_PLACE = "/directory, or pool:name"
 
@@ -72,6 +78,7 @@ class MoveFields(PlacedFields):
         yield Field("To", PlaceInput(self._proposed), id="place-field")
         yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"), id="how-field")
         yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"), id="merge-field")
+        yield Field("Shared base", Choice(_SHARED, glyphs=self._glyphs, id="shared"), id="shared-field")
         yield Field(
             "Speed limit",
             Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
@@ -80,6 +87,7 @@ class MoveFields(PlacedFields):
         )
         yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
         yield Field("At the end", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
+        yield Field("", Check("old images to quarantine afterwards", id="delete"), id="delete-field")
 
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""
@@ -111,6 +119,7 @@ class MoveFields(PlacedFields):
         if mistakes:
             return Mistakes(mistakes)
         how = How(self.query_one("#how", Choice).value)
+        then = Then(self.query_one("#then", Choice).value)
         return MoveRequest(
             self._uuid,
             place,
@@ -118,8 +127,10 @@ class MoveFields(PlacedFields):
             how=how,
             bandwidth=bandwidth,
             synchronous_writes=self.query_one("#synchronous", Check).value,
-            then=Then(self.query_one("#then", Choice).value),
+            then=then,
             merge_overlay=how is How.KEEP_CHAIN and self.query_one("#merge", Check).value,
+            shared=Shared(self.query_one("#shared", Choice).value) if how is How.KEEP_CHAIN else Shared.COPY,
+            delete_source=then is Then.PIVOT and self.query_one("#delete", Check).value,
             accepted=accepted,
         )
 
@@ -168,6 +179,11 @@ class MoveFields(PlacedFields):
     def _explain(self) -> None:
         how = How(self.query_one("#how", Choice).value)
         self.query_one("#how-field", Field).note(_HOW_NOTES[how])
+        layered = any(len(disk.chain.layers) > 1 for disk in self._disks)
         self.query_one("#merge-field", Field).display = how is How.KEEP_CHAIN
+        self.query_one("#shared-field", Field).display = how is How.KEEP_CHAIN and layered
+        shared = Shared(self.query_one("#shared", Choice).value)
+        self.query_one("#shared-field", Field).note(_SHARED_NOTES[shared])
         then = Then(self.query_one("#then", Choice).value)
         self.query_one("#then-field", Field).note(_THEN_NOTES[then])
+        self.query_one("#delete-field", Field).display = then is Then.PIVOT
