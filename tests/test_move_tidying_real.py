@@ -9,10 +9,10 @@ import pytest
 from tests.engine import accepted, carried_out, command, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tests.outside import backing_file, check, images_equal, is_writing
+from tests.outside import backing_file, check, images_equal, is_writing, wait_for
 from tui.engine.control import End
-from tui.model.chain_steps import QUARANTINE
 from tui.model.finding import Severity
+from tui.model.quarantine import PREFIX
 from tui.model.request import How, MoveRequest, Shared
 
 LAYERS = DiskSpec(layers=2, data=8 * MIB)
@@ -124,16 +124,26 @@ def test_old_images_are_put_away_whole(hypervisor: Hypervisor, guest: Guests, th
     with watched(hypervisor) as host:
         carried_out(host, move(made, there, how=how, delete_source=True))
         assert journal_is_empty(host)
-    (place,) = {path for path in made.directory.iterdir() if path.name.startswith(QUARANTINE)}
+    with watched(hypervisor) as later:
+        (told,) = later.examine(made.uuid)
+    assert told.check == "source-quarantined"
+    (place,) = {path for path in made.directory.iterdir() if path.name.startswith(PREFIX)}
     stays = {base} if how is How.SHALLOW else set()
     assert set(made.directory.iterdir()) == others | {place} | stays
     assert place.stat().st_mode & 0o777 == 0o700
+    assert str(place) in told.reason
+    count = len(list(place.iterdir()))
+    assert (f"{count} old images" if count > 1 else "1 old image,") in told.reason
     went = {path.name for path in place.iterdir()}
     assert {top.name} | ({base.name} - {path.name for path in stays}) <= went
     assert is_writing(Path(made.chain()[0]))
     # What is there can be had back as it was.
     for path in place.iterdir():
         path.rename(made.directory / path.name)
+    place.rmdir()
+    with watched(hypervisor) as later:
+        assert {finding.check for finding in later.examine(made.uuid)} == {"healthy"}
+        wait_for(lambda: "urn:virt-mirror" not in made.xml() + made.xml(inactive=True), what="forgetting")
     assert check(top) == 0
     if how is How.KEEP_CHAIN:
         assert images_equal(base, there / base.name)

@@ -17,7 +17,9 @@ from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain, RunState
 from tui.model.host import HostState
 from tui.model.journal import Entry
+from tui.model.quarantine import namespace, parse_note
 from tui.model.steps import EndJobs, StartCopy
+from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -44,6 +46,22 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
             thaw(host, domain.uuid, domain.name)
         if _says_nothing_more(entry, domain, host.state, local=host.local):
             journal.remove(host.connection(), domain, entry.id)
+
+
+def forget_quarantines(host: Host, domain: Domain) -> None:
+    """Take out the notes on old images that are not where they were put any more.
+
+    Raises:
+        HostError: when the host refuses.
+    """
+    for text in domain.definition.quarantines if host.local else ():
+        try:
+            kept = parse_note(text)
+        except InvalidXML:
+            # Another version's, which may know more.
+            continue
+        if not any(os.path.lexists(directory) for directory in kept.directories):
+            journal.remove_note(host.connection(), domain, namespace(kept.mark))
 
 
 def _left_paused(entry: Entry, domain: Domain) -> bool:

@@ -14,6 +14,7 @@ from tui.model.chain_steps import MapSnapshots, Quarantine
 from tui.model.definition import parse_domain
 from tui.model.facts import UseKind, same_name
 from tui.model.finding import Finding, Severity, fine, warning
+from tui.model.quarantine import Quarantined, namespace, note_xml
 from tui.model.snapshot import mapped
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
@@ -68,9 +69,20 @@ def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...
             remedy = "Remove it by hand when you are sure that nothing needs it."
             findings.append(warning("source-left", f"{printable(path)} stays where it is: {why}.", remedy))
     if count:
+        _note(step, host)
         images = "1 old image lies" if count == 1 else f"{count} old images lie"
         findings.append(fine("source-quarantined", f"{images} in {' and '.join(step.places)} now."))
     return _told(step, host, findings)
+
+
+def _note(step: Quarantine, host: Host) -> None:
+    """Have the domain remember the places: no chain, and perhaps no pool, leads there any more."""
+    note = Quarantined(step.mark, host.clock(), step.places)
+    domain = host.state.domain(step.uuid)
+    if domain is not None:
+        space = namespace(step.mark)
+        active, persistent = domain.state.active, domain.persistent
+        host.connection().set_metadata(step.uuid, space, note_xml(note), config=persistent, live=active)
 
 
 def _needed(step: Quarantine, host: Host) -> dict[str, str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 
+from tui.model import quarantine
 from tui.model.command import typed, virsh
-
-QUARANTINE = "virt-mirror-quarantine-"
-"""What the directories begin with in which old images wait for being deleted; the plan's id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +191,7 @@ class Quarantine:
 
     def place(self, path: str) -> str:
         """Where an image goes."""
-        directory, name = posixpath.split(path)
-        return posixpath.join(directory, QUARANTINE + self.mark, name)
+        return quarantine.place_of(path, self.mark)
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from lxml import etree
 
 from tui.model import xml
 from tui.model.disk import Device, Disk, Driver, Mirror, MirrorJob, MirrorReady
-from tui.model.domain import PLAN_NAMESPACE, Definition
+from tui.model.domain import PLAN_NAMESPACE, QUARANTINE_NAMESPACE, Definition
 from tui.model.read_storage import read_chain, read_layer
 from tui.model.storage import Chain
 
@@ -49,7 +49,8 @@ def parse_domain(text: str) -> Definition:
         hypervisor=xml.attribute(root, "type"),
         owner=_read_owner(root),
         agent=_has_agent(root),
-        plans=_read_plans(root),
+        plans=_read_notes(root, PLAN_NAMESPACE),
+        quarantines=_read_notes(root, QUARANTINE_NAMESPACE),
         problems=tuple(problems),
     )
 
@@ -151,10 +152,10 @@ def _has_agent(root: xml.Element) -> bool:
     )
 
 
-def _read_plans(root: xml.Element) -> tuple[str, ...]:
+def _read_notes(root: xml.Element, space: str) -> tuple[str, ...]:
     return tuple(
         etree.tostring(entry, encoding="unicode", with_tail=False)
         for metadata in xml.children(root, "metadata")
         for entry in xml.elements(metadata)
-        if (etree.QName(entry).namespace or "").startswith(PLAN_NAMESPACE)
+        if (etree.QName(entry).namespace or "").startswith(space)
     )
