@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tui.engine import images, steps
+from tui.engine import images, steps, tidy_steps
 from tui.engine.connection import Connection
 from tui.engine.host import Host
 from tui.model.finding import Finding
@@ -35,7 +35,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     """Move, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    end_job, copy_range = Connection.end_job, images.copy_range
+    end_job, copy_range, put_away = Connection.end_job, images.copy_range, tidy_steps.put_away
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -43,8 +43,10 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         if here and when == "before":
             die()
         if here and when == "inside":
-            # In the middle of a copy; or when a job was asked to end and nobody has waited for it.
+            # In the middle of a copy; when a job was asked to end and nobody has waited for it; or after the first
+            # of the old images.
             images.copy_range = _then_die(copy_range)
+            tidy_steps.put_away = _then_die(put_away)
             Connection.end_job = _then_die(end_job)  # type: ignore[method-assign]
         found = run(step, host, left)
         if here and when == "after":

@@ -63,7 +63,7 @@ def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...
             # Put away before, by this plan that was cut short then, or removed by somebody.
             count += os.path.lexists(step.place(path))
             continue
-        why = needed.get(same_name(path)) or _put_away(path, step.place(path))
+        why = needed.get(same_name(path)) or put_away(path, step.place(path))
         count += not why
         if why:
             remedy = "Remove it by hand when you are sure that nothing needs it."
@@ -108,7 +108,7 @@ def _needed(step: Quarantine, host: Host) -> dict[str, str]:
     return needed
 
 
-def _put_away(path: str, place: str) -> str:
+def put_away(path: str, place: str) -> str:
     """Move an image aside; why it could not be, in a few words, or nothing."""
     try:
         os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120  names stay as they are

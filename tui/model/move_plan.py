@@ -130,7 +130,8 @@ def _steps(
     yield from (AwaitSync(uuid, name, target) for target in targets)
     if request.then is not Then.PIVOT:
         return
-    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    paths = tuple(disk.destination for disk in disks)
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1, paths=paths)
     for disk in disks:
         yield ProvePivot(uuid, name, disk.target, destinations[disk.target], disk.destination)
     if request.merge_overlay and kept:
@@ -217,7 +218,8 @@ def _folded(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[Step]
         )
     targets = tuple(disk.target for disk in kept)
     yield from (AwaitSync(uuid, name, target) for target in targets)
-    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    paths = tuple(disk.layers[0].path for disk in kept)
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1, paths=paths)
     for disk in kept:
         top = disk.layers[0]
         xml = destination_xml(Layer(FileSource(top.path), top.format))

@@ -145,12 +145,11 @@ def _there(step: Begin, facts: RecoverFacts) -> bool:
 
 
 def _past(entry: Entry, facts: RecoverFacts) -> bool:
-    """Whether every disk of the plan is where it was to go, or beyond."""
-    begins = [
-        step for step in entry.steps[: entry.reached + 1] if isinstance(step, Begin) and step.job.mirrors
-    ]
-    there = {step.target for step in begins if facts.domain.is_on(step.target, step.path)}
-    return bool(begins) and there == {step.target for step in begins}
+    """Whether a disk of the plan is where it was to go: the others belong with it."""
+    return any(
+        isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path)
+        for step in entry.steps[: entry.reached + 1]
+    )
 
 
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:

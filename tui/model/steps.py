@@ -220,6 +220,8 @@ class EndJobs:
     ending: Ending
     pause: bool = False
     """Pause the guest meanwhile, so that all disks change at one instant, or so that they can at all."""
+    paths: tuple[str, ...] = ()
+    """For a pivot: where each of the disks goes, one for each of the targets, or none where that is not known."""
 
     @property
     def title(self) -> str:

@@ -220,6 +220,7 @@ def _with_mirror(
         job = _settle(job, domain, now, first_look=True)
         state = _with_job(state, job)
     entries = state.entries_of(domain.uuid)
+    concluding = mirror.job is MirrorJob.CONCLUDING
     if job is None or job.phase.ended:
         disk = domain.disk(target)
         job = Job(
@@ -228,13 +229,13 @@ def _with_mirror(
             domain=domain.name,
             target=target,
             type=JobType.ACTIVE_COMMIT if mirror.job is MirrorJob.ACTIVE_COMMIT else JobType.COPY,
-            phase=Phase.COPYING,
+            phase=_last_phase(entries, target) if concluding else Phase.COPYING,
             source=disk.chain.active if disk else None,
             destination=mirror.chain,
         )
         state = replace(state, jobs=(*state.jobs, job))
     phase = MIRROR_PHASES[mirror.ready]
-    if mirror.job is MirrorJob.CONCLUDING:
+    if concluding:
         # For a moment at its end the mirror has neither job nor ready; the phase before it still holds.
         phase = job.phase
     elif phase is Phase.COPYING and job.phase is Phase.IN_SYNC:
@@ -256,6 +257,11 @@ def _with_mirror(
             vanished=None,
         ),
     )
+
+
+def _last_phase(entries: tuple[Entry, ...], target: str) -> Phase:
+    """The phase of a job that is first seen at its very end."""
+    return Phase.PIVOTING if _ending(entries, target) is Ending.PIVOT else Phase.CANCELLING
 
 
 def _in_sync(job: Job, since: float | None) -> Job:
