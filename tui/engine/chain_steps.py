@@ -10,9 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import images
+from tui.engine.control import Level
 from tui.engine.errors import StepFailed
 from tui.engine.filling import fill
 from tui.engine.quiescing import frozen
+from tui.engine.room import left_in
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
@@ -143,8 +145,21 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
     def tell(path: str, done: int, total: int) -> None:
         host.apply(partial(tracking.with_copied, path=path, done=done, total=total))
 
+    told: list[str] = []
+
+    def crawls(path: str) -> bool:
+        room = left_in(path)
+        if room is not None and not told:
+            told.append(path)
+            host.log(
+                f"Only {size(room)} are left for {path}: its copy crawls until there is room.",
+                Level.WARNING,
+                domain=step.domain,
+            )
+        return room is not None
+
     try:
-        amount = fill(step.images, step.bandwidth, tell, left)
+        amount = fill(step.images, step.bandwidth, tell, crawls, left)
     finally:
         host.apply(partial(tracking.without_copied, paths=[image.path for image in step.images]))
     if left.is_set():

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from tui.engine import images
 from tui.engine.errors import StepFailed
+from tui.engine.room import CRAWL
 from tui.model.chain_steps import ImageCopy
 
 CHUNK = 4 * 1024 * 1024
@@ -24,9 +25,13 @@ TOLD = 0.1
 
 Tell = Callable[[str, int, int], None]
 """Takes the path of an image, the bytes that are there, and how many it will be."""
+Crawl = Callable[[str], bool]
+"""Takes the path of an image, and says whether it is to be filled slowly just now."""
 
 
-def fill(copies: Sequence[ImageCopy], bandwidth: int, tell: Tell, left: threading.Event) -> int:
+def fill(
+    copies: Sequence[ImageCopy], bandwidth: int, tell: Tell, crawls: Crawl, left: threading.Event
+) -> int:
     """Write layers into the images that were made for them, in place, since those have their labels already.
 
     Returns early when ``left`` is set.
@@ -35,6 +40,7 @@ def fill(copies: Sequence[ImageCopy], bandwidth: int, tell: Tell, left: threadin
         copies: what goes where; the images exist.
         bandwidth: limit in bytes per second for all of them together; 0 is none.
         tell: told now and then how far each is.
+        crawls: asked after every chunk.
         left: set when nobody waits any more.
 
     Returns:
@@ -45,7 +51,7 @@ def fill(copies: Sequence[ImageCopy], bandwidth: int, tell: Tell, left: threadin
     """
     with ExitStack() as stack:
         fillings = [filling for copy in copies if (filling := _begun(copy, stack)) is not None]
-        work = _Work(fillings, bandwidth, tell, left)
+        work = _Work(fillings, bandwidth, tell, crawls, left)
         threads = 1 if any(_turns(f.copy.source) or _turns(f.copy.path) for f in fillings) else AT_ONCE
         with ThreadPoolExecutor(threads, "copy") as pool:
             for done in [pool.submit(work.carry_out) for _ in range(threads)]:
@@ -90,6 +96,7 @@ class _Work:
     fillings: list[_Filling]
     bandwidth: int
     tell: Tell
+    crawls: Crawl
     left: threading.Event
     amount: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -131,6 +138,8 @@ class _Work:
                 filling.told = now
         if news:
             self.tell(filling.copy.path, filling.amount, max(filling.amount, filling.total))
+        if self.crawls(filling.copy.path):
+            ahead = max(ahead, copied / CRAWL)
         if ahead > 0:
             self.left.wait(ahead)
 

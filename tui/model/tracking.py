@@ -169,6 +169,12 @@ def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, .
     return _with_job(state, replace(job, proof=before + proof))
 
 
+def with_remark(state: HostState, number: int, remark: str | None) -> HostState:
+    """Why a job stands still, or nothing."""
+    job = next((j for j in state.jobs if j.number == number and not j.phase.ended), None)
+    return _with_job(state, replace(job, remark=remark)) if job else state
+
+
 def with_copied(state: HostState, path: str, done: int, total: int) -> HostState:
     """So many bytes of an image are filled."""
     return replace(state, files={**state.files, path: (done, total)})
