@@ -294,7 +294,7 @@ def test_a_copy_crawls_before_its_destination_is_full(
         request = copy_request(
             made,
             small / "copy",
-            bandwidth=MIB,
+            bandwidth=SLOW,
             # QEMU may be as far ahead of a limit as its buffer is large.
             buf_size=MIB,
             then=Then.HOLD,
@@ -309,10 +309,10 @@ def test_a_copy_crawls_before_its_destination_is_full(
         assert "--bandwidth 524288 --bytes" in " ".join(c for line in log for c in line.commands)
         assert f"{512 * 1024}" in made.virsh("blockjob", "vda", "--info", "--bytes")
         ballast.unlink()
-        outcome = run.wait(PATIENCE)
-        assert outcome is not None
-        assert outcome.end is End.DONE, outcome.message
         assert host.wait_for(
             lambda s: True if (j := s.job(made.uuid, "vda")) and not j.remark else None, timeout=30
         )
-        assert f"{MIB}" in made.virsh("blockjob", "vda", "--info", "--bytes")
+        assert f"{SLOW}" in made.virsh("blockjob", "vda", "--info", "--bytes")
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
