@@ -16,6 +16,7 @@ from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverl
 from tui.model.finding import Finding, fine
 from tui.model.request import Ending
 from tui.model.snapshot import overlay_xml
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, StartCommit, Undo
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ def _(step: TakeOverlay, host: Host) -> bool:
 
 
 @undo.register(TakeOverlay)
-def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+def take_back_overlays(
+    step: TakeOverlay | TakeSnapshot,
+    host: Host,
+    since: float,
+    *,
+    failed: bool,  # noqa: ARG001
+) -> list[str]:
+    """Merge what is in overlays back into what they stand on, and remove those that were made."""
     remarks = []
     waits = threading.Event()
     for target, path, base, xml in zip(step.targets, step.paths, step.bases, step.base_xmls, strict=True):
@@ -74,6 +82,9 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
+        if isinstance(step, TakeSnapshot) and step.reuse_external:
+            # It was there before.
+            continue
         if _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
@@ -84,7 +95,9 @@ def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:
     return domain is not None and domain.is_on(target, path)
 
 
-def _removed(step: TakeOverlay | MakeImage, target: str, path: str, host: Host, since: float) -> list[str]:
+def _removed(
+    step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
+) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
     if not os.path.lexists(path):
         return []
