@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndReq
 from tui.model.snapshot_schema import check_schema
 
 CHAIN = DiskSpec(layers=2, data=8 * MIB)
+EMPTY = "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>"
+"""A drive without a medium."""
 SLOW = MIB // 4
 """Bytes per second at which even an overlay takes its time."""
 
@@ -119,12 +122,14 @@ def test_created_by_xml_and_pivoted(hypervisor: Hypervisor, guest: Guests, there
 
 
 def test_created_by_options_and_given_up(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
-    vm = guest(disks=[CHAIN, DiskSpec()])
+    vm = guest(disks=[CHAIN, DiskSpec(), EMPTY])
     before = vm.chain()
     overlay, mirror = vm.directory / "a,b.new", there / "a,b.mirror"
     spec = f"vda,file={vm.directory}/a,,b.new,mirror={there}/a,,b.mirror"
     options = ("--diskspec", spec, "--diskspec", "vdb,snapshot=no", "--description", "why not", "--yes")
-    program(hypervisor, "snapshot", "create", vm.name, *options)
+    told = json.loads(program(hypervisor, "snapshot", "create", vm.name, *options, "--json").stdout)
+    assert told["outcome"]["end"] == "done"
+    assert told["plan"]["steps"][0]["kind"] == "TakeSnapshot"
     (name,) = snapshots(vm)
     assert name.isdecimal()
     assert "why not" in vm.virsh("snapshot-dumpxml", name)

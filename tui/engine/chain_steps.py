@@ -74,7 +74,8 @@ def take_back_overlays(
     remarks = []
     waits = threading.Event()
     for target, path, base, xml in zip(step.targets, step.paths, step.bases, step.base_xmls, strict=True):
-        if _is_on(host, step.uuid, target, path):
+        was_on = _is_on(host, step.uuid, target, path)
+        if was_on:
             commit = StartCommit(
                 step.uuid, step.domain, target, target, base, base, xml, paths=(path,), active=True
             )
@@ -85,7 +86,8 @@ def take_back_overlays(
         if isinstance(step, TakeSnapshot) and step.reuse_external:
             # It was there before.
             continue
-        if _is_on(host, step.uuid, target, base):
+        # Whether it is there is not seen on another machine.
+        if (host.local or was_on) and _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
 
@@ -99,7 +101,7 @@ def _removed(
     step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
 ) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
-    if not os.path.lexists(path):
+    if host.local and not os.path.lexists(path):
         return []
     removal = RemoveDestination(step.uuid, step.domain, target, path, since)
     return [finding.reason for finding in run(removal, host, threading.Event())]

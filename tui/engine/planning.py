@@ -287,8 +287,8 @@ def _take_facts(request: SnapshotRequest, look: Look) -> TakeFacts:
 
 def _snapshot_end_facts(request: SnapshotEndRequest, look: Look) -> SnapshotEndFacts:
     entry = next((e for e in look.entries if e.snapshot and e.snapshot.name == request.name), None)
-    copies = entry.copies if entry else ()
-    end = EndRequest(request.uuid, tuple(copy.target for copy in copies) or ("",), request.ending)
+    snapshot, copies = (entry.snapshot, entry.copies) if entry else (None, ())
+    end = EndRequest(request.uuid, snapshot.targets if snapshot else (), request.ending)
     layers = {copy.path: Layer(FileSource(copy.path), copy.format) for copy in copies if not copy.creates}
     headers = {
         path: places.look_here(layer, None, reuse=True, owner=None, own=look.own).image

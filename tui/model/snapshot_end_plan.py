@@ -116,7 +116,7 @@ def _check_plans(held: _Held) -> Iterator[Finding]:
     """Nobody else may be at work on it, and it must have come about."""
     domain, now = printable(held.facts.end.domain.name), held.facts.end.now
     for entry in (held.entry, *held.others):
-        if not entry.stale(now) and entry.owner != held.facts.end.owner:
+        if not entry.stale(now):
             yield refused(
                 "plan-in-progress",
                 f"{printable(entry.owner)} is at work on it: {printable(entry.title)}.",
@@ -126,9 +126,7 @@ def _check_plans(held: _Held) -> Iterator[Finding]:
             yield refused(
                 "plan-left-over",
                 f"The snapshot {printable(held.request.name)} is not complete: it is at {entry.progress}.",
-                f"Go on with virt-mirror resume {domain}, or take it back with virt-mirror undo {domain}."
-                if entry.stale(now)
-                else "Wait until it is.",
+                f"Go on with virt-mirror resume {domain}, or take it back with virt-mirror undo {domain}.",
             )
 
 
