@@ -8,7 +8,7 @@ import pytest
 
 from tests.app_pilot import opened, played
 from tests.fake_host import FakeControl, make_job, make_state
-from tests.test_snapshot_plan import entry, mirrored
+from tests.snapshot_facts import entry, mirrored
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.model.host import HostState

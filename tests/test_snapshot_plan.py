@@ -1,4 +1,4 @@
-"""The plans that take mirrored snapshots and end them; no host is needed for that."""
+"""The plans that take mirrored snapshots; no host is needed for that."""
 
 from __future__ import annotations
 
@@ -8,81 +8,21 @@ from typing import Any
 import pytest
 
 from tests.copy_facts import IMAGE, NEW, refusals, use, warnings
-from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain, make_mirror, make_state
-from tui.model.chain_steps import CompareImages
-from tui.model.disk import Disk, MirrorReady
-from tui.model.diskspec import parse_diskspec
-from tui.model.doctor import DoctorFacts, examine
-from tui.model.domain import Domain, RunState
-from tui.model.end_plan import plan_end
+from tests.fake_host import GIB, make_disk, make_domain, make_mirror
+from tests.snapshot_facts import BOTH, ONE, OVERLAY, THERE, VDA, VDB, create, entry, taken, wish
+from tui.model.disk import Disk
+from tui.model.domain import RunState
 from tui.model.facts import (
-    CopyFacts,
-    EndFacts,
-    ImageFacts,
-    LayerFacts,
     PathFacts,
-    Sizes,
     SnapshotFacts,
     UseKind,
-    running_on,
 )
-from tui.model.journal import Entry, entry_xml, parse_entry
-from tui.model.mirrored_snapshot import Kept, Kind, Snapshot, SnapshotDisk, parse_snapshot
+from tui.model.mirrored_snapshot import Kept, Kind, SnapshotDisk, parse_snapshot
 from tui.model.plan import Plan
-from tui.model.recover_plan import RecoverFacts, plan_recover
-from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest, SnapshotRequest
-from tui.model.snapshot_case import TakeFacts, generated_path, mirror_request, overlay_request, taken_disks
-from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
-from tui.model.snapshot_plan import plan_snapshot
-from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, StartCopy, Undo
+from tui.model.snapshot_case import generated_path, mirror_request, overlay_request, taken_disks
+from tui.model.snapshot_steps import TakeSnapshot
+from tui.model.steps import AwaitSync, StartCopy
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkSource
-
-VDA = make_disk("vda", "/slow/vda.qcow2", "/slow/base")
-VDB = make_disk("vdb", "/slow/vdb.img")
-CDROM = make_disk("vdc", "/iso/x", readonly=True)
-BOTH = ("vda,mirror=/fast/vda.q", "vdb,file=/slow/vdb.new,mirror=/fast/vdb.q")
-ONE = ("vda,mirror=/fast/vda.q", "vdb,snapshot=no")
-
-
-def wish(domain: Domain, *specs: str, name: str | None = "s1", **more: Any) -> SnapshotRequest:
-    said: dict[str, Any] = {"disks": tuple(parse_diskspec(spec) for spec in specs)}
-    said.update({key: more.pop(key) for key in ("disks", "memory", "description") if key in more})
-    return SnapshotRequest(domain.uuid, Snapshot(name, **said), **more)
-
-
-def facts(
-    domain: Domain, request: SnapshotRequest, *, there: PathFacts = NEW, mirror: PathFacts = NEW, **more: Any
-) -> TakeFacts:
-    about: dict[str, Any] = {"libvirt": (9, 0, 0), "checkpoints": (), "now": NOW, **more.pop("about", {})}
-
-    def known(disk: Disk, place: PathFacts) -> CopyFacts:
-        layers = tuple(LayerFacts(layer.path, GIB, ()) for layer in disk.chain.layers)
-        return CopyFacts(
-            domain, disk, sizes=Sizes(4 * GIB, GIB, GIB), layers=layers, destination=place, **about
-        )
-
-    disks = taken_disks(request.snapshot, domain)
-    return TakeFacts(
-        domain,
-        overlays={disk.target: known(disk.disk, there) for disk in disks},
-        mirrors={disk.target: known(disk.disk, mirror) for disk in disks if disk.mirror},
-        **more,
-    )
-
-
-def create(*specs: str, domain: Domain | None = None, name: str | None = "s1", **more: Any) -> Plan:
-    domain = domain or make_domain(disks=[VDA, VDB, CDROM])
-    keys = ("disks", "memory", "description", "reuse_external", "bandwidth", "synchronous_writes")
-    request = wish(domain, *specs, name=name, **{key: more.pop(key) for key in keys if key in more})
-    return plan_snapshot(request, facts(domain, request, **more), "p1")
-
-
-def taken(plan: Plan) -> TakeSnapshot:
-    step = plan.steps[0]
-    assert isinstance(step, TakeSnapshot)
-    return step
-
 
 # Taking
 
@@ -253,9 +193,6 @@ def test_what_is_not_possible_meanwhile_is_said_once() -> None:
 
 # Images that are there already
 
-OVERLAY = replace(IMAGE, image=ImageFacts(4 * GIB, "/slow/vda.qcow2", "qcow2", backing_exists=True))
-THERE = replace(IMAGE, image=ImageFacts(4 * GIB, "/fast/vda.qcow2", "qcow2", backing_exists=True))
-
 
 def reuse(there: PathFacts = OVERLAY, mirror: PathFacts = THERE) -> Plan:
     return create(*ONE, reuse_external=True, there=there, mirror=mirror)
@@ -301,185 +238,6 @@ def test_images_that_are_not_what_they_must_be(there: PathFacts, mirror: PathFac
 def test_an_overlay_that_holds_something() -> None:
     assert "overlay-content" in warnings(reuse(replace(OVERLAY, allocated=GIB)))
     assert "overlay-content" not in warnings(reuse())
-
-
-# The journal, and taking back
-
-
-def entry(
-    *, reached: int | None = None, heartbeat: float = 0.0, specs: tuple[str, ...] = ONE, **more: Any
-) -> Entry:
-    plan = create(*specs, **more)
-    at = len(plan.steps) if reached is None else reached
-    return Entry("p1", plan.uuid, plan.title, plan.steps, at, "root@host-b:7", NOW - 60, heartbeat)
-
-
-def mirrored(*, ready: MirrorReady = MirrorReady.YES, both: bool = False) -> Domain:
-    def on(disk: Disk, path: str, mirror: str) -> Disk:
-        layers = (Layer(FileSource(path), "qcow2"), *disk.chain.layers)
-        return replace(disk, chain=Chain(layers), mirror=make_mirror(mirror, ready))
-
-    second = on(VDB, "/slow/vdb.new", "/fast/vdb.q") if both else VDB
-    return make_domain(disks=[on(VDA, "/slow/vda.s1", "/fast/vda.q"), second, CDROM])
-
-
-def test_the_journal_gives_back_every_step() -> None:
-    found = entry(specs=BOTH, description="x")
-    assert parse_entry(entry_xml(found), found.uuid) == found
-    assert found.moves
-    end = plan_snapshot_end(
-        SnapshotEndRequest(found.uuid, "s1", Ending.PIVOT), end_facts(mirrored(), found), "p2"
-    )
-    other = Entry("p2", end.uuid, end.title, end.steps, 0, "me", NOW, NOW)
-    assert parse_entry(entry_xml(other), other.uuid) == other
-
-
-def test_all_of_it_is_taken_back_the_last_first() -> None:
-    found = entry(specs=BOTH)
-    domain = mirrored(both=True)
-    plan = plan_recover(RecoverRequest(domain.uuid, undo=True), RecoverFacts(domain, (found,), now=NOW), "p3")
-    assert refusals(plan) == set()
-    undone = [step.step for step in plan.steps if isinstance(step, Undo)]
-    assert [type(step) for step in undone] == [StartCopy, StartCopy, TakeSnapshot]
-    assert plan.commands[-1] == "virsh snapshot-delete db01 s1 --metadata"
-    assert "virsh blockcommit db01 vda --base /slow/vda.qcow2 --active --wait --pivot" in plan.commands
-    assert plan.steps[-1].title.startswith("Merge what is in the overlays of vda and vdb back")
-
-
-def test_nothing_is_taken_back_past_the_pivot_or_from_under_other_layers() -> None:
-    def undo(active: str) -> set[str]:
-        disk = replace(VDA, chain=make_chain(active, "/slow/vda.qcow2"))
-        domain = make_domain(disks=[disk, VDB])
-        known = RecoverFacts(domain, (entry(),), now=NOW)
-        return refusals(plan_recover(RecoverRequest(domain.uuid, undo=True), known, "p3"))
-
-    assert undo("/fast/vda.q") == {"past-the-pivot"}
-    assert undo("/slow/further") == {"layer-above"}
-    assert undo("/slow/vda.s1") == set()
-    assert undo("/slow/vda.qcow2") == set()
-
-
-def test_of_two_plans_the_one_with_something_ahead_is_gone_on_with() -> None:
-    found = entry()
-    end = plan_snapshot_end(
-        SnapshotEndRequest(found.uuid, "s1", Ending.PIVOT), end_facts(mirrored(), found), "p2"
-    )
-    cut = Entry("p2", end.uuid, end.title, end.steps, 0, "root@host-b:7", NOW - 5, 0.0)
-    known = RecoverFacts(mirrored(), (found, cut), now=NOW)
-    plan = plan_recover(RecoverRequest(found.uuid, undo=False), known, "p3")
-    assert (plan.id, plan.steps) == ("p2", end.steps)
-
-
-# Ending
-
-
-def end_facts(domain: Domain, *entries: Entry, **more: Any) -> SnapshotEndFacts:
-    running = tuple(job for disk in domain.disks if (job := running_on(disk, None)))
-    known = {key: more.pop(key) for key in ("uses", "removable") if key in more}
-    end = EndFacts(domain, running, entries, owner="root@here:1", now=NOW, **known)
-    return SnapshotEndFacts(end, **more)
-
-
-def finish(
-    domain: Domain | None = None, found: Entry | None = None, ending: Ending = Ending.PIVOT, **more: Any
-) -> Plan:
-    domain, found = domain or mirrored(), found or entry()
-    compare = more.pop("compare", True)
-    name = more.pop("name", "s1")
-    request = SnapshotEndRequest(domain.uuid, name, ending, compare)
-    return plan_snapshot_end(request, end_facts(domain, found, **more), "p2")
-
-
-def test_the_guest_goes_over_to_all_mirrors_at_one_instant() -> None:
-    plan = finish(mirrored(both=True), entry(specs=BOTH))
-    assert refusals(plan) == set()
-    assert [type(step) for step in plan.steps] == [EndJobs, ProvePivot, ProvePivot, DropSnapshot]
-    end = plan.steps[0]
-    assert isinstance(end, EndJobs)
-    assert (end.targets, end.ending, end.pause) == (("vda", "vdb"), Ending.PIVOT, True)
-    assert plan.steps[-1] == DropSnapshot(plan.uuid, "db01", "s1", "p1")
-    assert plan.closes == ("p1",)
-    assert [layer.path for layer in plan.chains[0].then.layers] == [
-        "/fast/vda.q",
-        "/slow/vda.qcow2",
-        "/slow/base",
-    ]
-
-
-def test_the_mirrors_are_given_up() -> None:
-    plan = finish(ending=Ending.CANCEL, removable={"/fast/vda.q": True})
-    assert refusals(plan) == set()
-    assert [type(step) for step in plan.steps] == [EndJobs, RemoveDestination, DropSnapshot]
-    needed = finish(
-        ending=Ending.CANCEL, removable={"/fast/vda.q": True}, uses={"/fast/vda.q": use(UseKind.LAYER)}
-    )
-    assert [type(step) for step in needed.steps] == [EndJobs, DropSnapshot]
-
-
-def reused(**more: Any) -> Plan:
-    found = entry(reuse_external=True, there=OVERLAY, mirror=THERE)
-    headers = {"/fast/vda.q": ImageFacts(4 * GIB, "/fast/vda.qcow2", "qcow2", backing_exists=True)}
-    return finish(found=found, **{"headers": headers, **more})
-
-
-def test_what_somebody_else_brought_is_compared_first() -> None:
-    plan = reused()
-    assert refusals(plan) == set()
-    compare = plan.steps[0]
-    assert isinstance(compare, CompareImages)
-    assert (compare.source, compare.path, compare.format) == ("/slow/vda.qcow2", "/fast/vda.qcow2", "qcow2")
-    assert [type(step) for step in reused(compare=False).steps] == [EndJobs, ProvePivot, DropSnapshot]
-    assert "base-unchecked" in warnings(reused(compare=False))
-    assert "base-unchecked" in warnings(reused(headers={}))
-    raw = {"/fast/vda.q": ImageFacts(4 * GIB, "/fast/vda.qcow2", "raw", backing_exists=True)}
-    assert "base-unchecked" in warnings(reused(headers=raw))
-    same = {"/fast/vda.q": ImageFacts(4 * GIB, "/slow/vda.qcow2", "qcow2", backing_exists=True)}
-    assert warnings(reused(headers=same)) == set()
-    gone = {"/fast/vda.q": ImageFacts(4 * GIB, "/fast/vda.qcow2", "qcow2", backing_exists=False)}
-    assert refusals(reused(headers=gone)) == {"backing-missing"}
-    kept = reused(ending=Ending.CANCEL, removable={"/fast/vda.q": True})
-    assert [type(step) for step in kept.steps] == [EndJobs, DropSnapshot]
-
-
-def test_what_cannot_be_ended() -> None:
-    assert refusals(finish(mirrored(ready=MirrorReady.NO))) == {"not-in-sync"}
-    assert refusals(finish(name="other")) == {"no-such-snapshot"}
-    known = (SnapshotFacts("plain", frozenset()),)
-    assert refusals(finish(name="plain", snapshots=known)) == {"not-mirrored"}
-    assert refusals(finish(found=entry(reached=2, heartbeat=NOW))) == {"plan-in-progress"}
-    assert refusals(finish(found=entry(reached=2))) == {"plan-left-over"}
-    lost = replace(mirrored(), definition=replace(mirrored().definition, disks=(VDA, VDB)))
-    assert refusals(finish(lost)) == {"mirror-gone"}
-    off = replace(mirrored(), state=RunState.SHUT_OFF)
-    assert refusals(finish(off)) == {"domain-not-running"}
-
-
-def test_what_is_over_already_is_brought_to_its_end() -> None:
-    gone = make_domain(disks=[replace(VDA, chain=make_chain("/fast/vda.q", "/slow/vda.qcow2")), VDB])
-    assert [type(step) for step in finish(gone).steps] == [ProvePivot, DropSnapshot]
-    assert refusals(finish(gone)) == set()
-    assert refusals(finish(gone, ending=Ending.CANCEL)) == {"pivoted"}
-    lost = make_domain(disks=[replace(VDA, chain=make_chain("/slow/vda.s1", "/slow/vda.qcow2")), VDB])
-    plan = finish(lost, ending=Ending.CANCEL, removable={"/fast/vda.q": True})
-    assert [type(step) for step in plan.steps] == [RemoveDestination, DropSnapshot]
-    assert warnings(plan) == {"mirror-gone"}
-
-
-@pytest.mark.parametrize("ending", Ending)
-def test_a_mirror_of_a_snapshot_is_not_ended_by_itself(ending: Ending) -> None:
-    known = end_facts(mirrored(), entry()).end
-    plan = plan_end(EndRequest(known.domain.uuid, ("vda",), ending), known, "p2")
-    assert refusals(plan) == {"part-of-a-snapshot"}
-    (finding,) = (f for f in plan.findings if f.check == "part-of-a-snapshot")
-    assert "virt-mirror snapshot delete db01 s1 --pivot" in finding.remedy
-
-
-def test_the_doctor_knows_how_they_end() -> None:
-    lost = make_domain(disks=[replace(VDA, chain=make_chain("/slow/vda.s1", "/slow/vda.qcow2")), VDB])
-    state = replace(make_state(lost), entries=(entry(),))
-    (finding,) = examine(DoctorFacts(state))
-    assert finding.check == "mirrors-gone"
-    assert "virt-mirror snapshot delete db01 s1" in finding.remedy
 
 
 def test_the_places_that_are_looked_at() -> None:
