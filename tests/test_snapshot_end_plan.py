@@ -76,6 +76,13 @@ def test_of_two_plans_the_one_with_something_ahead_is_gone_on_with() -> None:
     assert (plan.id, plan.steps) == ("p2", end.steps)
 
 
+def test_what_is_held_has_nothing_ahead() -> None:
+    known = RecoverFacts(mirrored(), (entry(),), now=NOW)
+    plan = plan_recover(RecoverRequest(known.domain.uuid, undo=False), known, "p3")
+    assert refusals(plan) == {"nothing-ahead"}
+    assert any("virt-mirror snapshot delete db01 s1 --pivot" in finding.remedy for finding in plan.findings)
+
+
 # Ending
 
 

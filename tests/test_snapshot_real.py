@@ -324,6 +324,22 @@ def test_somebody_elses_snapshot_of_that_name_is_left_alone(
     assert vm.source() == f"{vm.directory}/other"
 
 
+def test_what_somebody_else_made_meanwhile_is_not_removed(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    vm = guest(disks=[CHAIN])
+    before, overlay = vm.chain(), there / "overlay"
+    with watched(hypervisor) as host:
+        plan = accepted(host, wish(vm, f"vda,file={overlay},mirror={there}/m"))
+        overlay.write_text("somebody else's")
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert journal_is_empty(host)
+    assert overlay.read_text() == "somebody else's"
+    assert (vm.chain(), snapshots(vm)) == (before, [])
+
+
 def test_the_daemon_goes_while_it_is_held(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
     vm = guest(disks=[CHAIN])
     with watched(hypervisor) as host:

@@ -64,11 +64,7 @@ def _(step: TakeOverlay, host: Host) -> bool:
 
 @undo.register(TakeOverlay)
 def take_back_overlays(
-    step: TakeOverlay | TakeSnapshot,
-    host: Host,
-    since: float,
-    *,
-    failed: bool,  # noqa: ARG001
+    step: TakeOverlay | TakeSnapshot, host: Host, since: float, *, failed: bool
 ) -> list[str]:
     """Merge what is in overlays back into what they stand on, and remove those that were made."""
     remarks = []
@@ -83,8 +79,8 @@ def take_back_overlays(
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
-        if isinstance(step, TakeSnapshot) and step.reuse_external:
-            # It was there before.
+        if isinstance(step, TakeSnapshot) and (step.reuse_external or (failed and not was_on)):
+            # It was there before, or it is somebody else's: libvirt removes what it made for nothing.
             continue
         # Whether it is there is not seen on another machine.
         if (host.local or was_on) and _is_on(host, step.uuid, target, base):

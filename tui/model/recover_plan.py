@@ -116,7 +116,8 @@ def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding
 def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
     ahead = entry.steps[entry.reached :]
     if not ahead:
-        yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", "Pivot, or undo it.")
+        how = f"{printable(entry.snapshot.deletions)}." if entry.snapshot else "Pivot, or undo it."
+        yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", how)
         return
     if not facts.domain.state.active:
         yield refused(
