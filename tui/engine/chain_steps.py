@@ -22,6 +22,7 @@ from tui.model.finding import Finding, fine
 from tui.model.quantity import size
 from tui.model.request import Ending
 from tui.model.snapshot import overlay_xml
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, StartCommit, Undo
 
 if TYPE_CHECKING:
@@ -67,11 +68,15 @@ def _(step: TakeOverlay, host: Host) -> bool:
 
 
 @undo.register(TakeOverlay)
-def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+def take_back_overlays(
+    step: TakeOverlay | TakeSnapshot, host: Host, since: float, *, failed: bool
+) -> list[str]:
+    """Merge what is in overlays back into what they stand on, and remove those that were made."""
     remarks = []
     waits = threading.Event()
     for target, path, base, xml in zip(step.targets, step.paths, step.bases, step.base_xmls, strict=True):
-        if _is_on(host, step.uuid, target, path):
+        was_on = _is_on(host, step.uuid, target, path)
+        if was_on:
             commit = StartCommit(
                 step.uuid, step.domain, target, target, base, base, xml, paths=(path,), active=True
             )
@@ -79,7 +84,11 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
-        if _is_on(host, step.uuid, target, base):
+        if isinstance(step, TakeSnapshot) and (step.reuse_external or (failed and not was_on)):
+            # It was there before, or it is somebody else's: libvirt removes what it made for nothing.
+            continue
+        # Whether it is there is not seen on another machine.
+        if (host.local or was_on) and _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
 
@@ -89,9 +98,11 @@ def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:
     return domain is not None and domain.is_on(target, path)
 
 
-def _removed(step: TakeOverlay | MakeImage, target: str, path: str, host: Host, since: float) -> list[str]:
+def _removed(
+    step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
+) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
-    if not os.path.lexists(path):
+    if host.local and not os.path.lexists(path):
         return []
     removal = RemoveDestination(step.uuid, step.domain, target, path, since)
     return [finding.reason for finding in run(removal, host, threading.Event())]

@@ -19,6 +19,7 @@ import libvirt  # isort: skip
 
 from tui.engine.disk_calls import RUN_STATES, DiskCalls
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.snapshot_calls import SnapshotCalls
 from tui.model.domain import RunState
 from tui.model.job import JobEvent
 
@@ -87,16 +88,7 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotDefinition:
-    """What libvirt remembers of a snapshot."""
-
-    name: str
-    xml: str
-    current: bool
-
-
-class Connection(DiskCalls):
+class Connection(DiskCalls, SnapshotCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
     Raises:
@@ -321,30 +313,6 @@ class Connection(DiskCalls):
     def checkpoints(self, uuid: str) -> tuple[str, ...]:
         """Names of the domain's checkpoints."""
         return tuple(item.getName() for item in self._listed(uuid, "listAllCheckpoints"))
-
-    def snapshots(self, uuid: str) -> dict[str, str]:
-        """The snapshots that libvirt knows of: names and XML."""
-        found = self._listed(uuid, "listAllSnapshots")
-        return {item.getName(): self._call("snapshotGetXMLDesc", item.getXMLDesc, 0) for item in found}
-
-    def snapshot_definitions(self, uuid: str) -> tuple[SnapshotDefinition, ...]:
-        """The snapshots with all that is needed to define them again, parents first."""
-        found = self._listed(uuid, "listAllSnapshots", libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL)
-        secure = libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE
-        return tuple(
-            SnapshotDefinition(
-                item.getName(),
-                self._call("snapshotGetXMLDesc", item.getXMLDesc, secure),
-                bool(self._call("snapshotIsCurrent", item.isCurrent, 0)),
-            )
-            for item in found
-        )
-
-    def redefine_snapshot(self, uuid: str, xml: str, *, current: bool) -> None:
-        """Replace what libvirt remembers of a snapshot; images are not touched."""
-        flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
-        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT if current else 0
-        self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
 
     def _listed(self, uuid: str, call: str, flags: int = 0) -> list[Any]:
         try:

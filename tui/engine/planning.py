@@ -46,10 +46,15 @@ from tui.model.request import (
     PullRequest,
     RecoverRequest,
     Request,
+    SnapshotEndRequest,
+    SnapshotRequest,
     SpeedRequest,
 )
+from tui.model.snapshot_case import TakeFacts, mirror_request, overlay_request, taken_disks
+from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
+from tui.model.snapshot_plan import plan_snapshot
 from tui.model.steps import StartCopy
-from tui.model.storage import BlockSource, Layer
+from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
 
 
@@ -77,6 +82,10 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
             return plan_merge(request, _merge_facts(request, look), plan_id)
         case MoveRequest():
             return plan_move(request, move_facts(request, look, plan_id), plan_id)
+        case SnapshotRequest():
+            return plan_snapshot(request, _take_facts(request, look), plan_id)
+        case SnapshotEndRequest():
+            return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
         case RecoverRequest():
             return plan_recover(request, _recover_facts(look, here), plan_id)
         case EndRequest():
@@ -129,6 +138,33 @@ def _free_beside(layer: Layer, look: Look) -> int | None:
 def _recover_facts(look: Look, here: frozenset[str]) -> RecoverFacts:
     disks = [disk for disk in look.domain.disks if not disk.empty]
     return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), here, look.now)
+
+
+# Snapshots
+
+
+def _take_facts(request: SnapshotRequest, look: Look) -> TakeFacts:
+    disks = taken_disks(request.snapshot, look.domain) if look.domain.state.active else ()
+    return TakeFacts(
+        look.domain,
+        snapshots_of(look.connection, look.domain.uuid),
+        {disk.target: copy_facts(overlay_request(request, disk), look) for disk in disks},
+        {disk.target: copy_facts(mirror_request(request, disk), look) for disk in disks if disk.mirror},
+    )
+
+
+def _snapshot_end_facts(request: SnapshotEndRequest, look: Look) -> SnapshotEndFacts:
+    entry = next((e for e in look.entries if e.snapshot and e.snapshot.name == request.name), None)
+    snapshot, copies = (entry.snapshot, entry.copies) if entry else (None, ())
+    end = EndRequest(request.uuid, snapshot.targets if snapshot else (), request.ending)
+    layers = {copy.path: Layer(FileSource(copy.path), copy.format) for copy in copies if not copy.creates}
+    headers = {
+        path: places.look_here(layer, None, reuse=True, owner=None, own=look.own).image
+        if look.local
+        else None
+        for path, layer in layers.items()
+    }
+    return SnapshotEndFacts(_end_facts(end, look), snapshots_of(look.connection, look.domain.uuid), headers)
 
 
 # Jobs

@@ -76,8 +76,8 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
     jobs = [state.job(domain.uuid, begin.target) for begin in entry.begins]
     if any(job is not None and not job.phase.ended for job in jobs):
         return False
-    if entry.moves and entry.reached < len(entry.steps):
-        # What is left of a move is for the user to go on with or to take back.
+    if entry.snapshot is not None or (entry.moves and entry.reached < len(entry.steps)):
+        # What is left of a move is for the user to go on with or to take back; a snapshot is in libvirt's list.
         return False
     return all(_explained(entry, copy, domain, local=local) for copy in entry.copies)
 

@@ -6,7 +6,15 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import begin_steps, chain_steps, end_steps, journal, steps, tidy_steps  # noqa: F401  most only register
+from tui.engine import (  # noqa: F401  all but two only register
+    begin_steps,
+    chain_steps,
+    end_steps,
+    journal,
+    snapshot_steps,
+    steps,
+    tidy_steps,
+)
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.finding import Finding

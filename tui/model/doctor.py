@@ -10,6 +10,7 @@ from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding, fine, warning
 from tui.model.host import HostState
 from tui.model.job import Phase
+from tui.model.journal import Entry
 from tui.model.quantity import duration, size
 from tui.model.text import printable
 
@@ -84,8 +85,18 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 f"{name}: “{printable(entry.title)}” of {printable(entry.owner)} was cut off at {entry.progress}.",
                 f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
             )
+        elif entry.snapshot is not None and not _mirrored(entry, facts):
+            yield warning(
+                "mirrors-gone",
+                f"{name}: the mirrors of the snapshot {printable(entry.snapshot.name)} have ended.",
+                f"End the rest of it: {printable(entry.snapshot.deletions)}.",
+            )
     for problem in facts.problems.get(domain.uuid, ()):
         yield warning("plan-unreadable", f"{name}: {printable(problem)}.", "Look at virsh metadata.")
+
+
+def _mirrored(entry: Entry, facts: DoctorFacts) -> bool:
+    return any(job.plan == entry.id for job in facts.state.active_jobs)
 
 
 def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
@@ -100,6 +111,13 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         disk = f"{printable(job.domain)} {printable(job.target)}"
         waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
         whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
+        if entry is not None and entry.snapshot is not None:
+            yield warning(
+                "mirror-unfollowed",
+                f"{disk}: the mirror of the snapshot {printable(entry.snapshot.name)} is {waits}, and {whose}.",
+                f"End it: {printable(entry.snapshot.deletions)}.",
+            )
+            continue
         yield warning(
             "mirror-unfollowed",
             f"{disk}: the {job.type} is {waits}, and {whose}.",

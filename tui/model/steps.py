@@ -20,6 +20,7 @@ from tui.model.command import typed, virsh
 from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
+from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +344,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage
+    step: Begin | TakeOverlay | MakeImage | TakeSnapshot
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -362,6 +363,8 @@ class Undo:
                 return f"Remove {path}, made for this plan"
             case TakeOverlay(targets=targets):
                 return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
+            case TakeSnapshot():
+                return self.step.undo_title
             case _:
                 return f"Cancel the {self.step.job} of {self.step.target}"
 
@@ -372,6 +375,8 @@ class Undo:
         match step:
             case MakeImage(path=path):
                 return (typed("rm", "--", path),)
+            case TakeSnapshot():
+                return step.undo_commands
             case TakeOverlay():
                 return tuple(
                     command
@@ -396,8 +401,8 @@ class Undo:
 
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
-ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages
-"""Steps without which a chain is not complete elsewhere."""
+ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
+"""Steps without which a chain is not complete elsewhere, or that make one longer."""
 TidyStep = MapSnapshots | Quarantine
 """Steps that follow when the guest has gone over."""
 Step = (
@@ -411,5 +416,6 @@ Step = (
     | ProvePivot
     | ProveChain
     | SetSpeed
+    | DropSnapshot
     | Undo
 )

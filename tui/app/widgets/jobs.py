@@ -300,6 +300,8 @@ class JobsView(Items[JobRow]):
 
 def _why_not(row: JobRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
+    if row.plan and row.plan.snapshot and command == "keep":
+        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
     if row.plan and row.plan.moves and command == "keep":
         return "This mirror is a part of a move: pivot, or take the move back."
     if row.plan and row.plan.filling and command == "pivot":
