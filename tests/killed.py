@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tui.engine import images, steps, tidy_steps
+from tui.engine import images, steps
 from tui.engine.connection import Connection
+from tui.engine.files import FilesHere
 from tui.engine.host import Host
 from tui.model.diskspec import parse_diskspec
 from tui.model.finding import Finding
@@ -47,7 +48,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     """Carry it out, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    copy_range, put_away = images.copy_range, tidy_steps.put_away
+    copy_range, put_away = images.copy_range, FilesHere.put_away
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -58,7 +59,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
             # In the middle of a copy; after the first of the old images; or when libvirt was asked and nobody has
             # waited for what comes of it.
             images.copy_range = _then_die(copy_range)
-            tidy_steps.put_away = _then_die(put_away)
+            FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
             for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot"):
                 setattr(Connection, call, _then_die(getattr(Connection, call)))
         found = run(step, host, left)

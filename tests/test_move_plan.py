@@ -54,8 +54,7 @@ def facts(*disks: Disk, relative: bool = True, **more: Any) -> MoveFacts:
     defaults: dict[str, Any] = {
         "directory": "/fast",
         "copies": {d.target: copy_facts(domain, d, relative=relative) for d in domain.disks if not d.empty},
-        "local": True,
-        "readable": {layer.path: True for d in domain.disks for layer in d.chain.layers},
+        "readable": frozenset(layer.path for d in domain.disks for layer in d.chain.layers),
         "writable": True,
         "free": 100 * GIB,
     }
@@ -135,10 +134,10 @@ def test_flat_and_shallow_are_copies() -> None:
 @pytest.mark.parametrize(
     ("more", "check"),
     [
-        ({"local": False}, "files-elsewhere"),
+        ({"out_of_reach": "they are on the moon"}, "files-elsewhere"),
         ({"writable": False}, "directory-unwritable"),
-        ({"there": frozenset({"/fast/mid"})}, "image-exists"),
-        ({"readable": {}}, "layer-unreadable"),
+        ({"there": {"/fast/mid": LayerFacts("/fast/mid")}}, "image-exists"),
+        ({"readable": frozenset()}, "layer-unreadable"),
         ({"free": 2 * GIB}, "space-together"),
         ({"directory": None, "problem": "There is no such pool."}, "no-directory"),
     ],

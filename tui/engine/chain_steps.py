@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.engine import images
 from tui.engine.control import Level
 from tui.engine.errors import StepFailed
-from tui.engine.filling import fill
 from tui.engine.quiescing import frozen
-from tui.engine.room import left_in
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
@@ -26,6 +22,7 @@ from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, StartCommit, Undo
 
 if TYPE_CHECKING:
+    from tui.engine.files import Files
     from tui.engine.host import Host
 
 
@@ -88,7 +85,7 @@ def take_back_overlays(
             # It was there before, or it is somebody else's: libvirt removes what it made for nothing.
             continue
         # Whether it is there is not seen on another machine.
-        if (host.local or was_on) and _is_on(host, step.uuid, target, base):
+        if (host.files is not None or was_on) and _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
 
@@ -102,7 +99,7 @@ def _removed(
     step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
 ) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
-    if host.local and not os.path.lexists(path):
+    if host.files is not None and not host.files.existing([path]):
         return []
     removal = RemoveDestination(step.uuid, step.domain, target, path, since)
     return [finding.reason for finding in run(removal, host, threading.Event())]
@@ -113,31 +110,17 @@ def _removed(
 
 @run.register(MakeImage)
 def _(step: MakeImage, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    _insist_on_here(host)
-    if os.path.lexists(step.path):
+    files = reached_files(host)
+    if files.existing([step.path]):
         message = f"{step.path} exists already and is not overwritten."
         raise StepFailed(message)
-    images.create(step.path, step.format, step.size, step.backing, step.backing_format)
-    if step.like is not None:
-        _make_like(step.path, step.like)
+    files.make(step)
     return ()
-
-
-def _make_like(path: str, like: str) -> None:
-    """Give an image the owner and mode of another one; libvirt labels both alike when a guest uses them."""
-    try:
-        status = os.stat(like)  # noqa: PTH116  the name stays as it is
-        os.chmod(path, status.st_mode & 0o777)  # noqa: PTH101
-        if os.geteuid() == 0:
-            os.chown(path, status.st_uid, status.st_gid)
-    except OSError as error:
-        message = f"{path} could not be given the owner of {like}: {error.strerror}."
-        raise StepFailed(message) from error
 
 
 @happened.register(MakeImage)
 def _(step: MakeImage, host: Host) -> bool:
-    return host.local and os.path.lexists(step.path)
+    return host.files is not None and bool(host.files.existing([step.path]))
 
 
 @undo.register(MakeImage)
@@ -149,7 +132,7 @@ def _(step: MakeImage, host: Host, since: float, *, failed: bool) -> list[str]:
 
 @run.register(CopyImages)
 def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-    _insist_on_here(host)
+    files = reached_files(host)
     _insist_on_idle(step, host)
     started = time.monotonic()
 
@@ -159,7 +142,7 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
     told: list[str] = []
 
     def crawls(path: str) -> bool:
-        room = left_in(path)
+        room = files.left_for(path)
         if room is not None and not told:
             told.append(path)
             host.log(
@@ -170,22 +153,20 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
         return room is not None
 
     try:
-        amount = fill(step.images, step.bandwidth, tell, crawls, left)
+        amount = files.fill(step.images, step.bandwidth, tell, crawls, left)
     finally:
         host.apply(partial(tracking.without_copied, paths=[image.path for image in step.images]))
     if left.is_set():
         raise Left
     for image in step.images:
-        if image.backing is not None:
-            images.rename_backing(image.path, image.format, image.backing, image.backing_format or "raw")
+        files.rename_backing(image)
     took = time.monotonic() - started
     return (fine("images-copied", f"{size(amount)} copied in {took:.1f} s."),)
 
 
 @run.register(CompareImages)
 def _(step: CompareImages, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-    _insist_on_here(host)
-    images.compare(step.source, step.path, step.format, left)
+    reached_files(host).compare(step.source, step.path, step.format, left)
     if left.is_set():
         raise Left
     return (fine("images-equal", f"{step.path} holds the same as {step.source}."),)
@@ -212,7 +193,13 @@ def _insist_on_idle(step: CopyImages, host: Host) -> None:
             raise StepFailed(message)
 
 
-def _insist_on_here(host: Host) -> None:
-    if not host.local:
-        message = "Images can be handled on this machine only."
+def reached_files(host: Host) -> Files:
+    """The images of a host.
+
+    Raises:
+        StepFailed: when nobody can handle them from here.
+    """
+    if host.files is None:
+        message = "Images can be handled on this machine and through ssh only."
         raise StepFailed(message)
+    return host.files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,11 @@ from tui.model.request import Ending
 from tui.model.steps import EndJobs, ProveChain, ProvePivot, RemoveDestination, SetSpeed
 
 if TYPE_CHECKING:
+    from tui.engine.files import Files
     from tui.engine.host import Host
 
 PAUSE_LIMIT = 30.0
 """Seconds a guest may stand still for a pivot."""
-CLOCK_SLACK = 2.0
-"""Seconds by which a file may be older than the plan that had it made: file times are coarse."""
 
 
 @run.register(EndJobs)
@@ -136,19 +134,14 @@ def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Findi
     users = host.state.users_of(step.path)
     if users:
         return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
-    return _remove_here(step) if host.local else _remove_there(step, host)
+    return _remove_there(step, host) if host.files is None else _remove(step, host.files)
 
 
-def _remove_here(step: RemoveDestination) -> tuple[Finding, ...]:
-    try:
-        if os.lstat(step.path).st_ctime < step.since - CLOCK_SLACK:
-            return _left_there(step, f"{step.path} is older than the copy and stays.")
-        os.unlink(step.path)  # noqa: PTH108  # beside os.lstat, on the very same string
-    except FileNotFoundError:
+def _remove(step: RemoveDestination, files: Files) -> tuple[Finding, ...]:
+    if not files.existing([step.path]):
         return (fine("destination-removed", f"{step.path} is not there."),)
-    except OSError as error:
-        return _left_there(step, f"{step.path} could not be removed: {error.strerror}.")
-    return (fine("destination-removed", f"{step.path} was removed."),)
+    why = files.remove(step.path, step.since)
+    return _left_there(step, why) if why else (fine("destination-removed", f"{step.path} was removed."),)
 
 
 def _remove_there(step: RemoveDestination, host: Host) -> tuple[Finding, ...]:
@@ -168,7 +161,7 @@ def _left_there(step: RemoveDestination, reason: str) -> tuple[Finding, ...]:
 
 @happened.register(RemoveDestination)
 def _(step: RemoveDestination, host: Host) -> bool:
-    return host.local and not os.path.lexists(step.path)
+    return host.files is not None and not host.files.existing([step.path])
 
 
 # Proof and speed

@@ -12,6 +12,7 @@ import time
 import uuid as uuids
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -26,11 +27,13 @@ from tui.engine.connection import (
 from tui.engine.control import Level, LogLine
 from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
+from tui.engine.files import Files, FilesHere
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
 from tui.engine.pool import CallPool
 from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
+from tui.engine.ssh_files import FilesThere, ssh_words
 from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
 from tui.model.finding import Finding, Severity
@@ -105,6 +108,14 @@ class Host:
         """Whether the host's files are this machine's files."""
         return is_local(self._state.uri)
 
+    @cached_property
+    def files(self) -> Files | None:
+        """The host's images, where they can be handled from here."""
+        if self.local:
+            return FilesHere()
+        words = ssh_words(self._wanted)
+        return FilesThere(words) if words else None
+
     def subscribe(
         self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]
     ) -> Callable[[], None]:
@@ -126,7 +137,9 @@ class Host:
 
     def _planned(self, request: Request, plan_id: str) -> Plan:
         now = self.clock()
-        plan = make_plan(request, self.connection(), self._state, plan_id, now, here=self.own_plans)
+        plan = make_plan(
+            request, self.connection(), self._state, plan_id, now, here=self.own_plans, files=self.files
+        )
         return replace(plan, request=request, made=now)
 
     def run(self, plan: Plan) -> PlanRun:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import PurePath
 
 from tui.engine import places
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
+from tui.engine.errors import HostError
+from tui.engine.files import Files
 from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unfollowed, unless_refused, uses_of
 from tui.model import xml
 from tui.model.facts import CopyFacts, same_name
@@ -19,14 +20,13 @@ from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 
 
-def move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
+def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None) -> MoveFacts:
     """Look, first at the disks and then at what their move makes of their images."""
     directory, problem = _directory(request.directory, look.connection)
     facts = MoveFacts(
         look.domain,
         directory,
         problem,
-        local=look.local,
         folds=request.merge_overlay,
         snapshots=snapshots_of(look.connection, look.domain.uuid),
     )
@@ -43,19 +43,31 @@ def move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
         disk.target: _with_users(copy_facts(copy_request(request, disk), look), facts, disk) for disk in disks
     }
     facts = replace(facts, copies=copies, free=_free_in(directory, look))
+    if files is None:
+        name = printable(look.state.name)
+        return replace(facts, out_of_reach=f"the images of {name} are reached neither here nor through ssh")
+    try:
+        return _with_images(request, facts, mark, look, files)
+    except HostError as error:
+        return replace(facts, out_of_reach=error.message.rstrip("."))
+
+
+def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, files: Files) -> MoveFacts:
+    """What the images themselves say, where they lie."""
+    directory = facts.directory or ""
     if not look.local:
-        return facts
+        # Pools know little of images; their headers say how the layers name each other.
+        facts = replace(facts, free=files.free(directory), copies=_read_there(facts, files))
     disks = moved_disks(request, facts, mark)
     # What a layer of the source would be called there, and the format that it has then.
     formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
     made = [path for disk in disks for path in (*images_of(disk), *formats)]
     return replace(
         facts,
-        readable={path: os.access(path, os.R_OK) for disk in disks for path in disk.chain.local_paths},
+        readable=files.readable(path for disk in disks for path in disk.chain.local_paths),
         there={
-            path: places.layer_here(Layer(FileSource(path), formats.get(path)))
-            for path in dict.fromkeys(made)
-            if os.path.lexists(path)
+            path: files.layer(Layer(FileSource(path), formats.get(path)))
+            for path in files.existing(dict.fromkeys(made))
         },
         written=frozenset(
             path
@@ -65,8 +77,16 @@ def move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
             for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
             if layer is not None and (path := layer.local_path) is not None
         ),
-        writable=os.access(directory, os.W_OK | os.X_OK),
+        writable=files.writable(directory),
     )
+
+
+def _read_there(facts: MoveFacts, files: Files) -> dict[str, CopyFacts]:
+    return {
+        target: replace(copy, layers=tuple(files.layer(layer) for layer in copy.disk.chain.layers))
+        for target, copy in facts.copies.items()
+        if copy.disk is not None
+    }
 
 
 def _thorough(request: MoveRequest, look: Look) -> bool:

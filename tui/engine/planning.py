@@ -11,6 +11,7 @@ from dataclasses import replace
 from tui.engine import journal, places
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
+from tui.engine.files import Files
 from tui.engine.look import (
     Look,
     job_info,
@@ -66,8 +67,12 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
     now: float,
     *,
     here: frozenset[str] = frozenset(),
+    files: Files | None = None,
 ) -> Plan:
-    """Look at the host and make the plan; changes nothing. ``here`` are the plans that this program carries out.
+    """Look at the host and make the plan; changes nothing.
+
+    ``here`` are the plans that this program carries out; ``files`` handles the images of the host, where that can
+    be done from here.
 
     Raises:
         HostError: when the host cannot be asked.
@@ -81,7 +86,7 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
         case CommitRequest() | PullRequest():
             return plan_merge(request, _merge_facts(request, look), plan_id)
         case MoveRequest():
-            return plan_move(request, move_facts(request, look, plan_id), plan_id)
+            return plan_move(request, move_facts(request, look, plan_id, files), plan_id)
         case SnapshotRequest():
             return plan_snapshot(request, _take_facts(request, look), plan_id)
         case SnapshotEndRequest():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
+from tui.engine.chain_steps import reached_files
 from tui.engine.control import Level
-from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import look_at, unfollowed, uses_of
 from tui.engine.steps import happened, run
 from tui.model.chain_steps import MapSnapshots, Quarantine
@@ -52,18 +52,17 @@ def _(step: MapSnapshots, host: Host, left: threading.Event) -> tuple[Finding, .
 
 @run.register(Quarantine)
 def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    if not host.local:
-        message = "Images can be handled on this machine only."
-        raise StepFailed(message)
+    files = reached_files(host)
+    there = files.existing((*step.paths, *map(step.place, step.paths)))
     needed = _needed(step, host)
     findings: list[Finding] = []
     count = 0
     for path in step.paths:
-        if not os.path.lexists(path):
+        if path not in there:
             # Put away before, by this plan that was cut short then, or removed by somebody.
-            count += os.path.lexists(step.place(path))
+            count += step.place(path) in there
             continue
-        why = needed.get(same_name(path)) or put_away(path, step.place(path))
+        why = needed.get(same_name(path)) or files.put_away(path, step.place(path))
         count += not why
         if why:
             remedy = "Remove it by hand when you are sure that nothing needs it."
@@ -106,18 +105,6 @@ def _needed(step: Quarantine, host: Host) -> dict[str, str]:
         named = {path for disk in definition.disks for path in disk.local_paths}
         needed |= {same_name(path): "the persistent definition names it" for path in named}
     return needed
-
-
-def put_away(path: str, place: str) -> str:
-    """Move an image aside; why it could not be, in a few words, or nothing."""
-    try:
-        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120  names stay as they are
-        if os.path.lexists(place):
-            return "another image of this name is there already"
-        os.rename(path, place)  # noqa: PTH104
-    except OSError as error:
-        return (error.strerror or "it cannot be moved").lower()
-    return ""
 
 
 def _told(step: MapSnapshots | Quarantine, host: Host, findings: list[Finding]) -> tuple[Finding, ...]:

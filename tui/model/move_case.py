@@ -24,10 +24,10 @@ class MoveFacts:
     """Why there is no directory, one sentence."""
     copies: dict[str, CopyFacts] = field(default_factory=dict)
     """By target: what is known of each disk and of the place that its active layer would have."""
-    local: bool = False
-    """Whether the host's files are this machine's."""
-    readable: dict[str, bool] = field(default_factory=dict)
-    """By path: whether this process may read an image."""
+    out_of_reach: str = ""
+    """Why nobody here can handle the images of the host, as a part of a sentence; nothing where that can be done."""
+    readable: frozenset[str] = frozenset()
+    """Paths of images that can be read from here."""
     there: dict[str, LayerFacts] = field(default_factory=dict)
     """By path: images that exist already, of those that would be made, read in the format of the source."""
     written: frozenset[str] = frozenset()

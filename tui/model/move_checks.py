@@ -116,8 +116,9 @@ def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[F
 def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
     """What taking a whole chain along needs: its files, and the right to read and to write them."""
     name = f"{printable(disk.target)} of {printable(facts.domain.name)}"
-    if not facts.local:
-        yield refused("files-elsewhere", f"The images of {name} are not on this machine.", _FLATTEN)
+    if facts.out_of_reach:
+        reason = f"The layers of {name} cannot be copied: {printable(facts.out_of_reach)}."
+        yield refused("files-elsewhere", reason, _FLATTEN)
         return
     if not disk.chain.complete:
         yield refused(
@@ -165,7 +166,7 @@ def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
             yield refused(
                 "layer-kind", f"{path} is encrypted, or a part or has parts of other files.", _FLATTEN
             )
-        elif not facts.readable.get(layer.path, False):
+        elif layer.path not in facts.readable:
             yield refused("layer-unreadable", f"{path} cannot be read by you.", f"Run as root. {_FLATTEN}")
 
 

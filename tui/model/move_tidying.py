@@ -69,10 +69,10 @@ def check_sources(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk
             "Leave --delete-source out, or pivot at once.",
         )
         return
-    if not facts.local:
+    if facts.out_of_reach:
         yield refused(
             "files-elsewhere",
-            "The old images are not on this machine, so that they cannot be put away.",
+            f"The old images cannot be put away: {printable(facts.out_of_reach)}.",
             "Leave --delete-source out.",
         )
         return

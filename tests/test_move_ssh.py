@@ -1,0 +1,214 @@
+"""Moves on a host behind ssh: its own tools handle its images, and nothing is lost when the line is cut."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_empty, log_of, refusals, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tests.outside import allocated, check, images_equal, is_writing
+from tests.ssh_server import SshServer
+from tests.test_ssh_real import socket_of
+from tui.engine import ssh_files
+from tui.engine.control import End
+from tui.engine.errors import HostError
+from tui.engine.ssh_files import FilesThere, ssh_words
+from tui.model.chain_steps import ImageCopy, MakeImage
+from tui.model.job import Phase
+from tui.model.quarantine import PREFIX
+from tui.model.request import How, MoveRequest, RecoverRequest
+from tui.model.storage import FileSource, Layer
+
+HOSTILE = "a 'b' \"c\" $(touch pwned) `d` \\ ; -e"
+CHAIN = DiskSpec(layers=3, data=8 * MIB)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """Somebody to connect to."""
+    made = SshServer(tmp_path_factory.mktemp("ssh"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def files(server: SshServer, hypervisor: Hypervisor) -> FilesThere:
+    """The images behind it."""
+    words = ssh_words(server.uri(socket_of(hypervisor)))
+    assert words is not None
+    return FilesThere(words)
+
+
+def move(guest: Guest, directory: Path, **wish: object) -> MoveRequest:
+    return MoveRequest(guest.uuid, str(directory), merge_overlay=True, **wish)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_chain_goes_along(
+    server: SshServer,
+    hypervisor: Hypervisor,
+    guest: Guests,
+    tmp_path: Path,
+    relative: bool,  # noqa: FBT001
+) -> None:
+    made = guest(disks=[DiskSpec(layers=3, data=8 * MIB, relative_backing=relative)])
+    base, mid, top = made.images()
+    there = tmp_path / "there it's $HOME"
+    there.mkdir()
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        assert not host.local
+        carried_out(host, move(made, there, delete_source=True))
+        assert journal_is_empty(host)
+    assert made.chain() == [str(there / path.name) for path in (top, mid, base)]
+    assert is_writing(there / top.name)
+    (place,) = {path for path in made.directory.iterdir() if path.name.startswith(PREFIX)}
+    assert images_equal(place / base.name, there / base.name)
+    assert allocated(there / mid.name) <= allocated(place / mid.name)
+    made.virsh("destroy")
+    for path in (base, mid, top):
+        assert check(there / path.name) == 0
+        assert (there / path.name).stat().st_mode == (place / path.name).stat().st_mode
+
+
+def test_a_move_under_way_is_taken_back(
+    server: SshServer, hypervisor: Hypervisor, guest: Guests, tmp_path: Path
+) -> None:
+    made = guest(disks=[CHAIN])
+    before = made.chain()
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        run = host.run(accepted(host, move(made, tmp_path, bandwidth=MIB)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        assert host.wait_for(lambda s: True if s.files else None, timeout=PATIENCE)
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert run.wait(PATIENCE)
+        assert journal_is_empty(host)
+    assert made.chain() == before
+    assert list(tmp_path.iterdir()) == []
+    assert is_writing(Path(before[0]))
+
+
+def test_the_line_is_cut_in_the_middle(
+    server: SshServer, hypervisor: Hypervisor, guest: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_files, "LOOK", 0.2)
+    made = guest(disks=[CHAIN], delay=20)
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        log = log_of(host)
+        run = host.run(accepted(host, move(made, tmp_path, bandwidth=6 * MIB)))
+        assert host.wait_for(lambda s: True if s.files else None, timeout=PATIENCE)
+        server.hang_up()
+        outcome = run.wait(2 * PATIENCE)
+        assert any("The connection broke during" in line.text for line in log)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        assert journal_is_empty(host)
+    assert {Path(path).parent for path in made.chain()} == {tmp_path}
+    assert is_writing(Path(made.chain()[0]))
+
+
+def test_where_ssh_lets_nobody_in_flat_images_still_move(
+    server: SshServer, hypervisor: Hypervisor, guest: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        assert isinstance(host.files, FilesThere)
+        stranger = ssh_words(server.uri(socket_of(hypervisor), key="stranger"))
+        assert stranger is not None
+        monkeypatch.setattr(host.files, "_ssh", stranger)
+        plan = host.plan(move(made, tmp_path))
+        assert refusals(plan) == {"files-elsewhere"}
+        assert "Permission denied" in next(f.reason for f in plan.findings if f.check == "files-elsewhere")
+        assert refusals(host.plan(move(made, tmp_path, how=How.FLATTEN))) == set()
+
+
+# The files themselves
+
+
+def test_no_name_becomes_a_command(files: FilesThere, tmp_path: Path) -> None:
+    source, path = tmp_path / HOSTILE, tmp_path / f"{HOSTILE} copy"
+    source.write_bytes(b"x" * 5000)
+    files.make(MakeImage("u", "d", "vda", str(path), "raw", 4096, like=str(source)))
+    left = threading.Event()
+    for limit in (0, 64 * MIB):
+        copy = ImageCopy(str(source), str(path), "raw")
+        assert files.fill([copy], limit, lambda *_: None, lambda _: False, left) > 0
+        assert path.read_bytes() == source.read_bytes()
+        path.write_bytes(b"else")
+    assert files.existing([str(path), str(tmp_path / "no"), str(source)]) == {str(path), str(source)}
+    assert files.readable([str(source)]) == {str(source)}
+    assert files.writable(str(tmp_path))
+    assert not files.writable(str(source))
+    assert files.layer(Layer(FileSource(str(source)), "raw")).allocated == source.stat().st_blocks * 512
+    assert files.put_away(str(path), str(tmp_path / f"{HOSTILE} attic" / "x")) == ""
+    assert not path.exists()
+    assert (tmp_path / f"{HOSTILE} attic" / "x").read_bytes() == b"else"
+    assert files.remove(str(source), source.stat().st_ctime) == ""
+    assert not source.exists()
+    assert files.free(str(tmp_path / "no" / HOSTILE)) is None
+    assert not list(tmp_path.rglob("pwned"))
+    assert not Path("pwned").exists()
+
+
+def test_what_was_there_before_stays(files: FilesThere, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.touch()
+    assert "older" in files.remove(str(old), old.stat().st_ctime + 10)
+    other = tmp_path / "attic" / "old"
+    other.parent.mkdir()
+    other.touch()
+    assert "already" in files.put_away(str(old), str(other))
+    with pytest.raises(HostError, match="exists already"):
+        files.make(MakeImage("u", "d", "vda", str(old), "raw", 4096))
+    assert old.exists()
+
+
+def test_a_copy_ends_when_nobody_waits(
+    files: FilesThere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_files, "LOOK", 0.05)
+    source, path = tmp_path / "source", tmp_path / "path"
+    source.write_bytes(b"x" * 32 * MIB)
+    path.touch()
+    left = threading.Event()
+    copy = ImageCopy(str(source), str(path), "raw")
+    files.fill([copy], MIB, lambda *_: left.set(), lambda _: False, left)
+    assert left.is_set()
+    assert path.read_bytes() != source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("qemu+ssh://host/system", ("ssh", "-T", "-o", "BatchMode=yes", "-e", "none", "--", "host")),
+        (
+            "qemu+ssh://me@host:77/system?keyfile=/k&no_verify=1&command=/bin/myssh",
+            (
+                *(
+                    "/bin/myssh",
+                    "-p",
+                    "77",
+                    "-l",
+                    "me",
+                    "-i",
+                    "/k",
+                    "-T",
+                    "-o",
+                    "BatchMode=yes",
+                    "-e",
+                    "none",
+                ),
+                *("-o", "StrictHostKeyChecking=no", "--", "host"),
+            ),
+        ),
+        ("qemu+tls://host/system", None),
+        ("qemu:///system", None),
+        ("qemu+ssh://host:port/system", None),
+    ],
+)
+def test_the_way_is_the_one_that_libvirt_takes(uri: str, words: tuple[str, ...] | None) -> None:
+    assert ssh_words(uri) == words
