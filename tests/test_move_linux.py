@@ -1,0 +1,190 @@
+"""Moving the disks of a Linux guest that writes all the time: nothing that it was told is on the disk is lost.
+
+After each move the guest is stopped as by a power failure. What is on the destination must be all that the guest said,
+and the old chain must hold the state of one instant, that of the swap, for all disks together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.engine import carried_out, journal_is_empty, watched
+from tests.hypervisor import Hypervisor
+from tests.linux_content import proved
+from tests.linux_guest import LinuxDisk, LinuxGuest, LinuxGuests, make_base, run
+from tests.outside import backing_file, check
+from tui.model.finding import Severity
+from tui.model.request import Ending, EndRequest, How, MoveRequest, Then
+
+pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
+
+DEEP = LinuxDisk(layers=3)
+DEEP_RELATIVE = LinuxDisk(layers=3, relative_backing=True)
+ON_RAW = LinuxDisk(layers=2, format="raw")
+ON_RAW_RELATIVE = LinuxDisk(layers=3, format="raw", relative_backing=True)
+PLAIN = LinuxDisk()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A guest and how it is moved."""
+
+    disks: tuple[LinuxDisk, ...]
+    how: How | None = None
+    agent: bool = False
+    merge: bool = False
+    hold: bool = False
+    """Stay in sync until the guest has written more, and pivot by a request of its own."""
+
+
+CASES = {
+    "three layers": Case((DEEP,), agent=True),
+    "relative on raw, folded": Case((ON_RAW_RELATIVE,), How.KEEP_CHAIN, merge=True),
+    "different depth, folded": Case((DEEP_RELATIVE, ON_RAW), agent=True, merge=True),
+    "a chain and none": Case((DEEP, PLAIN)),
+    "held": Case((ON_RAW, DEEP_RELATIVE), How.KEEP_CHAIN, hold=True),
+    "flattened": Case((DEEP_RELATIVE, ON_RAW), How.FLATTEN, agent=True),
+    "shallow": Case((DEEP, ON_RAW_RELATIVE), How.SHALLOW),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A guest before its move."""
+
+    guest: LinuxGuest
+    chains: Mapping[str, Sequence[Path]]
+    """By target, active layer first."""
+    said: int
+    """The last number."""
+
+    @classmethod
+    def of(cls, guest: LinuxGuest) -> Before:
+        return cls(guest, {t: [Path(path) for path in guest.chain(t)] for t in guest.targets}, guest.last())
+
+
+@pytest.fixture
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty directory, on a file system that the guests' own images need not be on."""
+    return tmp_path_factory.mktemp("there")
+
+
+def move(uri: str, guest: LinuxGuest, there: Path, case: Case) -> None:
+    """Move all disks of a guest on a host, however that is reached."""
+    then = Then.HOLD if case.hold else Then.PIVOT
+    wish = MoveRequest(guest.uuid, str(there), how=case.how, merge_overlay=case.merge, then=then)
+    with watched(uri) as host:
+        outcome = carried_out(host, wish)
+        assert all(f.severity is Severity.FINE for f in outcome.findings), outcome.findings
+        if case.hold:
+            guest.goes_on()
+            carried_out(host, EndRequest(guest.uuid, tuple(guest.targets), Ending.PIVOT, pause=True))
+        assert journal_is_empty(host)
+
+
+def old_tops(before: Before) -> dict[str, Path]:
+    """What was the active layer at the pivot: the overlay that was taken, where one was."""
+    tops = {}
+    for target, (active, *_) in before.chains.items():
+        overlays = list(active.parent.glob(f"{active.stem}.move-*"))
+        assert len(overlays) <= 1
+        tops[target] = overlays[0] if overlays else active
+    return tops
+
+
+def stopped(guest: LinuxGuest) -> dict[str, Path]:
+    """Let the guest go on where it is now, cut its power, and return its active layers."""
+    guest.goes_on()
+    now = {target: Path(guest.chain(target)[0]) for target in guest.targets}
+    assert now == {target: Path(guest.source(target, inactive=True) or "") for target in guest.targets}
+    guest.virsh("destroy")
+    return now
+
+
+def nothing_is_lost(before: Before, now: Mapping[str, Path]) -> None:
+    """See what is on the new images and on the old ones, the guest being stopped."""
+    ticks = before.guest.ticks()
+    end = ticks[-1].number
+    assert end <= proved(now, ticks) <= end + 1
+    swapped = proved(old_tops(before), ticks)
+    assert before.said <= swapped < end, "the old chain is not that of the swap"
+
+
+def is_sound(path: Path) -> None:
+    """See that an image's structure is right, and wastes nothing."""
+    if path.suffix == ".qcow2":
+        assert check(path) == 0
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_nothing_is_lost(hypervisor: Hypervisor, linux_guest: LinuxGuests, there: Path, case: Case) -> None:
+    made = linux_guest(case.disks, agent=case.agent)
+    before = Before.of(made)
+    move(hypervisor.uri, made, there, case)
+    if case.agent:
+        assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+    for (target, old), disk in zip(before.chains.items(), case.disks, strict=True):
+        new = [Path(path) for path in made.chain(target)]
+        gone_along = {How.FLATTEN: 1, How.SHALLOW: 1}.get(case.how or How.KEEP_CHAIN, len(old))
+        overlay = [] if case.merge or gone_along < len(old) or len(old) == 1 else new[:1]
+        assert new[len(overlay) :][:gone_along] == [there / path.name for path in old[:gone_along]]
+        assert new[len(overlay) + gone_along :] == (old[1:] if case.how is How.SHALLOW else [])
+        for layer, below in pairwise(new):
+            named = backing_file(layer)
+            assert named == (
+                below.name if disk.relative_backing and layer.parent == below.parent else str(below)
+            )
+    now = stopped(made)
+    for path in there.iterdir():
+        is_sound(path)
+    nothing_is_lost(before, now)
+
+
+def test_a_base_of_two_domains(hypervisor: Hypervisor, linux_guest: LinuxGuests, there: Path) -> None:
+    base = make_base(there / "base.qcow2")
+    places = [there / name for name in ("one", "two")]
+    for place in places:
+        place.mkdir()
+    shared = LinuxDisk(layers=2, base=base)
+    one, two = linux_guest([shared]), linux_guest([shared, PLAIN])
+    early = [Before.of(one), Before.of(two)]
+    move(hypervisor.uri, one, places[0], Case((shared,), merge=True))
+    assert one.chain() == [str(places[0] / path.name) for path in early[0].chains["vda"]]
+    move(hypervisor.uri, two, places[1], Case((shared, PLAIN), How.SHALLOW))
+    assert two.chain() == [str(places[1] / early[1].chains["vda"][0].name), str(base)]
+    for before in early:
+        nothing_is_lost(before, stopped(before.guest))
+
+
+def test_one_move_after_the_other(hypervisor: Hypervisor, linux_guest: LinuxGuests, there: Path) -> None:
+    made = linux_guest([DEEP, DEEP_RELATIVE])
+    first, second = there / "first", there / "second"
+    moves = []
+    for place, merge in ((first, False), (second, True)):
+        place.mkdir()
+        moves.append(Before.of(made))
+        move(hypervisor.uri, made, place, Case((DEEP, DEEP_RELATIVE), merge=merge))
+        made.goes_on()
+    now = stopped(made)
+    for before in moves:
+        nothing_is_lost(before, now)
+
+
+def test_where_files_can_share_their_blocks(
+    hypervisor: Hypervisor, cloning: Path, linux_guest: LinuxGuests
+) -> None:
+    made = linux_guest([DEEP_RELATIVE, ON_RAW], agent=True, within=cloning)
+    there = cloning / "there"
+    there.mkdir()
+    before = Before.of(made)
+    move(hypervisor.uri, made, there, Case((DEEP_RELATIVE, ON_RAW), merge=True))
+    for chain in before.chains.values():
+        # The active layer has taken the overlay in since; the others still are the old ones' blocks.
+        for path in chain[1:]:
+            assert "shared" in run("filefrag", "-v", str(there / path.name))
+    nothing_is_lost(before, stopped(made))
