@@ -30,7 +30,9 @@ class Content:
     sums: Mapping[int, str]
     """By number, the SHA-256 of each file, which its name confirms."""
     latest: int
-    """The number in the file that is overwritten in place."""
+    """The number in the file that is overwritten in place with each number."""
+    beat: int
+    """What was counted in the file that is overwritten all the time, counted over all disks."""
 
 
 def content(image: Path, image_format: str = "qcow2") -> Content:
@@ -75,7 +77,7 @@ def proved(images: Mapping[str, Path], ticks: Sequence[Tick]) -> int:
     """
     found = {target: content(image, image.suffix[1:]) for target, image in images.items()}
     last = max(max(one.sums) for one in found.values())
-    step = len({tick.target for tick in ticks})
+    step = len({tick.target for tick in ticks})  # from one number of a disk to its next
     for target, one in found.items():
         own = {tick.number: tick.sum for tick in ticks if tick.target == target and tick.number <= last}
         written = {number: total for number, total in one.sums.items() if number}
@@ -88,6 +90,8 @@ def proved(images: Mapping[str, Path], ticks: Sequence[Tick]) -> int:
         assert newest <= one.latest <= newest + step, (
             f"{images[target]}: {newest} is new, {one.latest} latest"
         )
+    beats = [one.beat for one in found.values()]
+    assert max(beats) - min(beats) < step, f"{list(map(str, images.values()))} are of several instants: {beats}"
     return last
 
 
@@ -110,4 +114,4 @@ def _read(directory: Path, image: Path) -> Content:
         sums[int(number)] = total
     latest, total = (directory / "latest").read_text().split()
     assert sums.get(int(latest), total) == total, f"{image}: {latest} has two checksums"
-    return Content(sums, int(latest))
+    return Content(sums, int(latest), int((directory / "beat").read_text()))

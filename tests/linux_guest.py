@@ -44,6 +44,8 @@ _BOOT: Final = 60.0
 _SYNCED: Final = re.compile(r"^synced (\w+) (\d+) ([0-9a-f]{64})\r?\n", re.MULTILINE)
 _SEED: Final = 256 * 1024
 """Bytes of the file that a new file system holds."""
+_SYNCHRONOUS: Final = "0x80008"
+"""Flags of a file whose every write goes to the disk at once, and which has extents as any file has."""
 _CHANNEL: Final = """
 <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
 """
@@ -247,6 +249,7 @@ def make_base(path: Path, size: int = 256 * MIB) -> Path:
     total = hashlib.sha256(content).hexdigest()
     (seed / f"0-{total}").write_bytes(content)
     (seed / "latest").write_text(f"{f'0 {total}':<80}")
+    (seed / "beat").write_text(f"{0:<80}")
     plain = path.with_name(f"{path.name}.plain")
     with plain.open("wb") as file:
         file.truncate(size)
@@ -254,6 +257,7 @@ def make_base(path: Path, size: int = 256 * MIB) -> Path:
     extended = "lazy_itable_init=0,lazy_journal_init=0"
     run("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", extended, "-d", str(seed), str(plain))
     shutil.rmtree(seed)
+    run("debugfs", "-w", "-R", f"sif beat flags {_SYNCHRONOUS}", str(plain))
     if path.suffix == ".raw":
         plain.rename(path)
     else:
