@@ -91,7 +91,9 @@ def proved(images: Mapping[str, Path], ticks: Sequence[Tick]) -> int:
             f"{images[target]}: {newest} is new, {one.latest} latest"
         )
     beats = [one.beat for one in found.values()]
-    assert max(beats) - min(beats) < step, f"{list(map(str, images.values()))} are of several instants: {beats}"
+    assert max(beats) - min(beats) < step, (
+        f"{list(map(str, images.values()))} are of several instants: {beats}"
+    )
     return last
 
 

@@ -114,10 +114,10 @@ class LinuxGuest(Guest):
         """What the guest has said to be on its disks, in order.
 
         Raises:
-            AssertionError: the guest said that something failed, as a disk that it could not write to.
+            AssertionError: the guest has stopped, and why, as for a disk that it could not write to.
         """
         console = self.console
-        if "failed: " in console:
+        if "failed: " in console or "Kernel panic" in console:
             msg = f"in {self.name}: {console[-2000:]}"
             raise AssertionError(msg)
         return [Tick(target, int(number), total) for target, number, total in _SYNCED.findall(console)]

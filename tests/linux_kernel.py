@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -21,16 +23,8 @@ INIT: Final = Path(__file__).with_name("linux_guest_init")
 
 _KERNEL: Final = "linux-image-cloud-amd64"
 """An empty package that depends on the present kernel's."""
-_MODULES: Final = (
-    "virtio_ring",
-    "virtio",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "virtio_blk",
-    "virtio_console",
-)
-"""In the order in which they need each other; ext4 is a part of this kernel."""
+_DRIVERS: Final = ("virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4")
+"""What the guest needs, as far as it is not a part of the kernel."""
 _APPLETS: Final = (
     "cat",
     "dd",
@@ -63,6 +57,7 @@ class Parts:
     busybox: Path
     agent: Path
     modules: tuple[Path, ...]
+    """In the order in which they need each other."""
 
 
 def obtain() -> Parts:
@@ -74,8 +69,11 @@ def obtain() -> Parts:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "virt-mirror-tests"
     kept = cache / "linux-guest"
     if not kept.is_dir():
+        if (system := _system()) != "debian":
+            msg = f"its packages come from Debian, and this is {system}"
+            raise UnobtainableError(msg)
         if missing := [name for name in ("apt-get", "apt-cache", "dpkg") if not shutil.which(name)]:
-            msg = f"the guest's packages come from Debian, and this machine has no {', '.join(missing)}"
+            msg = f"not installed: {', '.join(missing)}"
             raise UnobtainableError(msg)
         cache.mkdir(parents=True, exist_ok=True)
         # Complete before it has its name, whoever else does the same at this moment.
@@ -90,20 +88,26 @@ def obtain() -> Parts:
     return _parts(kept)
 
 
-def _fetch(scratch: Path, unpacked: Path) -> None:
+def _system() -> str:
     try:
-        _download(scratch, ())
+        return platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return "a system without a name"
+
+
+def _fetch(scratch: Path, unpacked: Path) -> None:
+    # Empty: the user that apt would change to cannot enter a directory of somebody else's.
+    options = ["-o", "APT::Sandbox::User="]
+    try:
+        _download(scratch, options)
     except UnobtainableError:
         # No package lists, or old ones that name what the mirrors no longer have. Lists of one's own need no root.
-        state = scratch / "lists"
-        (state / "partial").mkdir(parents=True)
-        own = (
-            *("-o", f"Dir::State::lists={state}"),
-            *("-o", f"Dir::Cache::pkgcache={scratch}/pkgcache.bin"),
-            *("-o", f"Dir::Cache::srcpkgcache={scratch}/srcpkgcache.bin"),
-        )
-        _run("apt-get", "-qq", *own, "-o", "APT::Sandbox::User=", "update", directory=scratch)
-        _download(scratch, own)
+        (scratch / "lists" / "partial").mkdir(parents=True)
+        own = {"Dir::State::lists": "lists", "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": ""}
+        for name, place in own.items():
+            options += ["-o", f"{name}={scratch / place if place else ''}"]
+        _run("apt-get", *options, "update", "--error-on=any", "-qq", directory=scratch)
+        _download(scratch, options)
     for package in scratch.glob("*.deb"):
         _run("dpkg", "-x", str(package), str(unpacked), directory=scratch)
 
@@ -112,27 +116,32 @@ def _download(directory: Path, options: Sequence[str]) -> None:
     depends = _run("apt-cache", *options, "depends", "--important", _KERNEL, directory=directory)
     images = [line.split()[-1] for line in depends.splitlines() if "Depends: linux-image-" in line]
     if not images:
-        msg = f"this machine's package lists have no {_KERNEL}, as only Debian on amd64 has"
+        msg = f"{_KERNEL} depends on no kernel"
         raise UnobtainableError(msg)
     packages = (images[0], "busybox-static", "qemu-guest-agent")
-    # Empty: the user that apt would change to cannot enter a directory of somebody else's.
-    sandbox = ("-o", "APT::Sandbox::User=")
-    _run("apt-get", "-qq", *options, *sandbox, "download", *packages, directory=directory)
+    _run("apt-get", *options, "download", "-qq", *packages, directory=directory)
 
 
 def _run(*command: str, directory: Path) -> str:
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**os.environ, "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=_PATIENCE,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        msg = f"{command[0]} took more than {_PATIENCE:g} s"
+        raise UnobtainableError(msg) from None
     if done.returncode:
-        msg = f"{' '.join(command[:1] + command[-2:])}: {done.stderr.strip() or 'it does not say why'}"
+        complaints = [line for line in done.stderr.splitlines() if line.startswith("E:")] or [
+            done.stderr.strip()
+        ]
+        msg = f"{command[0]} failed: {complaints[0]}"
         raise UnobtainableError(msg)
     return done.stdout
 
@@ -142,8 +151,7 @@ def _parts(root: Path) -> Parts:
         kernel=_only(root, "boot/vmlinuz-*"),
         busybox=_only(root, "**/bin/busybox"),
         agent=_only(root, "**/sbin/qemu-ga"),
-        # Some releases compress them.
-        modules=tuple(_only(root, f"**/kernel/drivers/**/{name}.ko*") for name in _MODULES),
+        modules=tuple(_modules(root)),
     )
 
 
@@ -153,6 +161,29 @@ def _only(root: Path, pattern: str) -> Path:
         msg = f"the packages in {root} hold {len(found)} files like {pattern}"
         raise UnobtainableError(msg)
     return found[0]
+
+
+def _modules(root: Path) -> list[Path]:
+    """The drivers and what they depend on; what is no file is a part of the kernel."""
+    files = {path.name.partition(".")[0].replace("-", "_"): path for path in root.glob("**/kernel/**/*.ko*")}
+    found: dict[str, Path] = {}
+
+    def add(name: str) -> None:
+        if name in files and name not in found:
+            depends = re.search(rb"\0depends=([^\0]*)\0", _unpacked(files[name]))
+            for other in depends[1].decode().split(",") if depends else []:
+                add(other)
+            found[name] = files[name]
+
+    for driver in _DRIVERS:
+        add(driver)
+    return list(found.values())
+
+
+def _unpacked(module: Path) -> bytes:
+    """A module's content; some releases compress them."""
+    content = module.read_bytes()
+    return lzma.decompress(content) if module.suffix == ".xz" else content
 
 
 def write_initramfs(path: Path, parts: Parts) -> None:
@@ -180,10 +211,9 @@ def _tree(parts: Parts) -> Iterator[tuple[str, int, bytes]]:
     yield "bin/qemu-ga", executable, parts.agent.read_bytes()
     for library in libraries:
         yield str(library).lstrip("/"), executable, library.read_bytes()
-    for name, module in zip(_MODULES, parts.modules, strict=True):
-        content = module.read_bytes()
-        yield f"modules/{name}", plain, lzma.decompress(content) if module.suffix == ".xz" else content
-    yield "modules/order", plain, "".join(f"{name}\n" for name in _MODULES).encode()
+    for module in parts.modules:
+        yield f"modules/{module.stem}", plain, _unpacked(module)
+    yield "modules/order", plain, "".join(f"{module.stem}\n" for module in parts.modules).encode()
 
 
 def _libraries(program: Path) -> list[Path]:
@@ -193,8 +223,7 @@ def _libraries(program: Path) -> list[Path]:
         if "not found" in line:
             msg = f"the guest agent needs a library that is not installed: {line.strip()}"
             raise UnobtainableError(msg)
-        paths = [word for word in line.split() if word.startswith("/")]
-        found += [Path(path) for path in paths]
+        found += [Path(word) for word in line.split() if word.startswith("/")]
     return found
 
 
