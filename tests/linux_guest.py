@@ -133,7 +133,11 @@ class LinuxGuest(Guest):
         The usual number fills clusters that no later write copies from one layer up into the next.
         """
         wanted = self.last() + rounds * len(self.targets)
-        wait_for(lambda: self.last() >= wanted, _BOOT, f"{self.name} writes: {self.console[-2000:]}")
+        try:
+            wait_for(lambda: self.last() >= wanted, _BOOT, f"{self.name} writes")
+        except AssertionError as error:
+            error.add_note(self.console[-2000:])
+            raise
         return self.last()
 
     @property
@@ -157,7 +161,7 @@ class LinuxGuest(Guest):
                 specs += ["--diskspec", f"{target},snapshot=no"]
                 continue
             path = self.directory / f"{self.name}-{target}-{number}.qcow2"
-            _make_overlay(path, self._made[target][-1], relative=disks[target].relative_backing)
+            make_overlay(path, self._made[target][-1], relative=disks[target].relative_backing)
             specs += ["--diskspec", f"{target},snapshot=external,driver=qcow2,file={path}"]
             self._made[target] = (*self._made[target], path)
         flags = ("--disk-only", "--atomic", "--no-metadata", "--reuse-external")
@@ -266,6 +270,13 @@ def make_base(path: Path, size: int = 256 * MIB) -> Path:
     return path
 
 
+def make_overlay(path: Path, below: Path, *, relative: bool = False) -> Path:
+    """Make a layer over an image whose format is its name's ending."""
+    name = os.path.relpath(below, path.parent) if relative else str(below)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", name, "-F", below.suffix[1:], str(path))
+    return path
+
+
 def seed_of(base: Path) -> bytes:
     """The content of the file that a new file system holds; the same for the same name."""
     return random.Random(base.name).randbytes(_SEED)  # noqa: S311  nothing secret
@@ -295,11 +306,5 @@ def run(*command: str, status: Sequence[int] = (0,)) -> str:
 def _first_layers(disk: LinuxDisk, directory: Path, stem: str) -> tuple[Path, ...]:
     if disk.base is None:
         return (make_base(directory / f"{stem}-0.{disk.format}"),)
-    overlay = directory / f"{stem}-1.qcow2"
-    _make_overlay(overlay, disk.base, relative=disk.relative_backing)
+    overlay = make_overlay(directory / f"{stem}-1.qcow2", disk.base, relative=disk.relative_backing)
     return disk.base, overlay
-
-
-def _make_overlay(path: Path, below: Path, *, relative: bool) -> None:
-    name = os.path.relpath(below, path.parent) if relative else str(below)
-    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", name, "-F", below.suffix[1:], str(path))
