@@ -127,7 +127,7 @@ class LinuxGuest(Guest):
         ticks = self.ticks()
         return ticks[-1].number if ticks else 0
 
-    def goes_on(self, rounds: int = 8) -> int:
+    def goes_on(self, rounds: int = 5) -> int:
         """Wait until every disk has been written to so many times more, and return the last number.
 
         The usual number fills clusters that no later write copies from one layer up into the next.
