@@ -150,16 +150,16 @@ def test_nothing_is_lost(hypervisor: Hypervisor, linux_guest: LinuxGuests, there
         assert made.ask_agent("guest-fsfreeze-status") == "thawed"
     for (target, old), disk in zip(before.chains.items(), case.disks, strict=True):
         new = [Path(path) for path in made.chain(target)]
-        gone_along = {How.FLATTEN: 1, How.SHALLOW: 1}.get(case.how or How.KEEP_CHAIN, len(old))
-        overlay = [] if case.merge or gone_along < len(old) or len(old) == 1 else new[:1]
-        assert new[len(overlay) :][:gone_along] == [there / path.name for path in old[:gone_along]]
-        assert new[len(overlay) + gone_along :] == (old[1:] if case.how is How.SHALLOW else [])
+        along = old if case.how in (None, How.KEEP_CHAIN) else old[:1]
+        overlay = new[:1] if len(along) > 1 and not case.merge else []
+        left = old[1:] if case.how is How.SHALLOW else []
+        assert new == [*overlay, *(there / path.name for path in along), *left]
         for layer, below in pairwise(new):
             named = backing_file(layer)
             assert named == (
                 below.name if disk.relative_backing and layer.parent == below.parent else str(below)
             )
-        if len(overlay) + gone_along > 1:
+        if len(along) > 1:
             # What lies below the overlay was frozen for the instant at which that was put on it.
             assert needs_recovery(old[0]) is not case.agent
     now = stopped(made)
