@@ -10,8 +10,10 @@ import pytest
 
 from tests.guests import Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
+from tests.linux_guest import Kernel, LinuxGuests, install_kernel
+from tests.linux_kernel import UnobtainableError
 from tests.preflight import Bench
-from tests.storage import NbdServer, Pool
+from tests.storage import NbdServer, Pool, cloning_file_system
 from tui.engine.connection import Connection, Event
 
 if TYPE_CHECKING:
@@ -84,6 +86,35 @@ def guest(hypervisor: Hypervisor) -> Iterator[Guests]:
     yield guests
     hypervisor.start_daemon()  # A test may have stopped it, and failed.
     guests.remove()
+
+
+@pytest.fixture(scope="session")
+def kernel(hypervisor: Hypervisor) -> Kernel:
+    """What Linux guests boot from."""
+    try:
+        return install_kernel(hypervisor.root)
+    except UnobtainableError as error:
+        pytest.skip(f"no Linux guest on this machine: {error}")
+
+
+@pytest.fixture
+def linux_guest(hypervisor: Hypervisor, kernel: Kernel) -> Iterator[LinuxGuests]:
+    """Makes Linux guests; see ``LinuxGuests.__call__``."""
+    guests = LinuxGuests(hypervisor, kernel)
+    yield guests
+    hypervisor.start_daemon()  # A test may have stopped it, and failed.
+    guests.remove()
+
+
+@pytest.fixture
+def cloning(hypervisor: Hypervisor) -> Iterator[Path]:
+    """A directory on a file system whose files can share their blocks; name it before the guests on it."""
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(cloning_file_system(hypervisor))
+        except UnavailableError as error:
+            pytest.skip(f"no file system that can share blocks: {error}")
+        yield place
 
 
 @pytest.fixture

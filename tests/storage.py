@@ -1,19 +1,23 @@
-"""Storage pools and network disks for a test; gone when the test ends."""
+"""Storage pools, network disks and file systems for a test; gone when the test ends."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.hypervisor import MIB
+from tests.hypervisor import MIB, UnavailableError
 from tests.outside import wait_for
 from tui.lab import images
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.hypervisor import Hypervisor
 
 _numbers = count(1)
@@ -108,6 +112,51 @@ class NbdServer:
         for path in (self.image, self.socket, self.image.with_suffix(".pid")):
             if path is not None:
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def cloning_file_system(hypervisor: Hypervisor, size: int = 512 * MIB) -> Iterator[Path]:
+    """A new btrfs, mounted here and, at the same place, where the host's guests see it.
+
+    Raises:
+        UnavailableError: this machine or this user cannot mount one.
+    """
+    if os.geteuid() != 0:
+        msg = "only root can mount one"
+        raise UnavailableError(msg)
+    image = hypervisor.root / "cloning.btrfs"
+    place = hypervisor.root / "cloning"
+    with ExitStack() as stack:
+        with image.open("wb") as file:
+            stack.callback(image.unlink)
+            file.truncate(size)
+        _administer("mkfs.btrfs", "--quiet", str(image))
+        device = _administer("losetup", "--find", "--show", str(image)).strip()
+        stack.callback(_administer, "losetup", "--detach", device)
+        place.mkdir()
+        stack.callback(place.rmdir)
+        _administer("mount", "-t", "btrfs", device, str(place))
+        stack.callback(_administer, "umount", str(place))
+        # libvirtd does not see what is mounted outside of its namespace after its start.
+        there = ("nsenter", f"--target={hypervisor.pid}", "--mount", "--")
+        _administer(*there, "mount", "-t", "btrfs", device, str(place))
+        stack.callback(_administer, *there, "umount", str(place))
+        yield place
+
+
+def _administer(*command: str) -> str:
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, check=False, text=True, timeout=60
+        )
+    except FileNotFoundError:
+        msg = f"{command[0]} is not installed"
+        raise UnavailableError(msg) from None
+    if done.returncode:
+        msg = f"{' '.join(command)}: {done.stderr.strip()}"
+        raise UnavailableError(msg)
+    return done.stdout
 
 
 def _free_port() -> int:
