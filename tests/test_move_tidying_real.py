@@ -74,6 +74,20 @@ def test_an_equal_one_that_lies_there_is_taken(hypervisor: Hypervisor, guest: Gu
     assert is_writing(there / top.name)
 
 
+def test_the_second_of_two_domains_finds_the_base_of_the_first(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    first = guest(disks=[LAYERS])
+    base, top = first.images()
+    second = standing_on(base, guest)
+    second.virsh("start")
+    with watched(hypervisor) as host:
+        carried_out(host, move(first, there, shared=Shared.REUSE))
+        carried_out(host, move(second, there, shared=Shared.REUSE))
+    assert first.chain() == [str(there / top.name), str(there / base.name)]
+    assert second.chain() == [str(there / "other.qcow2"), str(there / base.name)]
+
+
 def test_one_that_differs_stops_it_before_it_begins(
     hypervisor: Hypervisor, guest: Guests, there: Path
 ) -> None:

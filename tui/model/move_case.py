@@ -133,7 +133,7 @@ class MovedDisk:
     def layers(self) -> tuple[MovedLayer, ...]:
         """The layers of the new chain below the overlay, the active one of now first."""
         layers, own = self.chain.layers, self.own
-        fates = [self._fate(layer.path, shared=depth >= own) for depth, layer in enumerate(layers)]
+        fates = [self._fate(layer.path, depth, own) for depth, layer in enumerate(layers)]
         moved = []
         for depth, layer in enumerate(layers):
             below = layers[depth + 1] if depth + 1 < len(layers) else None
@@ -159,10 +159,11 @@ class MovedDisk:
         """Those that go along, the base first."""
         return tuple(layer for layer in reversed(self.layers) if layer.fate is Fate.COPIED)
 
-    def _fate(self, path: str, *, shared: bool) -> Fate:
-        if shared and self.shared is Shared.LEAVE:
+    def _fate(self, path: str, depth: int, own: int) -> Fate:
+        if depth >= own and self.shared is Shared.LEAVE:
             return Fate.STAYS
-        if shared and self.shared is Shared.REUSE and self.place(path) in self.there:
+        # Those who shared it may have gone there before; whether it is the same is seen by comparing.
+        if depth > 0 and self.shared is Shared.REUSE and self.place(path) in self.there:
             return Fate.REUSED
         return Fate.COPIED
 

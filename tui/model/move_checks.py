@@ -171,27 +171,27 @@ def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
 
 
 def _way_out(disk: MovedDisk, path: str) -> str:
-    shared = {disk.place(layer.path) for layer in disk.chain.layers[disk.own :]}
-    return "If it holds the same, --shared-base reuse takes it." if path in shared else "Move it away."
+    lower = {disk.place(layer.path) for layer in disk.chain.layers[1:]}
+    return "If it holds the same, --shared-base reuse takes it." if path in lower else "Move it away."
 
 
 def _check_shared(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Iterator[Finding]:
+    if layer.fate is Fate.REUSED:
+        yield from _check_reused(facts, layer)
+        return
     own = (facts.domain.uuid, disk.target)
     users = sorted({u.who for u in disk.facts.users_of(layer.source) if (u.uuid, u.target) != own})
     if not users:
         return
     path = printable(layer.source)
-    match layer.fate:
-        case Fate.COPIED:
-            yield warning(
-                "base-shared",
-                f"{path} is also used by {', '.join(users)}: it is copied, and takes room twice.",
-                "--shared-base leave keeps it where it is; reuse takes an equal image that lies there.",
-            )
-        case Fate.STAYS:
-            yield fine("base-stays", f"{path} is also used by {', '.join(users)}, and stays where it is.")
-        case Fate.REUSED:
-            yield from _check_reused(facts, layer)
+    if layer.fate is Fate.STAYS:
+        yield fine("base-stays", f"{path} is also used by {', '.join(users)}, and stays where it is.")
+        return
+    yield warning(
+        "base-shared",
+        f"{path} is also used by {', '.join(users)}: it is copied, and takes room twice.",
+        "--shared-base leave keeps it where it is; reuse takes an equal image that lies there.",
+    )
 
 
 def _check_reused(facts: MoveFacts, layer: MovedLayer) -> Iterator[Finding]:
