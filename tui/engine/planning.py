@@ -10,7 +10,7 @@ import os
 from dataclasses import replace
 from pathlib import PurePath
 
-from tui.engine import journal, places
+from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
 from tui.engine.look import (
     POOLS_OF_FILES,
@@ -40,6 +40,7 @@ from tui.model.facts import (
 )
 from tui.model.finding import refused
 from tui.model.host import HostState
+from tui.model.journal import Entry
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.move_case import MoveFacts, chosen, copy_request, moved_disks
@@ -71,25 +72,28 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
     plan_id: str,
     now: float,
     *,
-    here: frozenset[str] = frozenset(),
+    under_way: tuple[Entry, ...] = (),
 ) -> Plan:
-    """Look at the host and make the plan; changes nothing. ``here`` are the plans that this program carries out.
+    """Look at the host and make the plan; changes nothing. ``under_way`` are the plans that are carried out here.
 
     Raises:
         HostError: when the host cannot be asked.
     """
-    look = look_at(request.uuid, connection, state, now)
+    look = look_at(request.uuid, connection, state, now, under_way)
     if look is None:
         return _unknown_domain(request, state, plan_id)
     match request:
         case CopyRequest():
-            return plan_copy(request, _copy_facts(request, look), plan_id)
+            taken = _promised(request.destination.active, look)
+            return promised.told(plan_copy(request, _copy_facts(request, look), plan_id), taken)
         case CommitRequest() | PullRequest():
             return plan_merge(request, _merge_facts(request, look), plan_id)
         case MoveRequest():
-            return plan_move(request, _move_facts(request, look, plan_id), plan_id)
+            facts = _move_facts(request, look, plan_id)
+            taken = promised.promised_in(facts.directory, look) if facts.directory else {}
+            return promised.told(plan_move(request, facts, plan_id), taken)
         case RecoverRequest():
-            return plan_recover(request, _recover_facts(look, here), plan_id)
+            return plan_recover(request, _recover_facts(look), plan_id)
         case EndRequest():
             return plan_end(request, _end_facts(request, look), plan_id)
         case SpeedRequest():
@@ -168,14 +172,22 @@ def _destination(request: CopyRequest, look: Look) -> PathFacts:
     if layer is None:
         return PathFacts()
     if not look.local:
-        return places.look_there(look.connection, layer)
-    return places.look_here(
-        layer,
-        request.destination.below.active,
-        reuse=request.reuse_external,
-        owner=look.domain.definition.owner,
-        own=look.own,
-    )
+        place = places.look_there(look.connection, layer)
+    else:
+        place = places.look_here(
+            layer,
+            request.destination.below.active,
+            reuse=request.reuse_external,
+            owner=look.domain.definition.owner,
+            own=look.own,
+        )
+    return promised.less(place, _promised(layer, look))
+
+
+def _promised(layer: Layer | None, look: Look) -> dict[str, int]:
+    """What others will still write to where a new image lies."""
+    path = layer.local_path if layer and isinstance(layer.source, FileSource) else None
+    return promised.promised_in(os.path.dirname(path) or "/", look) if path else {}  # noqa: PTH120  to the byte
 
 
 # Who needs which path
@@ -254,12 +266,15 @@ def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
 def _free_in(directory: str, look: Look) -> int | None:
     image = Layer(FileSource(f"{directory}/image"), "raw")
     if look.local:
-        return places.look_here(image, None, reuse=False, owner=None, own=look.own).free
-    return places.look_there(look.connection, image).free
+        place = places.look_here(image, None, reuse=False, owner=None, own=look.own)
+    else:
+        place = places.look_there(look.connection, image)
+    return promised.remaining(place.free, promised.promised_in(directory, look))
 
 
-def _recover_facts(look: Look, here: frozenset[str]) -> RecoverFacts:
+def _recover_facts(look: Look) -> RecoverFacts:
     disks = [disk for disk in look.domain.disks if not disk.empty]
+    here = frozenset(entry.id for entry in look.under_way)
     return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), here, look.now)
 
 
