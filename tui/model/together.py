@@ -1,0 +1,61 @@
+"""What speaks against carrying out several plans one after the other that each may be carried out by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tui.model.chain_steps import MakeImage
+from tui.model.finding import Finding, refused, warning
+from tui.model.plan import Plan
+from tui.model.quantity import size
+from tui.model.queue import writes_to
+from tui.model.steps import StartCopy
+from tui.model.text import printable
+
+
+def together(plans: Sequence[tuple[str, Plan]]) -> tuple[tuple[Finding, ...], ...]:
+    """For each plan, with the host that it is for, what those before it change about it."""
+    made: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str], int] = {}
+    found: list[tuple[Finding, ...]] = []
+    for host, plan in plans:
+        if plan.refused:
+            found.append(())
+            continue
+        clashes = tuple(_clashes(host, plan, made))
+        found.append(clashes)
+        if clashes:
+            continue
+        for path in _made(plan):
+            made[host, path] = plan.domain
+        place = (host, writes_to(plan))
+        before = taken.get(place, 0)
+        if plan.needs is not None:
+            taken[place] = before + plan.needs
+            if before and plan.free is not None and plan.free < before + plan.needs:
+                found[-1] = (_too_little(plan, plan.free, before),)
+    return tuple(found)
+
+
+def _clashes(host: str, plan: Plan, made: dict[tuple[str, str], str]) -> Iterator[Finding]:
+    for path in _made(plan):
+        if (host, path) in made:
+            yield refused(
+                "image-comes",
+                f"{printable(path)} will have been made by the move of {printable(made[host, path])}.",
+                "Move it to a directory of its own.",
+            )
+
+
+def _too_little(plan: Plan, free: int, before: int) -> Finding:
+    return warning(
+        "space-in-turn",
+        f"Those before it take about {size(before)} of the {size(free)} that are free there, and it needs "
+        f"{size(plan.needs)}.",
+        "It is looked at again when its turn comes, and refused if there is no room then.",
+    )
+
+
+def _made(plan: Plan) -> Iterator[str]:
+    """The images that it makes, each once."""
+    yield from dict.fromkeys(step.path for step in plan.steps if isinstance(step, MakeImage | StartCopy))
