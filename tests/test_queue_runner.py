@@ -118,7 +118,7 @@ def undoing(control: FakeControl, *answers: tuple[str, ...]) -> None:
             for other in control.runs:
                 if other.plan.uuid == started.plan.uuid and other is not started:
                     other.leave()
-            started.finish(Outcome(End.DONE, "It is back."))
+            started.finish(Outcome(End.DONE, "Done."))
 
     control.planner, control.on_run = plan, run
 
@@ -251,7 +251,7 @@ def test_a_running_one_is_taken_back() -> None:
         b.until_planned(1)
         b.runner.cancel(1)
         b.until_ended(1)
-        assert (b.item(1).state, b.item(1).message) == (State.CANCELLED, "It is back.")
+        assert (b.item(1).state, b.item(1).message) == (State.CANCELLED, "Taken back.")
         assert RecoverRequest(make_domain("a").uuid, undo=True, plan="p-a") in control.requests
         b.until_planned(2)
 
@@ -295,7 +295,7 @@ def test_one_that_has_written_nothing_yet_is_stopped_first(written: bool) -> Non
         b.runner.cancel(1)
         b.until_ended(1)
         assert b.states[1] is State.CANCELLED
-        assert (b.item(1).message == "It is back.") is written
+        assert (b.item(1).message == "Taken back.") is written
         assert [run.plan.id for run in control.runs] == (["p-a", "undo"] if written else ["p-a"])
 
 

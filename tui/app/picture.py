@@ -96,7 +96,7 @@ class Picture:
                     place.get(item.id),
                     held.get(item.id),
                     entry.progress if entry and running else "",
-                    job.percent if job and running else None,
+                    (state.copied(entry) or (job.percent if job else None)) if running else None,
                 )
             )
         return rows

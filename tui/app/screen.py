@@ -153,11 +153,13 @@ class MainScreen(Keys, Screen[None]):
         before = {item.id: item for item in self.picture.queue.items}
         self.picture.queue, self.picture.away = self.runner.queue, self.runner.away
         for item in self.picture.queue.items:
-            if item.state.ended and item.id in before and not before[item.id].state.ended and item.started:
+            fresh = item.state.ended and item.id in before and not before[item.id].state.ended
+            # What never began was let go here, and a plan that fails says so itself.
+            if fresh and item.started and (item.plan is None or item.state is not State.FAILED):
                 bad = item.state in (State.FAILED, State.REFUSED)
-                word = f"{item.domain} was refused: " if item.state is State.REFUSED else ""
+                word = f"{item.state}. " if bad else ""
                 name = next((s.name for s in self.picture.hosts if s.uri == item.host), item.host)
-                self.tell(Level.ERROR if bad else Level.INFO, name, word + item.message)
+                self.tell(Level.ERROR if bad else Level.INFO, name, f"{item.title}: {word}{item.message}")
         if self.is_mounted:
             self._show_queue(nearest=nearest)
             self.show_picture()

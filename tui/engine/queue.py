@@ -227,7 +227,8 @@ class QueueRunner:
         now = self._queue.item(item.id)
         if outcome.end is not End.LEFT:
             state = State.DONE if outcome.end is End.DONE else State.FAILED
-            self._end(item, state, outcome.message)
+            # The title stands beside it.
+            self._end(item, state, outcome.message.removeprefix(f"{item.title}: "))
         elif now is not None and not now.cancelling:
             self._end(item, State.CANCELLED, _LEFT)
 
@@ -260,8 +261,12 @@ class QueueRunner:
             self._go_on(item, run, f"Something unexpected happened: {type(error).__name__}: {error}.")
         else:
             if undone is not None and undone.end is not End.LEFT:
-                state = State.CANCELLED if undone.end is End.DONE else State.FAILED
-                self._end(item, state, undone.message)
+                back = undone.end is End.DONE
+                self._end(
+                    item,
+                    State.CANCELLED if back else State.FAILED,
+                    "Taken back." if back else f"It could not be taken back: {undone.message}",
+                )
 
     @staticmethod
     def _undo_of(item: Item, control: Control, run: Run) -> Plan:
@@ -286,6 +291,7 @@ def item_of(control: Control, plan: Plan) -> Item | None:
         plan.uuid,
         plan.domain,
         plan.request,
+        title=plan.title,
         destination=_destination(control, to),
         to=to,
     )

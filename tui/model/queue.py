@@ -15,6 +15,8 @@ from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import StartCopy
 
+_NEVER_BEGUN = "Cancelled before its turn came."
+
 
 class State(StrEnum):
     """The life of an item."""
@@ -61,6 +63,8 @@ class Item:
     uuid: str
     domain: str
     request: Request
+    title: str = ""
+    """What is to be done, for people."""
     destination: str = ""
     """What the limit is counted by; empty where it writes to no new place."""
     to: str = ""
@@ -253,7 +257,10 @@ def limited(queue: Queue, limits: Limits) -> Queue:
 def cancelled(queue: Queue, item_id: int, now: float) -> Queue:
     """Without the turn of a waiting item, to which nothing has been done."""
     return _changed(
-        queue, item_id, State.WAITING, lambda item: replace(item, state=State.CANCELLED, ended=now)
+        queue,
+        item_id,
+        State.WAITING,
+        lambda item: replace(item, state=State.CANCELLED, message=_NEVER_BEGUN, ended=now),
     )
 
 

@@ -19,7 +19,7 @@ from tui.app.dialogs.move_fields import places_of
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.dialogs.several_fields import Mover, SeveralFields
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.text import join, pad, shown, styled
 from tui.engine.control import Control
 from tui.model.finding import Acceptance, Finding, Severity
 from tui.model.plan import Plan
@@ -109,52 +109,42 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
         )
 
     def lines(self, given: tuple[Answer, ...]) -> Iterable[Line]:
-        """For each domain what goes where, how much, and what speaks for and against it."""
+        """A line for each domain, and below for each what goes where and what speaks for and against it."""
         judged = self._judged(given)
-        rows = zip(self._movers, given, judged, self._several.ticked, strict=True)
-        for number, (mover, answer, plan, tick) in enumerate(rows):
-            if number:
-                yield EMPTY
-            name = shown(mover.domain.name, "bold", width=_NAME)
-            if not tick:
-                yield Line(styled(f"{self.glyphs.empty} ", DIM), join(name, styled("  stays", DIM)))
-            elif plan is None:
-                bad = SEVERITY_STYLES[Severity.REFUSED]
-                yield Line(styled(f"{self.glyphs.bad} ", bad), join(name, "  ", shown(answer.error)))
-            else:
-                yield from self._plan_lines(mover, plan, name)
+        ticked = self._several.ticked
+        names = max(shown(mover.domain.name, width=_NAME).cell_length for mover in self._movers) + 2
+        for mover, answer, plan, tick in zip(self._movers, given, judged, ticked, strict=True):
+            name = pad(shown(mover.domain.name, "bold", width=_NAME), names)
+            worst = _worst(plan)
+            sign = self.glyphs.severity(worst) if tick else self.glyphs.empty
+            look = SEVERITY_STYLES[worst] if tick else DIM
+            lead = join(styled(f"{sign} ", look), name)
+            yield Line(lead, _outlook(mover, answer, plan) if tick else styled("stays", DIM))
         yield from self._sum(judged)
+        for mover, plan in zip(self._movers, judged, strict=True):
+            if plan:
+                yield EMPTY
+                yield from self._plan_lines(mover, plan)
 
-    def _plan_lines(self, mover: Mover, plan: Plan, name: Content) -> Iterator[Line]:
-        worst = _worst(plan)
-        sign = styled(f"{self.glyphs.severity(worst)} ", SEVERITY_STYLES[worst])
-        much = f"  {size(plan.needs)}" if plan.needs is not None else ""
-        targets = shown("  " + " ".join(mover.targets))
-        yield Line(sign, join(name, targets, styled(much, "")))
+    def _plan_lines(self, mover: Mover, plan: Plan) -> Iterator[Line]:
+        yield heading(shown(mover.domain.name, width=_NAME).plain)
         own = sorted(places_of(mover.disks))
         to = writes_to(plan)
         if own and to:
-            where = join(shown(", ".join(own), DIM), f" {self.glyphs.to} ", shown(to))
-            yield Line(styled("  ", ""), where)
-        if mover.control.read_only:
-            yield Line(
-                styled("  ", ""), styled("read-only: nothing is queued for this host", "$text-warning")
-            )
+            targets = join(shown(" ".join(mover.targets)), "  ")
+            yield Line(targets, join(shown(", ".join(own), DIM), f" {self.glyphs.to} ", shown(to)))
         telling = [finding for finding in plan.findings if finding.severity is not Severity.FINE]
-        for line in finding_lines(telling, self.glyphs):
-            yield Line(join("  ", line.lead), line.body)
+        yield from finding_lines(telling, self.glyphs)
         if fine := len(plan.findings) - len(telling):
             words = "1 check is fine" if fine == 1 else f"{fine} checks are fine"
-            yield Line(styled(f"  {self.glyphs.good} ", SEVERITY_STYLES[Severity.FINE]), styled(words, DIM))
+            yield Line(styled(f"{self.glyphs.good} ", SEVERITY_STYLES[Severity.FINE]), styled(words, DIM))
 
     def _sum(self, judged: tuple[Plan | None, ...]) -> Iterator[Line]:
         plans = [plan for plan in judged if plan and not plan.refused]
         needs = [plan.needs for plan in plans if plan.needs is not None]
         if len(plans) > 1 and needs:
-            yield EMPTY
-            yield heading("Together")
             least = "at least " if len(needs) < len(plans) else ""
-            yield Line(Content("  "), Content(f"{len(plans)} moves take {least}{size(sum(needs))}, likely"))
+            yield Line(Content("  "), styled(f"together {least}{size(sum(needs))}, likely", DIM))
 
     def verdict(self, given: tuple[Answer, ...]) -> Iterator[Line]:
         """How many may be queued."""
@@ -188,9 +178,27 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
         return tuple(command for plan in plans for command in plan.commands)
 
 
-def _worst(plan: Plan) -> Severity:
-    severities = {finding.severity for finding in plan.findings}
+def _worst(plan: Plan | None) -> Severity:
+    severities = {finding.severity for finding in plan.findings} if plan else {Severity.REFUSED}
     return next((one for one in (Severity.REFUSED, Severity.WARNING) if one in severities), Severity.FINE)
+
+
+def _outlook(mover: Mover, answer: Answer, plan: Plan | None) -> Content:
+    """What is moved and how much, or why it is not."""
+    if plan is None:
+        return shown(answer.error)
+    targets = shown(" ".join(mover.targets))
+    if plan.refused:
+        refusals = (f.reason for f in plan.findings if f.severity is Severity.REFUSED)
+        return join(targets, "  ", shown(f"refused: {next(refusals)}", SEVERITY_STYLES[Severity.REFUSED]))
+    if mover.control.read_only:
+        return join(targets, "  ", styled("read-only: nothing is queued", "$text-warning"))
+    words: list[Content | str] = [targets]
+    if plan.needs is not None:
+        words += ["  ", size(plan.needs)]
+    if warnings := sum(f.severity is Severity.WARNING for f in plan.findings):
+        words += ["  ", styled("1 warning" if warnings == 1 else f"{warnings} warnings", DIM)]
+    return join(*words)
 
 
 def _of_ready(plan: Plan) -> tuple[Finding, ...]:

@@ -12,13 +12,16 @@ from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.widgets.items import Items
+from tui.model.quantity import duration
 from tui.model.queue import Hold, Item, Queue, State
 
 _STATE = 10
 _LEAST_NAME = 10
 _MOST_NAME = 24
-_MOST_PLACE = 28
+_MOST_PLACE = 40
 _LEAST_PLACE = 10
+_ELSE = 50
+"""Cells that the other columns and a few words take."""
 _STYLES = {
     State.WAITING: DIM,
     State.RUNNING: "$text-primary",
@@ -68,13 +71,13 @@ def why_not(item: Item | None, command: str) -> str | None:
         return "Move to an item of the queue first."
     match command:
         case "cancel" if item.state.ended:
-            return f"The move of {item.domain} has ended: {item.state}."
+            return f"This has ended: {item.state}."
         case "cancel" if item.cancelling:
-            return f"The move of {item.domain} is being taken back already."
+            return "This is being taken back already."
         case "queue-earlier" | "queue-later" if item.state is not State.WAITING:
             return "Only what waits can be put in another order."
         case "dismiss-job" if not item.state.ended:
-            return f"The move of {item.domain} has not ended: x cancels it."
+            return "This has not ended: x cancels it."
         case _:
             return None
 
@@ -122,7 +125,7 @@ class QueueView(Items[QueueRow]):
         names = max((shown(row.item.domain).cell_length for row in self.items), default=0)
         tos = max((shown(row.item.to).cell_length for row in self.items), default=0)
         name = max(_LEAST_NAME, min(names, _MOST_NAME, width // 5))
-        to = min(tos, max(_LEAST_PLACE, min(_MOST_PLACE, width // 4)))
+        to = min(tos, max(_LEAST_PLACE, min(_MOST_PLACE, (width - _ELSE) // 2)))
         parts: list[Content | str] = [
             " ",
             styled(self._sign(one), style),
@@ -168,4 +171,6 @@ class QueueView(Items[QueueRow]):
             ended = time.strftime("%H:%M", time.localtime(item.ended or 0.0))
             style = "$text-error" if item.state in (State.FAILED, State.REFUSED) else ""
             words = [styled(ended, DIM), shown(item.message, style)]
+            if item.state is State.DONE and item.started is not None and item.ended is not None:
+                words.append(styled(f"took {duration(item.ended - item.started)}", DIM))
         return join(*(part for n, word in enumerate(words) for part in ((dot, word) if n else (word,))))
