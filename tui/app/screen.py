@@ -150,10 +150,10 @@ class MainScreen(Keys, Screen[None]):
 
     def take_queue(self, *, nearest: bool = False) -> None:
         """The queue has changed: show it, and say what has ended."""
-        before = {item.id: item for item in self.picture.queue.items}
+        known = {item.id for item in self.picture.queue.items if item.state.ended}
         self.picture.queue, self.picture.away = self.runner.queue, self.runner.away
         for item in self.picture.queue.items:
-            fresh = item.state.ended and item.id in before and not before[item.id].state.ended
+            fresh = item.state.ended and item.id not in known
             # What never began was let go here, and a plan that fails says so itself.
             if fresh and item.started and (item.plan is None or item.state is not State.FAILED):
                 bad = item.state in (State.FAILED, State.REFUSED)
