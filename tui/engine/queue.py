@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -48,7 +47,7 @@ class QueueRunner:
         self._reached: dict[str, bool] = {}
         """By host whether it was there when it was last heard of."""
         self._going: dict[int, _Going] = {}
-        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._turns: dict[str, threading.Lock] = {}
         """By host: a plan counts the room that was promised to the one before, which must have begun."""
         self._unsubscribe: list[Callable[[], None]] = []
         self._closed = False
@@ -61,7 +60,8 @@ class QueueRunner:
     @property
     def away(self) -> frozenset[str]:
         """The hosts that are out of reach."""
-        return frozenset(host for host, reached in self._reached.items() if not reached)
+        with self._lock:
+            return frozenset(host for host, reached in self._reached.items() if not reached)
 
     def subscribe(self, on_queue: Callable[[Queue], object]) -> Callable[[], None]:
         """Be told of every change, from any thread: hand over and return at once; returns what ends that."""
@@ -143,6 +143,7 @@ class QueueRunner:
         with self._lock:
             known = host in self._controls
             self._controls.setdefault(host, control)
+            self._turns.setdefault(host, threading.Lock())
         if not known:
             # Outside the lock: the host tells its picture at once, in its own.
             end = control.subscribe(lambda state: self._hear(host, state), lambda _line: None)

@@ -21,7 +21,7 @@ from tui.app.dialogs.several_fields import Mover, SeveralFields
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.engine.control import Control
-from tui.model.finding import Acceptance, Finding, Severity
+from tui.model.finding import Acceptance, Severity
 from tui.model.plan import Plan
 from tui.model.quantity import size
 from tui.model.queue import writes_to
@@ -92,12 +92,8 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
         """The plans of what is ticked that nothing forbids, if they speak of what is filled in."""
         if self._given is None or tuple(answer.request for answer in self._given) != self.wish():
             return None
-        judged = zip(self._movers, self._judged(self._given), strict=True)
-        return tuple(
-            (mover.control, plan)
-            for mover, plan in judged
-            if plan and not plan.refused and not mover.control.read_only
-        )
+        ready = self._ready(self._judged(self._given))
+        return tuple((mover.control, plan) for mover, plan in ready if not mover.control.read_only)
 
     def _judged(self, given: tuple[Answer, ...]) -> tuple[Plan | None, ...]:
         """The plans of what is ticked, with what they mean for one another."""
@@ -113,13 +109,14 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
         judged = self._judged(given)
         ticked = self._several.ticked
         names = max(shown(mover.domain.name, width=_NAME).cell_length for mover in self._movers) + 2
+        targets = max(shown(" ".join(mover.targets), width=_NAME).cell_length for mover in self._movers)
         for mover, answer, plan, tick in zip(self._movers, given, judged, ticked, strict=True):
             name = pad(shown(mover.domain.name, "bold", width=_NAME), names)
             worst = _worst(plan)
             sign = self.glyphs.severity(worst) if tick else self.glyphs.empty
             look = SEVERITY_STYLES[worst] if tick else DIM
             lead = join(styled(f"{sign} ", look), name)
-            yield Line(lead, _outlook(mover, answer, plan) if tick else styled("stays", DIM))
+            yield Line(lead, _outlook(mover, answer, plan, targets) if tick else styled("stays", DIM))
         yield from self._sum(judged)
         for mover, plan in zip(self._movers, judged, strict=True):
             if plan:
@@ -140,18 +137,25 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
             yield Line(styled(f"{self.glyphs.good} ", SEVERITY_STYLES[Severity.FINE]), styled(words, DIM))
 
     def _sum(self, judged: tuple[Plan | None, ...]) -> Iterator[Line]:
-        plans = [plan for plan in judged if plan and not plan.refused]
+        plans = [plan for _mover, plan in self._ready(judged)]
         needs = [plan.needs for plan in plans if plan.needs is not None]
         if len(plans) > 1 and needs:
             least = "at least " if len(needs) < len(plans) else ""
-            yield Line(Content("  "), styled(f"together {least}{size(sum(needs))}, likely", DIM))
+            same = len({(mover.control, writes_to(plan)) for mover, plan in self._ready(judged)}) == 1
+            free = f"; {size(plans[0].free)} free there" if same and plans[0].free is not None else ""
+            yield Line(Content("  "), styled(f"together {least}{size(sum(needs))}, likely{free}", DIM))
+
+    def _ready(self, judged: tuple[Plan | None, ...]) -> Iterator[tuple[Mover, Plan]]:
+        pairs = zip(self._movers, judged, strict=True)
+        return ((mover, plan) for mover, plan in pairs if plan and not plan.refused)
 
     def verdict(self, given: tuple[Answer, ...]) -> Iterator[Line]:
         """How many may be queued."""
         judged = self._judged(given)
         ready = len(self.chosen() or ())
         ticked = sum(self._several.ticked)
-        warnings = sum(f.severity is Severity.WARNING for plan in judged if plan for f in _of_ready(plan))
+        findings = [finding for _mover, plan in self._ready(judged) for finding in plan.findings]
+        warnings = sum(finding.severity is Severity.WARNING for finding in findings)
         words = f"{ready} of {ticked} may be queued" if ready < ticked else f"all {ready} may be queued"
         if not ready:
             yield self.weighed(Severity.REFUSED, f"none of {ticked} may be queued: see the plan (f2)")
@@ -174,8 +178,8 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
 
     def commands(self, given: tuple[Answer, ...]) -> tuple[str, ...]:
         """Those of what may be queued, one plan after the other."""
-        plans = (plan for plan in self._judged(given) if plan and not plan.refused)
-        return tuple(command for plan in plans for command in plan.commands)
+        plans = self._ready(self._judged(given))
+        return tuple(command for _mover, plan in plans for command in plan.commands)
 
 
 def _worst(plan: Plan | None) -> Severity:
@@ -183,11 +187,11 @@ def _worst(plan: Plan | None) -> Severity:
     return next((one for one in (Severity.REFUSED, Severity.WARNING) if one in severities), Severity.FINE)
 
 
-def _outlook(mover: Mover, answer: Answer, plan: Plan | None) -> Content:
+def _outlook(mover: Mover, answer: Answer, plan: Plan | None, width: int) -> Content:
     """What is moved and how much, or why it is not."""
     if plan is None:
         return shown(answer.error)
-    targets = shown(" ".join(mover.targets))
+    targets = pad(shown(" ".join(mover.targets), width=_NAME), width)
     if plan.refused:
         refusals = (f.reason for f in plan.findings if f.severity is Severity.REFUSED)
         return join(targets, "  ", shown(f"refused: {next(refusals)}", SEVERITY_STYLES[Severity.REFUSED]))
@@ -199,7 +203,3 @@ def _outlook(mover: Mover, answer: Answer, plan: Plan | None) -> Content:
     if warnings := sum(f.severity is Severity.WARNING for f in plan.findings):
         words += ["  ", styled("1 warning" if warnings == 1 else f"{warnings} warnings", DIM)]
     return join(*words)
-
-
-def _of_ready(plan: Plan) -> tuple[Finding, ...]:
-    return () if plan.refused else plan.findings
