@@ -17,6 +17,7 @@ from tui.engine.control import End, Level, LogLine, Outcome
 from tui.engine.errors import HostError, ReadOnlyError
 from tui.model.disk import Device, Disk, Mirror, MirrorJob, MirrorReady
 from tui.model.domain import Definition, Domain, RunState
+from tui.model.facts import EndFacts
 from tui.model.finding import Finding, fine
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase, Progress, Sample
@@ -35,9 +36,14 @@ from tui.model.request import (
     PullRequest,
     RecoverRequest,
     Request,
+    SnapshotEndRequest,
+    SnapshotRequest,
     SpeedRequest,
     Then,
 )
+from tui.model.snapshot_case import TakeFacts
+from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
+from tui.model.snapshot_plan import plan_snapshot
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
 from tui.model.storage import Chain, FileSource, Layer
 
@@ -345,7 +351,9 @@ class FakeControl:
         self.calls.append(("close",))
 
 
-def default_plan(request: Request, state: HostState, findings: tuple[Finding, ...] = ()) -> Plan:
+def default_plan(  # noqa: PLR0911  one for each kind of request
+    request: Request, state: HostState, findings: tuple[Finding, ...] = ()
+) -> Plan:
     """The steps that such a request usually has, with no look at whether they make sense."""
     domain = state.domain(request.uuid)
     name = domain.name if domain else request.uuid
@@ -359,6 +367,12 @@ def default_plan(request: Request, state: HostState, findings: tuple[Finding, ..
         case MoveRequest():
             known = MoveFacts(domain or make_domain(), request.directory)
             return replace(plan_move(request, known, "p5"), findings=findings)
+        case SnapshotRequest():
+            taken = TakeFacts(domain or make_domain())
+            return replace(plan_snapshot(request, taken, "p7"), findings=findings)
+        case SnapshotEndRequest():
+            held = SnapshotEndFacts(EndFacts(domain or make_domain(), entries=state.entries_of(request.uuid)))
+            return plan_snapshot_end(request, held, "p8")
         case RecoverRequest():
             found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid), now=NOW)
             return plan_recover(request, found, "p6")

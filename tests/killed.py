@@ -1,4 +1,4 @@
-"""A program of its own that carries out a move and kills itself at a given step: before it, in it, or after it."""
+"""A program of its own that carries out a plan and kills itself at a given step: before it, in it, or after it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tui.engine import images, steps
+from tui.engine import images, steps, tidy_steps
 from tui.engine.connection import Connection
 from tui.engine.host import Host
+from tui.model.diskspec import parse_diskspec
 from tui.model.finding import Finding
-from tui.model.request import MoveRequest
+from tui.model.mirrored_snapshot import Snapshot
+from tui.model.request import Ending, MoveRequest, Request, SnapshotEndRequest, SnapshotRequest
 from tui.model.steps import Step
 
 
@@ -31,11 +33,21 @@ def _then_die(call: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+def request(uuid: str, **given: Any) -> Request:
+    """The wish in plain words: a snapshot by its diskspecs, its end, else a move."""
+    if "specs" in given:
+        disks = tuple(parse_diskspec(spec) for spec in given["specs"])
+        return SnapshotRequest(uuid, Snapshot(given["name"], disks=disks))
+    if "ending" in given:
+        return SnapshotEndRequest(uuid, given["name"], Ending(given["ending"]))
+    return MoveRequest(uuid, **given)
+
+
 def main(uri: str, wish: str, number: str, when: str) -> None:
-    """Move, and die at the step of that number, counted from 0."""
+    """Carry it out, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    end_job, copy_range = Connection.end_job, images.copy_range
+    copy_range, put_away = images.copy_range, tidy_steps.put_away
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -43,9 +55,12 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         if here and when == "before":
             die()
         if here and when == "inside":
-            # In the middle of a copy; or when a job was asked to end and nobody has waited for it.
+            # In the middle of a copy; after the first of the old images; or when libvirt was asked and nobody has
+            # waited for what comes of it.
             images.copy_range = _then_die(copy_range)
-            Connection.end_job = _then_die(end_job)  # type: ignore[method-assign]
+            tidy_steps.put_away = _then_die(put_away)
+            for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot"):
+                setattr(Connection, call, _then_die(getattr(Connection, call)))
         found = run(step, host, left)
         if here and when == "after":
             die()
@@ -54,8 +69,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     steps.run = counted  # type: ignore[assignment]
     host = Host(uri)
     host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=30)
-    given: dict[str, Any] = json.loads(wish)
-    outcome = host.run(host.plan(MoveRequest(**given))).wait()
+    outcome = host.run(host.plan(request(**json.loads(wish)))).wait()
     sys.stderr.write(f"it came to its end: {outcome}\n")
 
 

@@ -375,6 +375,15 @@ async def test_read_only_has_no_queue(key: str) -> None:
 
 
 @played
+async def test_the_queue_belongs_to_no_host() -> None:
+    reading = FakeControl("test:///b", replace(world("only"), hostname="b"), read_only=True)
+    async with opened(reading, host()) as screen:
+        await screen.go_to("only")
+        await screen.press("Z")
+        assert screen.app.runner.queue.paused
+
+
+@played
 async def test_the_footer_names_what_the_item_has() -> None:
     control = host()
     async with queued(control, "a") as screen:

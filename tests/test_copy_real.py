@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tui.engine import room
 from tui.engine.connection import Connection
 from tui.engine.control import End
 from tui.engine.disk_calls import CopyFlags
 from tui.engine.errors import ReadOnlyError
-from tui.model.finding import Severity
+from tui.model.finding import Acceptance, Severity
 from tui.model.job import Phase
 from tui.model.request import CopyRequest, Ending, SpeedRequest, Then
 from tui.model.storage import Chain, Layer, NetworkHost, NetworkSource
@@ -277,3 +279,40 @@ def test_a_server_of_old_counts_limits_in_mib(hypervisor: Hypervisor, guest: Gue
     assert progress is not None
     assert progress.bandwidth == MIB
     connection.close()
+
+
+def test_a_copy_crawls_before_its_destination_is_full(
+    hypervisor: Hypervisor, guest: Guests, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "CRAWL", 512 * 1024)
+    made = guest(disks=[DiskSpec(size=16 * MIB, data=12 * MIB)], delay=None)
+    ballast = small / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 42 * MIB)
+    with watched(hypervisor) as host:
+        log = log_of(host)
+        request = copy_request(
+            made,
+            small / "copy",
+            bandwidth=SLOW,
+            # QEMU may be as far ahead of a limit as its buffer is large.
+            buf_size=MIB,
+            then=Then.HOLD,
+            accepted=frozenset({Acceptance.RISK_FULL_DESTINATION}),
+        )
+        run = host.run(accepted(host, request))
+        slowed = host.wait_for(
+            lambda s: j if (j := s.job(made.uuid, "vda")) and j.remark else None, timeout=30
+        )
+        assert slowed is not None
+        assert "crawls until there is room" in (slowed.remark or "")
+        assert "--bandwidth 524288 --bytes" in " ".join(c for line in log for c in line.commands)
+        assert f"{512 * 1024}" in made.virsh("blockjob", "vda", "--info", "--bytes")
+        ballast.unlink()
+        assert host.wait_for(
+            lambda s: True if (j := s.job(made.uuid, "vda")) and not j.remark else None, timeout=30
+        )
+        assert f"{SLOW}" in made.virsh("blockjob", "vda", "--info", "--bytes")
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message

@@ -157,6 +157,20 @@ def test_owner(label: str, owner: tuple[int, int] | None) -> None:
     assert parse_domain(text).owner == owner
 
 
+@pytest.mark.parametrize(
+    ("target", "agent"),
+    [
+        ("<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>", True),
+        ("<target type='virtio' name='org.qemu.guest_agent.0' state='disconnected'/>", False),
+        ("<target type='virtio' name='com.redhat.spice.0' state='connected'/>", False),
+        ("", False),
+    ],
+)
+def test_an_agent_is_one_that_has_opened_its_channel(target: str, agent: bool) -> None:  # noqa: FBT001
+    text = domain(f"<devices><channel type='unix'>{target}</channel></devices>")
+    assert parse_domain(text).agent is agent
+
+
 SOURCES: list[tuple[str, str, Source | None]] = [
     ("file", "<source file='/a &amp; b/&lt;x&gt;'/>", FileSource("/a & b/<x>")),
     ("file", "<source startupPolicy='optional'/>", None),

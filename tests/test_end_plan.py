@@ -92,7 +92,7 @@ def test_pivot_of_one_disk() -> None:
     assert not made.refused
     assert warnings(made) == set()
     assert kinds(made) == [EndJobs, ProvePivot]
-    assert made.steps[0] == EndJobs(UUID, "db01", ("vda",), Ending.PIVOT, pause=False)
+    assert made.steps[0] == EndJobs(UUID, "db01", ("vda",), Ending.PIVOT, paths=("/fast/vda",))
     assert made.closes == ("p-vda",)
     assert made.journalled
     assert made.title == "Pivot vda of db01"
@@ -102,7 +102,9 @@ def test_pivot_of_one_disk() -> None:
 def test_pivot_of_all_disks_happens_at_one_instant() -> None:
     made = end(known(running("vda"), running("vdb"), running("vdc", type=JobType.PULL)), Ending.PIVOT)
     assert kinds(made) == [EndJobs, ProvePivot, ProvePivot]
-    assert made.steps[0] == EndJobs(UUID, "db01", ("vda", "vdb"), Ending.PIVOT, pause=True)
+    assert made.steps[0] == EndJobs(
+        UUID, "db01", ("vda", "vdb"), Ending.PIVOT, pause=True, paths=("/fast/vda", "/fast/vdb")
+    )
     assert {"pausing", "foreign-job"} <= warnings(made)
 
 
@@ -223,7 +225,8 @@ def test_the_way_out_for_a_guest_that_outruns_its_destination(phase: Phase, endi
     made = end(known(running(phase=phase)), ending, "vda", pause=True)
     assert not made.refused
     assert {"already-ending", "pausing"} <= warnings(made)
-    assert made.steps[0] == EndJobs(UUID, "db01", ("vda",), ending, pause=True)
+    paths = ("/fast/vda",) if ending is Ending.PIVOT else ()
+    assert made.steps[0] == EndJobs(UUID, "db01", ("vda",), ending, pause=True, paths=paths)
 
 
 def test_an_active_commit() -> None:

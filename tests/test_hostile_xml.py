@@ -18,6 +18,8 @@ from tui.model.definition import parse_disk, parse_domain
 from tui.model.destination import domain_with_disk_source, parse_destination
 from tui.model.disk import Disk
 from tui.model.domain import Definition
+from tui.model.mirrored_snapshot import Snapshot, parse_snapshot
+from tui.model.snapshot_schema import check_schema
 from tui.model.storage import Chain, FileSource, Layer
 from tui.model.xml import InvalidXML
 
@@ -63,7 +65,20 @@ HOSTILE = {
     "nothing": " ",
 }
 
-READERS: tuple[Callable[[str], object], ...] = (parse_domain, parse_disk, parse_destination)
+
+def read_snapshot(text: str) -> Snapshot:
+    """As a snapshot that a user asks for."""
+    check_schema(text)
+    return parse_snapshot(text, mirrors=True)
+
+
+READERS: tuple[Callable[[str], object], ...] = (
+    parse_domain,
+    parse_disk,
+    parse_destination,
+    read_snapshot,
+    check_schema,
+)
 
 
 def read(reader: Callable[[str], object], text: str) -> object:

@@ -18,7 +18,7 @@ from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.move import MoveForm
-from tui.model.chain_steps import CopyImage, MakeImage
+from tui.model.chain_steps import CopyImages, ImageCopy, MakeImage
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.request import How, MoveRequest, RecoverRequest, Then
@@ -132,7 +132,7 @@ async def test_the_key_opens_the_form_for_the_tagged_disks() -> None:
 def interrupted(heartbeat: float = 0.0) -> HostState:
     steps = (
         MakeImage(UUID, "db01", "vda", "/fast/base", "raw", 1),
-        CopyImage(UUID, "db01", "vda", "/slow/base", "/fast/base", "raw"),
+        CopyImages(UUID, "db01", ("vda",), (ImageCopy("/slow/base", "/fast/base", "raw"),)),
         AwaitSync(UUID, "db01", "vda"),
     )
     entry = Entry("p9", UUID, "Move vda of db01 to /fast", steps, 1, "root@host-b:7", NOW, heartbeat)

@@ -6,33 +6,44 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.engine import carried_out, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, accepted, carried_out, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, is_writing, wait_for
-from tui.model.request import RecoverRequest
+from tui.engine import host as engine_host
+from tui.engine import steps
+from tui.engine.control import End
+from tui.engine.errors import NoConnection
+from tui.engine.host import Host
+from tui.model.finding import Finding
+from tui.model.job import Phase
+from tui.model.quarantine import PREFIX
+from tui.model.request import MoveRequest, RecoverRequest
+from tui.model.steps import Step
 
 HERE = Path(__file__).parent
-LAYERS = DiskSpec(layers=2, data=8 * MIB)
 STEPS = (
     ("overlay", 1),
     ("make", 3),
-    ("mirror", 1),
-    ("copy", 2),
+    ("mirror", 2),
+    ("copy", 1),
     ("compare", 1),
-    ("sync", 1),
+    ("sync", 2),
     ("pivot", 1),
-    ("prove", 1),
+    ("prove", 2),
     ("commit", 1),
     ("sync again", 1),
     ("pivot again", 1),
     ("prove again", 2),
+    ("snapshots", 1),
+    ("quarantine", 1),
 )
-"""The steps of a move of one disk with two layers whose overlay is folded back, and how many there are of each."""
+"""The steps of a move of a disk with two layers, of which a snapshot knows, and of a flat one."""
 NAMES = [name for name, count in STEPS for _ in range(count)]
 PIVOT = NAMES.index("pivot")
 MOMENTS = ("before", "inside", "after")
@@ -40,13 +51,15 @@ POINTS = [
     (number, when)
     for number, name in enumerate(NAMES)
     for when in MOMENTS
-    if when != "inside" or name in ("copy", "pivot", "pivot again")
+    if when != "inside" or name in ("copy", "pivot", "pivot again", "quarantine")
 ]
 
 
 def kill(guest: Guest, there: Path, number: int, when: str) -> None:
     """Have a program move the guest's disk, and die at that point."""
-    wish = json.dumps({"uuid": guest.uuid, "directory": str(there), "merge_overlay": True})
+    wish = json.dumps(
+        {"uuid": guest.uuid, "directory": str(there), "merge_overlay": True, "delete_source": True}
+    )
     words = [sys.executable, "-m", "tests.killed", guest.hypervisor.uri, wish, str(number), when]
     done = subprocess.run(words, cwd=HERE.parent, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -61,7 +74,7 @@ def goes_on(guest: Guest) -> bool:
 
 
 def images_in(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir() if path.suffix == ".qcow2"}
+    return {path.name for path in directory.iterdir() if path.suffix in (".qcow2", ".snapped")}
 
 
 @pytest.mark.parametrize("undo", [True, False], ids=["undo", "resume"])
@@ -69,35 +82,88 @@ def images_in(directory: Path) -> set[str]:
 def test_killed_and_found_again(
     hypervisor: Hypervisor, guest: Guests, tmp_path: Path, number: int, when: str, *, undo: bool
 ) -> None:
-    made = guest(disks=[LAYERS])
-    old = [path.name for path in made.images()]
+    made = guest(disks=[DiskSpec(data=8 * MIB), DiskSpec(data=4 * MIB)])
+    made.virsh("snapshot-create-as", "snapped", "--disk-only", "--diskspec", "vdb,snapshot=no")
+    old = {target: [Path(path).name for path in made.chain(target)] for target in ("vda", "vdb")}
     kill(made, tmp_path, number, when)
-    # Whatever happens later, the guest has gone on.
-    wait_for(lambda: goes_on(made), what="the guest's writes")
+    if (number, when) != (PIVOT, "inside"):
+        # Whatever happens later, the guest has gone on.
+        wait_for(lambda: goes_on(made), what="the guest's writes")
     with watched(hypervisor) as host:
+        # It stood still for the pivot of both disks then, and goes on as soon as somebody looks.
+        wait_for(lambda: goes_on(made), what="the guest's writes")
         (entry,) = host.state.entries
         assert entry.reached == number
+        assert len(entry.steps) == len(NAMES)
         went = not undo or (number, MOMENTS.index(when)) > (PIVOT, 0)
         if undo and went:
             # What has gone over is brought to its end, and not half of it back.
-            assert host.wait_for(lambda s: True if not s.active_jobs or number > PIVOT else None)
+            assert host.wait_for(lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True)
             assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"past-the-pivot"}
         carried_out(host, RecoverRequest(made.uuid, undo=undo and not went))
         assert journal_is_empty(host)
-    assert made.mirror() is None
-    assert "urn:virt-mirror" not in made.xml() + made.xml(inactive=True)
-    chain = made.chain()
-    assert made.source(inactive=True) == chain[0]
-    assert is_writing(Path(chain[0]))
-    (place,) = {Path(path).parent for path in chain}
-    assert place == (tmp_path if went else made.directory)
-    if not went:
-        assert [Path(path).name for path in reversed(chain)] == old
-        assert images_in(tmp_path) == set()
-        assert images_in(made.directory) == set(old)
+    assert "urn:virt-mirror:plan" not in made.xml() + made.xml(inactive=True)
+    place, other = (tmp_path, made.directory) if went else (made.directory, tmp_path)
+    for target, names in old.items():
+        assert made.mirror(target) is None
+        assert made.chain(target) == [str(place / name) for name in names]
+        assert made.source(target, inactive=True) == str(place / names[0])
+    assert is_writing(Path(made.chain()[0]))
+    everything = {name for names in old.values() for name in names}
+    assert images_in(place) == everything
+    assert images_in(other) == set()
+    snapshot = made.virsh("snapshot-dumpxml", "snapped")
+    assert f"'{place}/" in snapshot
+    assert f"'{other}/" not in snapshot
+    attics = [path for path in made.directory.iterdir() if path.name.startswith(PREFIX)]
+    if went:
+        # The old images and the overlay that they got for the move.
+        (attic,) = attics
+        assert len(images_in(attic)) == len(everything) + 1
+        assert images_in(attic) > everything
     else:
-        assert [Path(path).name for path in reversed(chain)] == old
-        assert images_in(tmp_path) == set(old)
+        assert attics == []
     made.virsh("destroy")
-    for path in chain:
-        assert check(Path(path)) == 0
+    for target in old:
+        for path in made.chain(target):
+            assert check(Path(path)) == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_connection_is_cut_at_every_step(
+    hypervisor: Hypervisor, guest: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Whoever lost the connection goes on by himself, wherever he was."""
+    monkeypatch.setattr(engine_host, "RETRY_DELAYS", (0.05,))
+    made = guest(disks=[DiskSpec(layers=2, data=8 * MIB), DiskSpec(data=4 * MIB)])
+    run, cuts = steps.run, 0
+
+    def cut(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+        nonlocal cuts
+        fresh = step not in seen
+        seen.append(step)
+        if when == "before" and fresh:
+            cuts += 1
+            host.lose("cut by the test")
+        found = run(step, host, left)
+        if when == "after" and fresh:
+            cuts += 1
+            host.lose("cut by the test")
+            # As when the answer to the call was lost on the way.
+            raise NoConnection("cut by the test")
+        return found
+
+    seen: list[Step] = []
+    monkeypatch.setattr(steps, "run", cut)
+    with watched(hypervisor) as host:
+        plan = accepted(host, MoveRequest(made.uuid, str(tmp_path), merge_overlay=True, delete_source=True))
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        assert journal_is_empty(host)
+    assert cuts == len(set(plan.steps))
+    for target in ("vda", "vdb"):
+        assert made.mirror(target) is None
+        assert {Path(path).parent for path in made.chain(target)} == {tmp_path}
+    assert is_writing(Path(made.chain()[0]))
+    assert len(images_in(tmp_path)) == 3

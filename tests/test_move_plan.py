@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from tests.copy_facts import NEW, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_disk, make_domain
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import (
+    CompareImages,
+    CopyImages,
+    MakeImage,
+    MapSnapshots,
+    Quarantine,
+    TakeOverlay,
+)
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
 from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, SnapshotFacts, UseKind
@@ -21,8 +28,8 @@ from tui.model.move_case import MoveFacts
 from tui.model.move_plan import plan_move
 from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
-from tui.model.request import How, MoveRequest, RecoverRequest, Then
-from tui.model.snapshot import overlay_xml
+from tui.model.request import How, MoveRequest, RecoverRequest, Shared, Then
+from tui.model.snapshot import files_of, mapped, overlay_xml
 from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, StartCommit, StartCopy, Undo
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
@@ -71,7 +78,7 @@ def test_a_chain_goes_along_base_first() -> None:
         TakeOverlay,
         *[MakeImage] * 4,
         StartCopy,
-        *[CopyImage] * 3,
+        CopyImages,
         CompareImages,
         AwaitSync,
         EndJobs,
@@ -80,7 +87,7 @@ def test_a_chain_goes_along_base_first() -> None:
     ]
     made = [step.path for step in plan.steps if isinstance(step, MakeImage)]
     assert made == ["/fast/base", "/fast/mid", "/fast/top", "/fast/top.move-p1.qcow2"]
-    copied = [step.source for step in plan.steps if isinstance(step, CopyImage)]
+    copied = [i.source for step in plan.steps if isinstance(step, CopyImages) for i in step.images]
     assert copied == ["/slow/base", "/slow/mid", "/slow/top"]
     start = next(step for step in plan.steps if isinstance(step, StartCopy))
     assert (start.shallow, start.reuse_external, start.creates, start.format) == (True, True, False, "qcow2")
@@ -97,7 +104,7 @@ def test_the_overlay_is_folded_back() -> None:
 def test_relative_names_stay_and_absolute_ones_are_rewritten() -> None:
     def named(plan: Plan) -> list[tuple[str | None, str | None]]:
         made = {s.path: s.backing for s in plan.steps if isinstance(s, MakeImage)}
-        copied = {s.path: s.backing for s in plan.steps if isinstance(s, CopyImage)}
+        copied = {i.path: i.backing for s in plan.steps if isinstance(s, CopyImages) for i in s.images}
         return [(made[path], copied[path]) for path in ("/fast/top", "/fast/base")]
 
     assert named(move()) == [("mid", None), (None, None)]
@@ -172,12 +179,149 @@ def test_a_base_that_others_use_is_copied_and_said_to_be() -> None:
     assert "base-shared" in warnings(plan)
 
 
-def test_snapshots_go_on_to_name_the_old_images() -> None:
-    assert "snapshots-stay" in warnings(
-        move(facts(snapshots=(SnapshotFacts("s", frozenset({"/slow/mid"})),)))
-    )
-    assert "snapshots-stay" not in warnings(move(facts(snapshots=(SnapshotFacts("s", frozenset({"/x"})),))))
+SHARED = {"/slow/mid": use(UseKind.LAYER), "/slow/base": use(UseKind.LAYER)}
+THERE = {"/fast/mid": LayerFacts("/fast/mid", GIB, (), "base"), "/fast/base": LayerFacts("/fast/base", GIB)}
+
+
+def sharing(**more: Any) -> MoveFacts:
+    known = facts(**more)
+    return replace(known, copies={"vda": copy_facts(known.domain, DISK, uses=SHARED)})
+
+
+def made_and_named(plan: Plan) -> dict[str, str | None]:
+    return {s.path: s.backing for s in plan.steps if isinstance(s, MakeImage)}
+
+
+def test_a_shared_base_may_stay() -> None:
+    base_only = {"/slow/base": use(UseKind.LAYER)}
+    known = facts()
+    known = replace(known, copies={"vda": copy_facts(known.domain, DISK, uses=base_only)})
+    plan = move(known, shared=Shared.LEAVE)
+    named = made_and_named(plan)
+    assert named["/fast/mid"] == "/slow/base"
+    assert named["/fast/top"] == "mid"
+    assert "/fast/base" not in named
+    assert [i.backing for s in plan.steps if isinstance(s, CopyImages) for i in s.images] == [
+        "/slow/base",
+        None,
+    ]
+    assert plan.chains[0].then.layers[-1].path == "/slow/base"
+    assert "base-stays" in {f.check for f in plan.findings}
+
+
+def test_where_all_but_the_active_layer_stay_it_goes_alone() -> None:
+    plan = move(sharing(), shared=Shared.LEAVE)
+    (start,) = (step for step in plan.steps if isinstance(step, StartCopy))
+    assert (start.shallow, start.reuse_external) == (True, False)
+    assert not any(isinstance(step, TakeOverlay) for step in plan.steps)
+
+
+def test_an_equal_base_that_lies_there_is_taken_once_it_was_compared() -> None:
+    plan = move(sharing(there=THERE), shared=Shared.REUSE)
+    assert refusals(plan) == set()
+    first = plan.steps[0]
+    assert isinstance(first, CompareImages)
+    assert (first.source, first.path) == ("/slow/mid", "/fast/mid")
+    assert set(made_and_named(plan)) == {"/fast/top", plan.chains[0].then.layers[0].path}
+    assert [layer.path for layer in plan.chains[0].then.layers[1:]] == [
+        "/fast/top",
+        "/fast/mid",
+        "/fast/base",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "wish", "check"),
+    [
+        ({"there": THERE}, Shared.COPY, "image-exists"),
+        ({"there": THERE, "written": frozenset({"/fast/mid"})}, Shared.REUSE, "reused-written"),
+        ({"there": {**THERE, "/fast/mid": LayerFacts("/fast/mid")}}, Shared.REUSE, "reused-backing"),
+        ({"there": {"/fast/top": LayerFacts("/fast/top")}}, Shared.REUSE, "image-exists"),
+    ],
+)
+def test_what_lies_there_and_is_not_taken(more: dict[str, Any], wish: Shared, check: str) -> None:
+    assert check in refusals(move(sharing(**more), shared=wish))
+
+
+def test_snapshots_follow_the_images_that_hold_the_same() -> None:
+    names = (SnapshotFacts("s", frozenset({"/slow/mid"})), SnapshotFacts("t", frozenset({"/x"})))
+    plan = move(facts(snapshots=names))
+    (step,) = (step for step in plan.steps if isinstance(step, MapSnapshots))
+    assert step.snapshots == ("s",)
+    assert dict(zip(step.befores, step.afters, strict=True))["/slow/mid"] == "/fast/mid"
+    assert plan.steps.index(step) > max(n for n, s in enumerate(plan.steps) if isinstance(s, ProvePivot))
+    assert "snapshots-stay" not in warnings(plan)
+
+
+def test_snapshots_of_what_is_flattened_or_held_stay_with_the_old_images() -> None:
+    names = (SnapshotFacts("s", frozenset({"/slow/mid"})),)
+    for wish in ({"how": How.FLATTEN}, {"then": Then.HOLD}):
+        plan = move(facts(snapshots=names), **wish)
+        assert "snapshots-stay" in warnings(plan)
+        assert not any(isinstance(step, MapSnapshots) for step in plan.steps)
     assert "snapshots-unchecked" in warnings(move(facts(snapshots=None)))
+
+
+def put_away(plan: Plan) -> set[str]:
+    return {path for step in plan.steps if isinstance(step, Quarantine) for path in step.paths}
+
+
+def test_old_images_go_to_quarantine_when_nothing_needs_them() -> None:
+    plan = move(facts(), delete_source=True)
+    overlay = next(step.paths[0] for step in plan.steps if isinstance(step, TakeOverlay))
+    assert put_away(plan) == {overlay, "/slow/top", "/slow/mid", "/slow/base"}
+    assert isinstance(plan.steps[-1], Quarantine)
+    assert put_away(move(facts(), how=How.SHALLOW, delete_source=True)) == {"/slow/top"}
+    assert put_away(move(facts())) == set()
+
+
+@pytest.mark.parametrize(
+    ("more", "stays"),
+    [
+        ({"uses": {"/slow/base": use(UseKind.LAYER)}}, {"/slow/base"}),
+        ({"unfollowed": ("web01 vda",)}, {"/slow/top", "/slow/mid", "/slow/base"}),
+        ({"snapshots": None}, {"/slow/top", "/slow/mid", "/slow/base"}),
+        # Another branch, which stands on images of this chain.
+        (
+            {"snapshots": (SnapshotFacts("s", frozenset({"/slow/mid", "/slow/branch"})),)},
+            {"/slow/top", "/slow/mid", "/slow/base"},
+        ),
+        ({"snapshots": (SnapshotFacts("s", frozenset({"/slow/mid"})),)}, set()),
+    ],
+)
+def test_old_images_that_something_needs_stay(more: dict[str, Any], stays: set[str]) -> None:
+    plan = move(facts(**more), delete_source=True)
+    assert put_away(plan).isdisjoint(stays)
+    assert put_away(plan) | stays >= {"/slow/top", "/slow/mid", "/slow/base"}
+    assert ("source-stays" in {f.check for f in plan.findings}) is bool(stays)
+
+
+def test_what_a_held_guest_runs_on_is_not_put_away() -> None:
+    assert refusals(move(facts(), delete_source=True, then=Then.HOLD)) == {"source-held"}
+
+
+def test_snapshots_are_mapped_wherever_they_name_an_image() -> None:
+    text = (
+        "<domainsnapshot><name>s</name><disks><disk name='vda'><source file='/a'/></disk></disks>"
+        "<domain><devices><disk><source file='/b'/><backingStore><source file='/a'/></backingStore></disk>"
+        "<filesystem><source file='/a'/></filesystem></devices></domain></domainsnapshot>"
+    )
+    found = mapped(text, {"/a": "/new<"})
+    assert found is not None
+    assert files_of(found) == {"/new<", "/b"}
+    assert "<filesystem><source file='/a'/>".replace("'", '"') in found
+    assert mapped(text, {"/c": "/d"}) is None
+
+
+@pytest.mark.parametrize(("agent", "check"), [(True, "quiesced"), (False, "not-quiesced")])
+def test_a_guest_with_an_agent_is_quiesced(agent: bool, check: str) -> None:  # noqa: FBT001
+    known = facts()
+    domain = replace(known.domain, definition=replace(known.domain.definition, agent=agent))
+    plan = move(replace(known, domain=domain))
+    (overlay,) = (step for step in plan.steps if isinstance(step, TakeOverlay))
+    assert overlay.quiesce is agent
+    assert ("virsh domfsthaw db01" in overlay.commands) is agent
+    assert check in {finding.check for finding in plan.findings}
 
 
 @given(st.integers(1, 9), st.booleans())
@@ -185,13 +329,14 @@ def test_every_layer_is_made_and_filled_once(depth: int, relative: bool) -> None
     disk = make_disk("vda", *(f"/slow/l{n}" for n in range(depth + 1)))
     plan = move(facts(disk, relative=relative))
     made = [s.path for s in plan.steps if isinstance(s, MakeImage)]
-    filled = [s.path for s in plan.steps if isinstance(s, CopyImage)]
+    filled = [i.path for s in plan.steps if isinstance(s, CopyImages) for i in s.images]
     assert len(set(made)) == len(made) == depth + 2
     assert made[:-1] == filled == [f"/fast/l{n}" for n in reversed(range(depth + 1))]
 
 
 def test_the_journal_gives_back_every_step() -> None:
-    plan = move(facts(DISK, OTHER), merge_overlay=True)
+    names = (SnapshotFacts("s", frozenset({"/slow/mid"})),)
+    plan = move(facts(DISK, OTHER, snapshots=names), merge_overlay=True, delete_source=True)
     entry = Entry("p1", plan.uuid, plan.title, plan.steps, 3, "root@h:1", NOW, NOW)
     assert parse_entry(entry_xml(entry), plan.uuid) == entry
 

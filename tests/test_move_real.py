@@ -16,7 +16,7 @@ from tests.outside import check, images_equal, is_writing
 from tui.engine import steps
 from tui.engine.control import End
 from tui.engine.errors import StepFailed
-from tui.model.chain_steps import CopyImage
+from tui.model.chain_steps import CopyImages, ImageCopy
 from tui.model.finding import Severity
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -305,7 +305,7 @@ def test_what_a_guest_runs_on_is_never_written_over(hypervisor: Hypervisor, gues
     base, mid, _top = map(str, made.images())
     before = Path(base).stat()
     with watched(hypervisor) as host:
-        step = CopyImage(made.uuid, made.name, "vda", mid, base, "qcow2")
+        step = CopyImages(made.uuid, made.name, ("vda",), (ImageCopy(mid, base, "qcow2"),))
         with pytest.raises(StepFailed, match="in use"):
             steps.run(step, host, threading.Event())
     assert Path(base).stat().st_mtime_ns == before.st_mtime_ns

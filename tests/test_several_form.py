@@ -21,9 +21,10 @@ from tui.app.dialogs.plan_view import PlanView
 from tui.app.dialogs.several import SeveralForm
 from tui.app.dialogs.several_fields import Mover
 from tui.engine.errors import HostError
+from tui.model.chain_steps import MakeImage
 from tui.model.finding import Acceptance, refused, warning
 from tui.model.plan import Plan
-from tui.model.request import How, MoveRequest, Request, Then
+from tui.model.request import How, MoveRequest, Request, Shared, Then
 from tui.model.steps import StartCopy
 from tui.model.together import together
 
@@ -333,6 +334,25 @@ def test_two_that_would_make_the_same_image() -> None:
     found = together(plans(("a", "/fast/x", 1, 9), ("b", "/fast/x", 1, 9), ("c", "/fast/y", 1, 9)))
     assert checks(found) == [[], ["image-comes"], []]
     assert "a" in found[1][0].reason
+
+
+@pytest.mark.parametrize(
+    ("shared", "like", "found"),
+    [
+        (Shared.COPY, "/slow/base", ["image-comes"]),
+        (Shared.REUSE, "/slow/base", []),
+        (Shared.REUSE, "/other/base", ["image-comes"]),
+    ],
+)
+def test_a_base_that_two_stand_on_is_used_by_the_second(shared: Shared, like: str, found: list[str]) -> None:
+    first, second = (plan for _host, plan in plans(("a", "/fast/a", 1, 9), ("b", "/fast/b", 1, 9)))
+    wish = MoveRequest("u", "/fast", shared=shared)
+    bases = [MakeImage("u", "x", "vda", "/fast/base", "raw", 1, like=one) for one in ("/slow/base", like)]
+    with_bases = [
+        ("a", replace(plan, steps=(base, *plan.steps), request=wish))
+        for plan, base in zip((first, second), bases, strict=True)
+    ]
+    assert checks(together(with_bases)) == [[], found]
 
 
 def test_room_that_is_enough_for_each_and_not_for_all() -> None:

@@ -29,7 +29,8 @@ from tests.ssh_server import SshServer
 from tui.engine.host import Host
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
-from tui.model.request import Ending, SpeedRequest
+from tui.model.mirrored_snapshot import Snapshot, file_disk
+from tui.model.request import Ending, RecoverRequest, SnapshotEndRequest, SnapshotRequest, SpeedRequest
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,6 +85,25 @@ def test_a_copy_outlives_the_way_to_its_host(
     assert vm.mirror() is None
     # Whose file that is cannot be seen from here.
     assert destination.exists()
+
+
+def test_a_snapshot_there_is_taken_back(server: SshServer, hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(disks=[DiskSpec(layers=2)])
+    before, mirror = vm.chain(), vm.directory / "mirror.qcow2"
+    snapshot = Snapshot("s1", disks=(file_disk("vda", mirror=str(mirror)),))
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        carried_out(host, SnapshotRequest(vm.uuid, snapshot))
+        overlay = Path(vm.chain()[0])
+        outcome = carried_out(host, RecoverRequest(vm.uuid, undo=True))
+        # No pool knows them there.
+        for path in (overlay, mirror):
+            assert any(f"{path} stays on the host" in finding.reason for finding in outcome.findings)
+        overlay.unlink()
+        mirror.unlink()
+        carried_out(host, SnapshotRequest(vm.uuid, snapshot))
+        carried_out(host, SnapshotEndRequest(vm.uuid, "s1", Ending.PIVOT))
+    assert vm.chain() == [str(mirror), *before]
+    assert vm.virsh("snapshot-list", "--name").split() == []
 
 
 @pytest.mark.parametrize(

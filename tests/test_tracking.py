@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fake_host import make_chain, make_disk, make_domain, make_mirror, uuid_of
 from tui.model import tracking
-from tui.model.disk import Disk, MirrorReady
+from tui.model.disk import Disk, MirrorJob, MirrorReady
 from tui.model.domain import Domain, RunState
 from tui.model.forecast import forecast
 from tui.model.host import HostState
@@ -182,6 +182,22 @@ def pulling(*, at: float = 0.0) -> HostState:
     """The picture of a disk that was found to be pulled into."""
     state = tracking.with_domain(HostState("x"), PLAIN, (), at)
     return tracking.with_found_job(state, UUID, "vda", Progress(1, 10, 0, JobType.PULL))
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        ((EndJobs(UUID, "db01", ("vda",), Ending.PIVOT),), Phase.PIVOTING),
+        ((EndJobs(UUID, "db01", ("vda",), Ending.CANCEL),), Phase.CANCELLING),
+        ((), Phase.CANCELLING),
+    ],
+)
+def test_a_mirror_that_is_first_seen_at_its_very_end(steps: tuple[EndJobs, ...], phase: Phase) -> None:
+    ending = replace(make_mirror(NEW, MirrorReady.NO), job=MirrorJob.CONCLUDING)
+    last = make_domain("db01", disks=[make_disk("vda", OLD, mirror=ending)])
+    entry = Entry("p1", UUID, "a move", steps, 0, "root@h:1", 0.0, 0.0)
+    state = tracking.with_domain(HostState("test:///x"), last, (entry,), 0.0, first_look=True)
+    assert job_of(state).phase is phase
 
 
 def test_a_job_without_a_mirror_is_found_once() -> None:

@@ -67,6 +67,11 @@ class Command:
         return self.id.replace("-", "_")
 
     @property
+    def of_queue(self) -> bool:
+        """Whether it is about the queue, and about no host."""
+        return self.group == "Queue"
+
+    @property
     def in_footer(self) -> bool:
         """Whether the footer ever names it."""
         return bool(self.footer)

@@ -27,7 +27,7 @@ from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.plan import Plan
-from tui.model.request import EndRequest, MoveRequest, Request, SpeedRequest
+from tui.model.request import EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Deeds:
         def carry_out() -> Outcome | None:
             return aim.control.run(plan).wait()
 
-        if isinstance(plan.request, EndRequest):
+        if isinstance(plan.request, EndRequest | SnapshotEndRequest):
             self._on_ending(aim)
         self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
 

@@ -347,7 +347,8 @@ class MainScreen(Keys, Screen[None]):
             return not isinstance(self.focused, Input)
         if command is None or not command.writes:
             return True
-        disk = self.focused_disk()
+        # The queue is for all hosts, whichever the cursor is on.
+        disk = None if command.of_queue else self.focused_disk()
         numbers = None if disk is None else [disk[0]]
         return None if self.picture.read_only(numbers) else True
 

@@ -12,7 +12,7 @@ from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.jobs import JobsView
 from tui.model.job import Job
 from tui.model.journal import Entry
-from tui.model.request import Ending, EndRequest, RecoverRequest
+from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest
 
 _LISTS = (Panel.JOBS, Panel.QUEUE)
 """The panels whose keys mean the object under the cursor, and no tags."""
@@ -169,8 +169,11 @@ class WritingKeys(QueueKeys):
             return
         if self._tags_elsewhere(disks):
             return
-        plan = self._plan_of(disks[0]) if command == "cancel" else None
-        if plan is not None and plan.moves:
+        plan = self._plan_of(disks[0])
+        if plan is not None and plan.snapshot is not None and plan.step is None and command != "keep":
+            self._end_snapshot(disks[0], plan.snapshot.name, ending_of(command))
+            return
+        if plan is not None and plan.moves and command == "cancel":
             # A mirror that is a part of a move is not all that it has made.
             self._recover(undo=True)
             return
@@ -195,6 +198,15 @@ class WritingKeys(QueueKeys):
             "cancel": "Tidy up" if tidying else "Cancel the job",
         }
         self.deeds.propose(self._aim(disks), request, verb[command])
+
+    def _end_snapshot(self, disk: DiskKey, name: str, ending: Ending) -> None:
+        """The mirrors of a snapshot end together, whichever of them is meant."""
+        reason = why_not(self.focused_job(), "pivot") if ending is Ending.PIVOT else None
+        if reason:
+            self.hint(reason)
+            return
+        verb = "Pivot" if ending is Ending.PIVOT else "Give up the mirrors"
+        self.deeds.propose(self._aim([disk]), SnapshotEndRequest(disk[1], name, ending), verb)
 
     def action_resume(self) -> None:
         """Go on with an interrupted plan."""

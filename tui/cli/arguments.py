@@ -33,6 +33,7 @@ from tui.cli.options import (
     seconds,
     size,
 )
+from tui.cli.snapshot_arguments import add_snapshot
 from tui.model.request import Ending, Then
 
 _INTRODUCTION = """\
@@ -110,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_commit(commands)
     add_pull(commands)
     add_move(commands)
+    add_snapshot(commands)
     add_recover(commands, "resume", "go on with an interrupted plan", undo=False)
     add_recover(commands, "undo", "take back what an interrupted plan did", undo=True)
     _add_doctor(commands)

@@ -18,7 +18,7 @@ from tui.cli.options import (
     consent,
 )
 from tui.model.finding import Acceptance
-from tui.model.request import How
+from tui.model.request import How, Shared
 
 _MERGE_LOSSES = (
     Acceptance.LOSE_SNAPSHOTS,
@@ -118,6 +118,19 @@ def add_move(commands: Any) -> None:
     )
     parser.add_argument(
         "--merge-overlay", action="store_true", help="fold the overlay back, so that the chain stays as deep"
+    )
+    parser.add_argument(
+        "--shared-base",
+        metavar="WHAT",
+        choices=[str(what) for what in Shared],
+        default=str(Shared.COPY),
+        help="layers that other disks stand on too: copy, leave where they are, or reuse equal ones that lie there"
+        " (default: copy)",
+    )
+    parser.add_argument(
+        "--delete-source",
+        action="store_true",
+        help="put the old images into quarantine afterwards; doctor lists what lies there",
     )
     group = parser.add_argument_group("how to copy")
     add_bandwidth(group)

@@ -20,6 +20,7 @@ from tui.model.request import (
     MoveRequest,
     PullRequest,
     RecoverRequest,
+    Shared,
     SpeedRequest,
     Then,
 )
@@ -90,6 +91,8 @@ def move(found: Namespace, limit: int, domain: Domain) -> MoveRequest:
         synchronous_writes=found.synchronous_writes,
         then=Then.HOLD if found.hold else Then.PIVOT,
         merge_overlay=found.merge_overlay,
+        shared=Shared(found.shared_base),
+        delete_source=found.delete_source,
         accepted=losses(found),
     )
 

@@ -16,6 +16,7 @@ from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
 from tui.model.job import JobType
 from tui.model.plan import Plan
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed, Undo
 from tui.model.text import printable
 
@@ -173,6 +174,9 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
         if finding.severity is Severity.WARNING:
             output.complain(finding_text(finding))
     output.say(printable(outcome.message))
+    held = next((step for step in plan.steps if isinstance(step, TakeSnapshot)), None)
+    if held is not None:
+        output.say(f"End it: {printable(held.deletions)}")
 
 
 def _begin(plan: Plan) -> Begin | None:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import images
+from tui.engine.control import Level
 from tui.engine.errors import StepFailed
+from tui.engine.filling import fill
+from tui.engine.quiescing import frozen
+from tui.engine.room import left_in
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import tracking
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.finding import Finding, fine
+from tui.model.quantity import size
 from tui.model.request import Ending
 from tui.model.snapshot import overlay_xml
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, StartCommit, Undo
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
-
-CHUNK = 4 * 1024 * 1024
-"""Bytes that are copied between two looks at whether anybody still waits."""
 
 
 @run.register(Undo)
@@ -42,14 +46,16 @@ def _(step: Undo, host: Host) -> bool:  # noqa: ARG001
 @run.register(TakeOverlay)
 def _(step: TakeOverlay, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     overlays = dict(zip(step.targets, step.paths, strict=True))
+    found: list[Finding] = []
     try:
-        host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
+        with frozen(host, step.uuid, step.domain, found) if step.quiesce else nullcontext():
+            host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
     finally:
         host.refresh(step.uuid)
     if host.wait_for(lambda _: True if happened(step, host) else None, timeout=_SEEN) is None:
         message = f"{step.domain} does not show the overlays that were made."
         raise StepFailed(message)
-    return ()
+    return tuple(found)
 
 
 _SEEN = 30.0
@@ -62,11 +68,15 @@ def _(step: TakeOverlay, host: Host) -> bool:
 
 
 @undo.register(TakeOverlay)
-def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+def take_back_overlays(
+    step: TakeOverlay | TakeSnapshot, host: Host, since: float, *, failed: bool
+) -> list[str]:
+    """Merge what is in overlays back into what they stand on, and remove those that were made."""
     remarks = []
     waits = threading.Event()
     for target, path, base, xml in zip(step.targets, step.paths, step.bases, step.base_xmls, strict=True):
-        if _is_on(host, step.uuid, target, path):
+        was_on = _is_on(host, step.uuid, target, path)
+        if was_on:
             commit = StartCommit(
                 step.uuid, step.domain, target, target, base, base, xml, paths=(path,), active=True
             )
@@ -74,7 +84,11 @@ def _(step: TakeOverlay, host: Host, since: float, *, failed: bool) -> list[str]
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
             remarks.append(f"{target} is back on {base}.")
-        if _is_on(host, step.uuid, target, base):
+        if isinstance(step, TakeSnapshot) and (step.reuse_external or (failed and not was_on)):
+            # It was there before, or it is somebody else's: libvirt removes what it made for nothing.
+            continue
+        # Whether it is there is not seen on another machine.
+        if (host.local or was_on) and _is_on(host, step.uuid, target, base):
             remarks += _removed(step, target, path, host, since)
     return remarks
 
@@ -84,9 +98,11 @@ def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:
     return domain is not None and domain.is_on(target, path)
 
 
-def _removed(step: TakeOverlay | MakeImage, target: str, path: str, host: Host, since: float) -> list[str]:
+def _removed(
+    step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
+) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
-    if not os.path.lexists(path):
+    if host.local and not os.path.lexists(path):
         return []
     removal = RemoveDestination(step.uuid, step.domain, target, path, since)
     return [finding.reason for finding in run(removal, host, threading.Event())]
@@ -131,59 +147,39 @@ def _(step: MakeImage, host: Host, since: float, *, failed: bool) -> list[str]:
     return _removed(step, step.target, step.path, host, since)
 
 
-@run.register(CopyImage)
-def _(step: CopyImage, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+@run.register(CopyImages)
+def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     _insist_on_here(host)
     _insist_on_idle(step, host)
     started = time.monotonic()
+
+    def tell(path: str, done: int, total: int) -> None:
+        host.apply(partial(tracking.with_copied, path=path, done=done, total=total))
+
+    told: list[str] = []
+
+    def crawls(path: str) -> bool:
+        room = left_in(path)
+        if room is not None and not told:
+            told.append(path)
+            host.log(
+                f"Only {size(room)} are left for {path}: its copy crawls until there is room.",
+                Level.WARNING,
+                domain=step.domain,
+            )
+        return room is not None
+
     try:
-        amount = _fill(step, host, left)
-    except OSError as error:
-        message = f"{step.source} could not be copied to {step.path}: {error.strerror}."
-        raise StepFailed(message) from error
+        amount = fill(step.images, step.bandwidth, tell, crawls, left)
     finally:
-        host.apply(partial(tracking.with_copied, path=step.path, done=0, total=0))
-    if step.backing is not None:
-        images.rename_backing(step.path, step.format, step.backing, step.backing_format or "raw")
+        host.apply(partial(tracking.without_copied, paths=[image.path for image in step.images]))
+    if left.is_set():
+        raise Left
+    for image in step.images:
+        if image.backing is not None:
+            images.rename_backing(image.path, image.format, image.backing, image.backing_format or "raw")
     took = time.monotonic() - started
-    return (fine("image-copied", f"{step.source}: {amount} bytes copied in {took:.1f} s."),)
-
-
-def _fill(step: CopyImage, host: Host, left: threading.Event) -> int:
-    """Write a layer into the image that was made for it, in place, since that has its label already."""
-    with open(step.source, "rb") as source, open(step.path, "r+b") as target:  # noqa: PTH123
-        target.truncate(0)
-        if images.cloned(source.fileno(), target.fileno()):
-            return 0
-        status = os.fstat(source.fileno())
-        size, total = status.st_size, status.st_blocks * 512
-        target.truncate(size)
-        amount, started, at = 0, time.monotonic(), 0
-        while (extent := _next_data(source.fileno(), at, size)) is not None:
-            at, end = extent
-            while at < end:
-                if left.is_set():
-                    raise Left
-                copied = images.copy_range(source.fileno(), target.fileno(), at, min(CHUNK, end - at))
-                at, amount = at + copied, amount + copied
-                host.apply(partial(tracking.with_copied, path=step.path, done=amount, total=total))
-                if step.bandwidth:
-                    left.wait(max(0.0, amount / step.bandwidth - (time.monotonic() - started)))
-        target.flush()
-        os.fsync(target.fileno())
-        return amount
-
-
-def _next_data(file: int, at: int, size: int) -> tuple[int, int] | None:
-    """The next part of a file that is no hole, from an offset on."""
-    if at >= size:
-        return None
-    try:
-        start = os.lseek(file, at, os.SEEK_DATA)
-    except OSError:
-        # ENXIO: nothing but a hole up to the end.
-        return None
-    return start, os.lseek(file, start, os.SEEK_HOLE)
+    return (fine("images-copied", f"{size(amount)} copied in {took:.1f} s."),)
 
 
 @run.register(CompareImages)
@@ -195,24 +191,25 @@ def _(step: CompareImages, host: Host, left: threading.Event) -> tuple[Finding, 
     return (fine("images-equal", f"{step.path} holds the same as {step.source}."),)
 
 
-@happened.register(CopyImage)
+@happened.register(CopyImages)
 @happened.register(CompareImages)
-def _(step: CopyImage | CompareImages, host: Host) -> bool:  # noqa: ARG001
+def _(step: CopyImages | CompareImages, host: Host) -> bool:  # noqa: ARG001
     # Once more does no harm, and half of it would.
     return False
 
 
-def _insist_on_idle(step: CopyImage, host: Host) -> None:
+def _insist_on_idle(step: CopyImages, host: Host) -> None:
     """Somebody may have pivoted meanwhile, without asking: what a guest runs on must never be written over."""
-    users = [
-        f"{domain.name} {disk.target}"
-        for domain in host.state.domains
-        for disk in domain.disks
-        if step.path in disk.chain.local_paths
-    ]
-    if users:
-        message = f"{step.path} is in use by {', '.join(users)} already, and is not written to."
-        raise StepFailed(message)
+    for image in step.images:
+        users = [
+            f"{domain.name} {disk.target}"
+            for domain in host.state.domains
+            for disk in domain.disks
+            if image.path in disk.chain.local_paths
+        ]
+        if users:
+            message = f"{image.path} is in use by {', '.join(users)} already, and is not written to."
+            raise StepFailed(message)
 
 
 def _insist_on_here(host: Host) -> None:

@@ -19,6 +19,7 @@ import libvirt  # isort: skip
 
 from tui.engine.disk_calls import RUN_STATES, DiskCalls
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.snapshot_calls import SnapshotCalls
 from tui.model.domain import RunState
 from tui.model.job import JobEvent
 
@@ -87,7 +88,7 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
-class Connection(DiskCalls):
+class Connection(DiskCalls, SnapshotCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
     Raises:
@@ -313,14 +314,9 @@ class Connection(DiskCalls):
         """Names of the domain's checkpoints."""
         return tuple(item.getName() for item in self._listed(uuid, "listAllCheckpoints"))
 
-    def snapshots(self, uuid: str) -> dict[str, str]:
-        """The snapshots that libvirt knows of: names and XML."""
-        found = self._listed(uuid, "listAllSnapshots")
-        return {item.getName(): self._call("snapshotGetXMLDesc", item.getXMLDesc, 0) for item in found}
-
-    def _listed(self, uuid: str, call: str) -> list[Any]:
+    def _listed(self, uuid: str, call: str, flags: int = 0) -> list[Any]:
         try:
-            return list(self._call(call, getattr(self._domain(uuid), call), 0))
+            return list(self._call(call, getattr(self._domain(uuid), call), flags))
         except HostError as error:
             if error.code == libvirt.VIR_ERR_NO_SUPPORT:
                 return []

@@ -157,6 +157,14 @@ class DiskCalls:
         limit = self._counted(bandwidth)
         self._call("domainBlockRebase", self._domain(uuid).blockRebase, target, path, limit, bits)
 
+    def freeze(self, uuid: str) -> int:
+        """Have the guest's agent write out and freeze its file systems; how many they were."""
+        return int(self._call("domainFSFreeze", self._domain(uuid).fsFreeze, None, 0))
+
+    def thaw(self, uuid: str) -> int:
+        """Let the guest write to its file systems again; those that are not frozen do not mind."""
+        return int(self._call("domainFSThaw", self._domain(uuid).fsThaw, None, 0))
+
     def snapshot_disks(self, uuid: str, xml: str) -> None:
         """Give disks a new active layer, all or none, without a snapshot that libvirt would remember."""
         flags = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,17 +12,18 @@ from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import POOLS_OF_FILES, snapshots_of, unless_refused, with_chains
 from tui.model import xml
 from tui.model.definition import parse_domain
-from tui.model.doctor import DoctorFacts, Volume, examine
-from tui.model.domain import Definition
+from tui.model.doctor import DoctorFacts, PutAway, Volume, examine
+from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding
 from tui.model.host import HostState
+from tui.model.quarantine import parse_note
 
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
 
 
 def diagnose(
-    connection: Connection, state: HostState, uuid: str | None, *, local: bool
+    connection: Connection, state: HostState, uuid: str | None, *, local: bool, now: float
 ) -> tuple[Finding, ...]:
     """Examine a domain, or the whole host.
 
@@ -41,7 +44,34 @@ def diagnose(
                 persistent[domain.uuid] = parse_domain(text)
         needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain.uuid) or ()))
     volumes = _volumes(connection) if uuid is None else ()
-    return examine(DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed)))
+    put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
+    facts = DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed), put_away, now)
+    return examine(facts)
+
+
+def _put_away(domain: Domain, *, local: bool) -> Iterator[PutAway]:
+    """What the domain's notes say of old images, and what is really there."""
+    for text in domain.definition.quarantines:
+        try:
+            kept = parse_note(text)
+        except xml.InvalidXML:
+            continue
+        for directory in kept.directories:
+            if not local:
+                yield PutAway(domain.uuid, directory, kept.since)
+                continue
+            try:
+                found = list(os.scandir(directory))
+                taken = sum(file.stat(follow_symlinks=False).st_blocks for file in found) * _SECTOR
+            except FileNotFoundError:
+                continue
+            except OSError:
+                yield PutAway(domain.uuid, directory, kept.since)
+                continue
+            yield PutAway(domain.uuid, directory, kept.since, tuple(file.name for file in found), taken)
+
+
+_SECTOR = 512
 
 
 def _volumes(connection: Connection) -> tuple[Volume, ...]:

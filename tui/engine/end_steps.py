@@ -33,15 +33,16 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     domain = host.state.domain(step.uuid)
     # A guest that somebody else paused stays paused.
     pause = step.pause and domain is not None and domain.state in (RunState.RUNNING, RunState.IDLE)
+    targets = tuple(target for target in step.targets if not _went(step, host, target))
     if step.ending is not Ending.CANCEL:
-        _insist_on_sync(step, host.state)
+        _insist_on_sync(step, host.state, targets)
     if pause:
         host.connection().suspend(step.uuid)
     try:
         if step.ending is Ending.CANCEL:
             for target in step.targets:
                 _ask_end(step, host, target)
-        for target in step.targets:
+        for target in targets:
             # One after the other: when one fails, those after it have not been touched.
             if step.ending is not Ending.CANCEL:
                 _ask_end(step, host, target)
@@ -53,9 +54,17 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     return ()
 
 
-def _insist_on_sync(step: EndJobs, state: HostState) -> None:
+def _went(step: EndJobs, host: Host, target: str) -> bool:
+    """Whether a disk has gone over before, by this plan that was cut short then."""
+    place = dict(zip(step.targets, step.paths, strict=False)).get(target)
+    domain, job = host.state.domain(step.uuid), host.state.job(step.uuid, target)
+    running = job is not None and not job.phase.ended
+    return place is not None and not running and domain is not None and domain.is_on(target, place)
+
+
+def _insist_on_sync(step: EndJobs, state: HostState, targets: tuple[str, ...]) -> None:
     """Before the first disk is touched: all of them can be."""
-    for target in step.targets:
+    for target in targets:
         job = state.job(step.uuid, target)
         if job is None or job.phase not in (Phase.IN_SYNC, Phase.PIVOTING, Phase.CANCELLING):
             what = job.phase.value if job else "without a job"
@@ -113,6 +122,8 @@ def _resume(step: EndJobs, host: Host) -> None:
 
 @happened.register(EndJobs)
 def _(step: EndJobs, host: Host) -> bool:
+    if step.paths:
+        return all(_went(step, host, target) for target in step.targets)
     jobs = [host.state.job(step.uuid, target) for target in step.targets]
     return all(job is None or job.phase.ended for job in jobs)
 

@@ -179,7 +179,7 @@ class Host:
 
     def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
         """Look for what is wrong or left over, on one domain or everywhere."""
-        return diagnose(self.connection(), self._state, uuid, local=self.local)
+        return diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""

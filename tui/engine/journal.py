@@ -36,12 +36,17 @@ def write(connection: Connection, domain: Domain, entry: Entry) -> None:
 
 def remove(connection: Connection, domain: Domain, plan_id: str) -> None:
     """Take an entry out; one that is not there is fine."""
+    remove_note(connection, domain, namespace(plan_id))
+
+
+def remove_note(connection: Connection, domain: Domain, space: str) -> None:
+    """Take the element of a namespace out of the metadata."""
     # One call for each side: a domain that was restarted may have the entry in its definition alone, and
     # libvirt refuses the pair when either side lacks it.
     if domain.state.active:
-        connection.set_metadata(domain.uuid, namespace(plan_id), None, config=False, live=True)
+        connection.set_metadata(domain.uuid, space, None, config=False, live=True)
     if domain.persistent:
-        connection.set_metadata(domain.uuid, namespace(plan_id), None, config=True, live=False)
+        connection.set_metadata(domain.uuid, space, None, config=True, live=False)
 
 
 def read(plans: Iterable[str], uuid: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

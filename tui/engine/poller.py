@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.pool import CallPool
+from tui.engine.room import RoomWatch
 from tui.model import tracking
 from tui.model.job import Job
 
@@ -30,6 +31,7 @@ class Poller:
         self._closed = False
         self._wake = threading.Event()
         self._retry_at: float | None = None
+        self._room = RoomWatch(host)
         self._asking: set[int] = set()
         """Jobs whose progress was asked for and has not arrived: a slow tick is left out, not queued."""
         threading.Thread(target=self._tick, name="host-tick", daemon=True).start()
@@ -87,6 +89,7 @@ class Poller:
         except HostError:
             # A domain that just went makes the whole call fail; its event tells why.
             stats = {}
+        self._room.look(jobs)
         for job in jobs:
             self._pool.submit(partial(self._ask_job, job, stats.get(job.uuid, {})), urgent=True)
 

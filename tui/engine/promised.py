@@ -12,12 +12,12 @@ from dataclasses import replace
 from tui.engine import journal
 from tui.engine.look import Look
 from tui.model.chain_steps import MakeImage
-from tui.model.facts import PathFacts
 from tui.model.finding import Severity, fine, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.quantity import size
 from tui.model.steps import StartCopy
+from tui.model.storage import Chain, FileSource, Layer
 from tui.model.text import printable
 
 # Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
@@ -45,9 +45,13 @@ def promised_in(directory: str, look: Look) -> dict[str, int]:
     return found
 
 
-def less(place: PathFacts, promised: dict[str, int]) -> PathFacts:
-    """A destination without the room that others will take."""
-    return replace(place, free=remaining(place.free, promised))
+def promised_to(destination: Chain, look: Look) -> dict[str, int]:
+    """The same for where a new image lies; nothing for what is no file."""
+    match destination.active:
+        case Layer(source=FileSource(path=path)):
+            return promised_in(os.path.dirname(path) or "/", look)
+        case _:
+            return {}
 
 
 def remaining(free: int | None, promised: dict[str, int]) -> int | None:

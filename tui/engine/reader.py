@@ -12,7 +12,7 @@ from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import with_chains
 from tui.engine.pool import CallPool
-from tui.engine.recovery import recover
+from tui.engine.recovery import forget_quarantines, recover
 from tui.model import tracking, xml
 from tui.model.definition import parse_domain
 from tui.model.domain import Definition, Domain, RunState
@@ -168,6 +168,8 @@ class Reader:
         others = tuple(entry for entry in entries if entry.id not in own)
         if others and not self._host.read_only:
             recover(self._host, domain, others)
+        if domain.definition.quarantines and not self._host.read_only:
+            forget_quarantines(self._host, domain)
 
     def _find_jobs(self, domain: Domain) -> None:
         """Ask each disk of a running domain for a pull, a commit or a backup."""

@@ -1,7 +1,8 @@
 """What is put right by itself when a journal is found whose owner is gone.
 
-Only what nobody can want otherwise: a guest that was paused for a pivot goes on, and an entry that has nothing
-left to tell is removed. All else waits for the user, who finds the job or its leftovers on the screen.
+Only what nobody can want otherwise: a guest that was paused for a pivot goes on, file systems that were frozen
+for an overlay are thawed, and an entry that has nothing left to tell is removed. All else waits for the user,
+who finds the job or its leftovers on the screen.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.control import Level
+from tui.engine.quiescing import thaw
+from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain, RunState
 from tui.model.host import HostState
 from tui.model.journal import Entry
+from tui.model.quarantine import namespace, parse_note
 from tui.model.steps import EndJobs, StartCopy
+from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -37,8 +42,26 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
                 commands=(f"virsh resume {domain.name}",),
                 domain=domain.name,
             )
+        if isinstance(entry.step, TakeOverlay) and entry.step.quiesce:
+            thaw(host, domain.uuid, domain.name)
         if _says_nothing_more(entry, domain, host.state, local=host.local):
             journal.remove(host.connection(), domain, entry.id)
+
+
+def forget_quarantines(host: Host, domain: Domain) -> None:
+    """Take out the notes on old images that are not where they were put any more.
+
+    Raises:
+        HostError: when the host refuses.
+    """
+    for text in domain.definition.quarantines if host.local else ():
+        try:
+            kept = parse_note(text)
+        except InvalidXML:
+            # Another version's, which may know more.
+            continue
+        if not any(os.path.lexists(directory) for directory in kept.directories):
+            journal.remove_note(host.connection(), domain, namespace(kept.mark))
 
 
 def _left_paused(entry: Entry, domain: Domain) -> bool:
@@ -53,8 +76,8 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
     jobs = [state.job(domain.uuid, begin.target) for begin in entry.begins]
     if any(job is not None and not job.phase.ended for job in jobs):
         return False
-    if entry.moves and entry.reached < len(entry.steps):
-        # What is left of a move is for the user to go on with or to take back.
+    if entry.snapshot is not None or (entry.moves and entry.reached < len(entry.steps)):
+        # What is left of a move is for the user to go on with or to take back; a snapshot is in libvirt's list.
         return False
     return all(_explained(entry, copy, domain, local=local) for copy in entry.copies)
 

@@ -6,14 +6,22 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import begin_steps, chain_steps, end_steps, journal, steps  # noqa: F401  three only register
+from tui.engine import (  # noqa: F401  all but two only register
+    begin_steps,
+    chain_steps,
+    end_steps,
+    journal,
+    snapshot_steps,
+    steps,
+    tidy_steps,
+)
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.finding import Finding
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
 from tui.model.plan import Plan
-from tui.model.steps import AwaitSync, Step
+from tui.model.steps import AwaitSync, Begin, Step
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -127,6 +135,13 @@ class PlanRun:
         """Undo what this plan began, as far as the host says that it is there."""
         self._quiet.set()
         remarks = [str(error)]
+        if self._torn():
+            # Taking the others back would leave a guest whose disks lie in two places for good.
+            self._sign_off()
+            remarks.append("Some disks have gone over and the others can: go on with it.")
+            message = " ".join(remarks)
+            self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
+            return Outcome(End.FAILED, message)
         for step in reversed(self.plan.steps[: self._step + 1]):
             try:
                 failed = step is self.plan.steps[self._step]
@@ -145,6 +160,17 @@ class PlanRun:
         message = " ".join(remarks)
         self._host.log(f"{self.plan.title}: failed. {message}", Level.ERROR, domain=self.plan.domain)
         return Outcome(End.FAILED, message)
+
+    def _torn(self) -> bool:
+        """Whether a disk has gone over while another one still has the mirror to follow it."""
+        steps_begun = self.plan.steps[: self._step + 1]
+        begun = {s.target: s for s in steps_begun if isinstance(s, Begin) and s.job.mirrors}
+        domain = self._host.state.domain(self.plan.uuid)
+        if domain is None or not domain.state.active:
+            return False
+        gone = {target for target, step in begun.items() if domain.is_on(target, step.path)}
+        jobs = [self._host.state.job(self.plan.uuid, target) for target in begun.keys() - gone]
+        return bool(gone) and any(job is not None and not job.phase.ended for job in jobs)
 
     # The journal
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
+from tui.model import quarantine
 from tui.model.command import typed, virsh
 
 
@@ -22,13 +24,16 @@ class TakeOverlay:
     """Those as ``<disk>``, for going back."""
     others: tuple[str, ...] = ()
     """The disks of the domain that are left alone."""
+    quiesce: bool = False
+    """Have the guest's agent write out and freeze its file systems for that instant."""
 
     @property
     def title(self) -> str:
         """For people."""
-        return (
+        title = (
             f"Write what is new of {' and '.join(self.targets)} to an overlay, so that the rest stands still"
         )
+        return f"{title}; file systems frozen meanwhile" if self.quiesce else title
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -36,7 +41,10 @@ class TakeOverlay:
         specs = [f"{target},file={path}" for target, path in zip(self.targets, self.paths, strict=True)]
         specs += [f"{target},snapshot=no" for target in self.others]
         words = [word for spec in specs for word in ("--diskspec", spec)]
-        return (virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words),)
+        take = virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words)
+        if not self.quiesce:
+            return (take,)
+        return (virsh("domfsfreeze", self.domain), take, virsh("domfsthaw", self.domain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +77,15 @@ class MakeImage:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyImage:
-    """Fill a made image with a layer that does not change any more, byte by byte, holes left out."""
+class ImageCopy:
+    """A layer that does not change any more, and the image that was made for it elsewhere."""
 
-    uuid: str
-    domain: str
-    target: str
     source: str
     path: str
     format: str
     backing: str | None = None
     """How the layer below is named at the destination; ``None`` where the name stays as it is."""
     backing_format: str | None = None
-    bandwidth: int = 0
-    """Limit in bytes per second; 0 is none."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return f"Copy {self.source} to {self.path}"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -97,6 +95,31 @@ class CopyImage:
             return (copy,)
         named = ("-b", self.backing, "-F", self.backing_format or "raw")
         return (copy, typed("qemu-img", "rebase", "-u", "-f", self.format, *named, "--", self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class CopyImages:
+    """Fill made images with layers that do not change any more, byte by byte, holes left out."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    images: tuple[ImageCopy, ...]
+    bandwidth: int = 0
+    """Limit in bytes per second for all of them together; 0 is none."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if len(self.images) == 1:
+            (image,) = self.images
+            return f"Copy {image.source} to {image.path}"
+        return f"Copy {len(self.images)} layers of {' and '.join(self.targets)}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return tuple(command for image in self.images for command in image.commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +143,70 @@ class CompareImages:
         """What a person would type."""
         formats = ("-U", "-f", self.format, "-F", self.format)
         return (typed("qemu-img", "compare", *formats, "--", self.source, self.path),)
+
+
+@dataclass(frozen=True, slots=True)
+class MapSnapshots:
+    """Define libvirt's snapshots anew, naming the images at the place that they have now."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    snapshots: tuple[str, ...]
+    """Their names."""
+    befores: tuple[str, ...]
+    """The paths that they name."""
+    afters: tuple[str, ...]
+    """The paths that they are to name, one for each of those."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        what = "snapshot" if len(self.snapshots) == 1 else f"{len(self.snapshots)} snapshots"
+        return f"Have the {what} of {self.domain} name the images at the new place"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type, with the paths in the XML changed in between."""
+        return tuple(
+            command
+            for name in self.snapshots
+            for command in (
+                f"{virsh('snapshot-dumpxml', self.domain, name, '--security-info')} > snapshot.xml",
+                virsh("snapshot-create", self.domain, "snapshot.xml", "--redefine"),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Put images that are not needed any more into a directory beside them, from where they can be had back."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    paths: tuple[str, ...]
+    mark: str
+    """What tells the directories of this plan from others."""
+
+    def place(self, path: str) -> str:
+        """Where an image goes."""
+        return quarantine.place_of(path, self.mark)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The directories."""
+        return tuple(dict.fromkeys(posixpath.dirname(self.place(path)) for path in self.paths))
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        images = "1 old image" if len(self.paths) == 1 else f"{len(self.paths)} old images"
+        return f"Put {images} of {' and '.join(self.targets)} into quarantine"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        made = tuple(typed("mkdir", "--mode=0700", "--parents", "--", place) for place in self.places)
+        moved = tuple(typed("mv", "--no-clobber", "--", path, self.place(path)) for path in self.paths)
+        return (*made, *moved)

@@ -8,7 +8,7 @@ from lxml import etree
 
 from tui.model import xml
 from tui.model.disk import Device, Disk, Driver, Mirror, MirrorJob, MirrorReady
-from tui.model.domain import PLAN_NAMESPACE, Definition
+from tui.model.domain import PLAN_NAMESPACE, QUARANTINE_NAMESPACE, Definition
 from tui.model.read_storage import read_chain, read_layer
 from tui.model.storage import Chain
 
@@ -48,7 +48,9 @@ def parse_domain(text: str) -> Definition:
         title=xml.content(root, "title"),
         hypervisor=xml.attribute(root, "type"),
         owner=_read_owner(root),
-        plans=_read_plans(root),
+        agent=_has_agent(root),
+        plans=_read_notes(root, PLAN_NAMESPACE),
+        quarantines=_read_notes(root, QUARANTINE_NAMESPACE),
         problems=tuple(problems),
     )
 
@@ -136,10 +138,24 @@ def _read_owner(root: xml.Element) -> tuple[int, int] | None:
     return None
 
 
-def _read_plans(root: xml.Element) -> tuple[str, ...]:
+def _has_agent(root: xml.Element) -> bool:
+    targets = (
+        xml.child(channel, "target")
+        for devices in xml.children(root, "devices")
+        for channel in xml.children(devices, "channel")
+    )
+    return any(
+        target is not None
+        and target.get("name") == "org.qemu.guest_agent.0"
+        and target.get("state") == "connected"
+        for target in targets
+    )
+
+
+def _read_notes(root: xml.Element, space: str) -> tuple[str, ...]:
     return tuple(
         etree.tostring(entry, encoding="unicode", with_tail=False)
         for metadata in xml.children(root, "metadata")
         for entry in xml.elements(metadata)
-        if (etree.QName(entry).namespace or "").startswith(PLAN_NAMESPACE)
+        if (etree.QName(entry).namespace or "").startswith(space)
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tui.model.command import typed
 from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding, fine, warning
 from tui.model.host import HostState
 from tui.model.job import Phase
-from tui.model.quantity import size
+from tui.model.journal import Entry
+from tui.model.quantity import duration, size
 from tui.model.text import printable
 
 
@@ -19,6 +21,19 @@ class Volume:
 
     path: str
     pool: str
+    allocated: int | None = None
+    """Bytes that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutAway:
+    """Old images of a domain that wait in a directory."""
+
+    uuid: str
+    directory: str
+    since: float
+    names: tuple[str, ...] | None = None
+    """What lies there; ``None`` where nobody could see."""
     allocated: int | None = None
     """Bytes that it takes."""
 
@@ -38,6 +53,8 @@ class DoctorFacts:
     volumes: tuple[Volume, ...] = ()
     needed: frozenset[str] = frozenset()
     """Paths that snapshots name."""
+    put_away: tuple[PutAway, ...] = ()
+    now: float = 0.0
 
 
 def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
@@ -46,7 +63,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
     findings = [
         finding
         for domain in domains
-        for check in (_plans, _mirrors, _definitions, _unknown_chains)
+        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines)
         for finding in check(domain, facts)
     ]
     if facts.domain is None:
@@ -68,8 +85,18 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 f"{name}: “{printable(entry.title)}” of {printable(entry.owner)} was cut off at {entry.progress}.",
                 f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
             )
+        elif entry.snapshot is not None and not _mirrored(entry, facts):
+            yield warning(
+                "mirrors-gone",
+                f"{name}: the mirrors of the snapshot {printable(entry.snapshot.name)} have ended.",
+                f"End the rest of it: {printable(entry.snapshot.deletions)}.",
+            )
     for problem in facts.problems.get(domain.uuid, ()):
         yield warning("plan-unreadable", f"{name}: {printable(problem)}.", "Look at virsh metadata.")
+
+
+def _mirrored(entry: Entry, facts: DoctorFacts) -> bool:
+    return any(job.plan == entry.id for job in facts.state.active_jobs)
 
 
 def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
@@ -84,6 +111,13 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         disk = f"{printable(job.domain)} {printable(job.target)}"
         waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
         whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
+        if entry is not None and entry.snapshot is not None:
+            yield warning(
+                "mirror-unfollowed",
+                f"{disk}: the mirror of the snapshot {printable(entry.snapshot.name)} is {waits}, and {whose}.",
+                f"End it: {printable(entry.snapshot.deletions)}.",
+            )
+            continue
         yield warning(
             "mirror-unfollowed",
             f"{disk}: the {job.type} is {waits}, and {whose}.",
@@ -121,6 +155,23 @@ def _unknown_chains(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:  #
             )
 
 
+def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Old images that wait for being deleted."""
+    for kept in facts.put_away:
+        if kept.uuid != domain.uuid:
+            continue
+        directory = printable(kept.directory)
+        number = len(kept.names) if kept.names is not None else None
+        count = "old images" if number is None else "1 old image" if number == 1 else f"{number} old images"
+        age = duration(max(0.0, facts.now - kept.since))
+        yield warning(
+            "source-quarantined",
+            f"{printable(domain.name)}: {count}, {size(kept.allocated)}, put away {age} ago, wait in {directory}.",
+            "When the guest is well, delete them: "
+            f"{typed('rm', '-r', '--', kept.directory)}; to have them back, move them to where they were.",
+        )
+
+
 def _images(facts: DoctorFacts) -> Iterator[Finding]:
     """Images in pools that nothing on this host refers to."""
     used = set(facts.needed)
@@ -131,6 +182,7 @@ def _images(facts: DoctorFacts) -> Iterator[Finding]:
         for step in entry.steps:
             used |= {path for name in ("path", "source") if (path := getattr(step, name, None))}
             used |= set(getattr(step, "paths", ()))
+            used |= {path for image in getattr(step, "images", ()) for path in (image.source, image.path)}
     for volume in facts.volumes:
         if volume.path not in used:
             taken = f", {size(volume.allocated)}" if volume.allocated is not None else ""

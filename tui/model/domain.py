@@ -9,6 +9,7 @@ from tui.model.disk import Disk
 from tui.model.storage import Layer
 
 PLAN_NAMESPACE = "urn:virt-mirror:plan:"
+QUARANTINE_NAMESPACE = "urn:virt-mirror:quarantine:"
 """What the namespace of each of this program's plans in ``<metadata>`` begins with; the plan's id follows."""
 
 
@@ -42,8 +43,12 @@ class Definition:
     """``kvm``, ``qemu``, ``test``…"""
     owner: tuple[int, int] | None = None
     """User and group of QEMU, from the live ``<seclabel model='dac'>``; ``None`` where it is not said."""
+    agent: bool = False
+    """Whether an agent in the guest has opened its channel; only a live definition says so."""
     plans: tuple[str, ...] = ()
     """The XML of this program's plans in progress, one string each, as found in ``<metadata>``."""
+    quarantines: tuple[str, ...] = ()
+    """The XML of its notes on old images that were put away, likewise."""
     problems: tuple[str, ...] = ()
     """What could not be understood and is missing here, a sentence each."""
 

@@ -94,7 +94,15 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
     """A mirror that is a part of a move has more to it than its own images."""
     name = case.name
     for entry in dict.fromkeys(e for target in case.targets for e in case.entries(target) if e.moves):
-        if case.request.ending is not Ending.PIVOT:
+        if entry.snapshot is not None:
+            yield refused(
+                "part-of-a-snapshot",
+                f"This mirror belongs to the snapshot {printable(entry.snapshot.name)}, and ends with all of that.",
+                f"End it with {printable(entry.snapshot.deletions)}."
+                if entry.step is None
+                else f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
+            )
+        elif case.request.ending is not Ending.PIVOT:
             yield refused(
                 "part-of-a-move",
                 f"This is a part of “{printable(entry.title)}”, which has made more than this mirror.",

@@ -71,7 +71,9 @@ def _steps(case: EndCase) -> Iterator[Step]:
         copying = [job for job in jobs if job.phase is Phase.COPYING and job.type.mirrors]
         yield from (AwaitSync(uuid, name, job.target) for job in copying)
     if jobs:
-        yield EndJobs(uuid, name, tuple(job.target for job in jobs), ending, case.pause)
+        known = [active.path for job in jobs if (active := job.destination.active)]
+        paths = tuple(known) if ending is Ending.PIVOT and len(known) == len(jobs) else ()
+        yield EndJobs(uuid, name, tuple(job.target for job in jobs), ending, case.pause, paths)
     if ending is Ending.PIVOT:
         yield from _proofs(case)
     elif ending is Ending.CANCEL:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tui.model.chain_steps import CopyImage
+from tui.model.chain_steps import CopyImages
 from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.journal import Entry
@@ -113,10 +113,12 @@ class HostState:
         return entry if entry.reached < len(entry.steps) else None
 
     def copied(self, entry: Entry | None) -> int | None:
-        """How much of the image that a plan is filling is there, in whole percent, never 100."""
+        """How much of the images that a plan is filling is there, in whole percent, never 100."""
         step = entry.step if entry else None
-        done, total = self.files.get(step.path, (0, 0)) if isinstance(step, CopyImage) else (0, 0)
-        return min(99, 100 * done // total) if total else None
+        paths = [image.path for image in step.images] if isinstance(step, CopyImages) else []
+        amounts = [self.files[path] for path in paths if path in self.files]
+        total = sum(total for _done, total in amounts)
+        return min(99, 100 * sum(done for done, _total in amounts) // total) if total else None
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

@@ -9,9 +9,10 @@ from typing import Any, get_args
 from lxml import etree
 
 from tui.model import xml
-from tui.model.chain_steps import MakeImage, TakeOverlay
+from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Begin, ChainStep, StartCopy, Step
 
 STALE_AFTER = 90.0
@@ -59,7 +60,14 @@ class Entry:
     @property
     def moves(self) -> bool:
         """Whether it has made images that nobody but this entry knows of."""
-        return any(isinstance(s, TakeOverlay | MakeImage) for s in self.steps[: self.reached + 1])
+        return any(
+            isinstance(s, TakeOverlay | MakeImage | TakeSnapshot) for s in self.steps[: self.reached + 1]
+        )
+
+    @property
+    def snapshot(self) -> TakeSnapshot | None:
+        """The snapshot that it takes, and whose mirrors it holds."""
+        return next((s for s in self.steps if isinstance(s, TakeSnapshot)), None)
 
     @property
     def progress(self) -> str:
@@ -154,5 +162,7 @@ def _step(kind: str, text: str) -> Step:
     fields = {name: _frozen(value) for name, value in json.loads(text).items()}
     if "ending" in fields:
         fields["ending"] = Ending(fields["ending"])
+    if "images" in fields:
+        fields["images"] = tuple(ImageCopy(**image) for image in fields["images"])
     step: Step = _KINDS[kind](**fields)
     return step

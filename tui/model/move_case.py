@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from tui.model.disk import Device, Disk
 from tui.model.domain import Domain
-from tui.model.facts import CopyFacts, SnapshotFacts
-from tui.model.request import CopyRequest, How, MoveRequest, Then
+from tui.model.facts import CopyFacts, LayerFacts, SnapshotFacts, Use, Uses, same_name
+from tui.model.request import CopyRequest, How, MoveRequest, Shared, Then
 from tui.model.storage import Chain, FileSource, Layer
 
 MOVED_DEVICES = (Device.DISK, Device.LUN)
@@ -30,8 +31,10 @@ class MoveFacts:
     """Whether the host's files are this machine's."""
     readable: dict[str, bool] = field(default_factory=dict)
     """By path: whether this process may read an image."""
-    there: frozenset[str] = frozenset()
-    """Paths that exist already, of those that would be made."""
+    there: dict[str, LayerFacts] = field(default_factory=dict)
+    """By path: images that exist already, of those that would be made, read in the format of the source."""
+    written: frozenset[str] = frozenset()
+    """Paths that guests of this host write to."""
     writable: bool | None = None
     """Whether this process may make files in the directory."""
     free: int | None = None
@@ -40,15 +43,34 @@ class MoveFacts:
     """Whether the overlay goes back into the layer below at the end."""
     snapshots: tuple[SnapshotFacts, ...] | None = ()
     """What libvirt remembers of the domain; ``None`` where nobody could see."""
+    uses: Uses = field(default_factory=dict)
+    """Who needs which path, chains that no definition lists included; only where something is to be removed."""
+    unfollowed: tuple[str, ...] = ()
+    """The disks of this host whose chains nobody could see to their end, likewise."""
+
+    def users_of(self, path: str) -> tuple[Use, ...]:
+        """Who needs a path."""
+        return self.uses.get(same_name(path), ())
+
+
+class Fate(Enum):
+    """What becomes of a layer when its chain moves."""
+
+    COPIED = auto()
+    STAYS = auto()
+    """Where it is, and the layer above names it there."""
+    REUSED = auto()
+    """An image that lies at the destination takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class MovedLayer:
-    """One layer that goes along."""
+    """One layer of a chain that moves."""
 
     source: str
     path: str
-    """Where it goes."""
+    """Where it is in the new chain."""
+    fate: Fate
     format: str
     named: str | None
     """How its header names the layer below there; ``None`` for the base."""
@@ -67,6 +89,9 @@ class MovedDisk:
     directory: str
     mark: str
     """What tells the overlay of this move from others."""
+    shared: Shared = Shared.COPY
+    there: frozenset[str] = frozenset()
+    """Paths that exist already."""
 
     @property
     def target(self) -> str:
@@ -88,7 +113,7 @@ class MovedDisk:
         """Bytes that the guest sees; 0 where nobody says, which the checks refuse."""
         return self.facts.sizes.capacity if self.facts.sizes else 0
 
-    def there(self, path: str) -> str:
+    def place(self, path: str) -> str:
         """Where an image goes."""
         return posixpath.join(self.directory, posixpath.basename(path))
 
@@ -99,18 +124,31 @@ class MovedDisk:
         return bool(names) and not any(name.startswith("/") or ":" in name for name in names)
 
     @property
+    def own(self) -> int:
+        """How many layers, from the active one down, no other disk stands on."""
+        me = (self.facts.domain.uuid, self.target)
+        for depth, layer in enumerate(self.chain.layers):
+            if any((use.uuid, use.target) != me for use in self.facts.users_of(layer.path)):
+                return depth
+        return len(self.chain.layers)
+
+    @property
     def layers(self) -> tuple[MovedLayer, ...]:
-        """The layers that go along with a chain, the active one first."""
-        layers = self.chain.layers
+        """The layers of the new chain below the overlay, the active one of now first."""
+        layers, own = self.chain.layers, self.own
+        fates = [self._fate(layer.path, shared=depth >= own) for depth, layer in enumerate(layers)]
         moved = []
-        for place, layer in enumerate(layers):
-            below = layers[place + 1] if place + 1 < len(layers) else None
-            name = self.named(below.path) if below else None
-            before = self.facts.layers[place].backing if place < len(self.facts.layers) else None
+        for depth, layer in enumerate(layers):
+            below = layers[depth + 1] if depth + 1 < len(layers) else None
+            name = None
+            if below is not None:
+                name = below.path if fates[depth + 1] is Fate.STAYS else self.named(below.path)
+            before = self.facts.layers[depth].backing if depth < len(self.facts.layers) else None
             moved.append(
                 MovedLayer(
                     layer.path,
-                    self.there(layer.path),
+                    layer.path if fates[depth] is Fate.STAYS else self.place(layer.path),
+                    fates[depth],
                     layer.format or "",
                     name,
                     below.format if below else None,
@@ -119,9 +157,32 @@ class MovedDisk:
             )
         return tuple(moved)
 
+    @property
+    def copied(self) -> tuple[MovedLayer, ...]:
+        """Those that go along, the base first."""
+        return tuple(layer for layer in reversed(self.layers) if layer.fate is Fate.COPIED)
+
+    def _fate(self, path: str, *, shared: bool) -> Fate:
+        if shared and self.shared is Shared.LEAVE:
+            return Fate.STAYS
+        if shared and self.shared is Shared.REUSE and self.place(path) in self.there:
+            return Fate.REUSED
+        return Fate.COPIED
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """The images that hold at the new place what they held at the old one: from where to where."""
+        match self.how:
+            case How.KEEP_CHAIN:
+                return {layer.source: layer.path for layer in self.layers if layer.source != layer.path}
+            case How.FLATTEN if len(self.chain.layers) > 1:
+                return {}
+            case _:
+                return {self.active.path: self.destination}
+
     def named(self, path: str) -> str:
         """How a layer is named there by the one above."""
-        return posixpath.basename(path) if self.relative else self.there(path)
+        return posixpath.basename(path) if self.relative else self.place(path)
 
     @property
     def overlay(self) -> str:
@@ -133,7 +194,7 @@ class MovedDisk:
     @property
     def new_overlay(self) -> str:
         """Its mirror."""
-        return self.there(self.overlay)
+        return self.place(self.overlay)
 
     @property
     def overlay_named(self) -> str:
@@ -143,7 +204,7 @@ class MovedDisk:
     @property
     def destination(self) -> str:
         """Where the guest writes after the pivot."""
-        return self.new_overlay if self.how is How.KEEP_CHAIN else self.there(self.active.path)
+        return self.new_overlay if self.how is How.KEEP_CHAIN else self.place(self.active.path)
 
     def then(self, *, merged: bool) -> Chain:
         """The chain after the pivot, and after the overlay was folded back if it is to be."""
@@ -180,14 +241,17 @@ def moved_disks(request: MoveRequest, facts: MoveFacts, mark: str) -> tuple[Move
         if how is How.KEEP_CHAIN and not several:
             # A chain of one layer is kept by a plain copy, which needs no overlay.
             how = How.FLATTEN
-        disks.append(MovedDisk(disk, copy, how, facts.directory, mark))
+        moved = MovedDisk(disk, copy, how, facts.directory, mark, request.shared, frozenset(facts.there))
+        if how is How.KEEP_CHAIN and request.shared is Shared.LEAVE and moved.own == 1:
+            moved = replace(moved, how=How.SHALLOW)
+        disks.append(moved)
     return tuple(disks)
 
 
 def copy_request(request: MoveRequest, disk: MovedDisk) -> CopyRequest:
     """The copy of a disk that its move comes down to, or whose checks it needs."""
     flat = disk.how is How.FLATTEN
-    layer = Layer(FileSource(disk.there(disk.active.path)), request.format if flat else None)
+    layer = Layer(FileSource(disk.place(disk.active.path)), request.format if flat else None)
     return CopyRequest(
         request.uuid,
         disk.target,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tui.model.facts import LayerFacts
 from tui.model.finding import Finding, fine, refused, warning
-from tui.model.move_case import MovedDisk, MoveFacts, chosen
+from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen
 from tui.model.quantity import size
 from tui.model.request import How, MoveRequest
 from tui.model.storage import FileSource
@@ -73,18 +74,25 @@ def images_of(disk: MovedDisk) -> tuple[str, ...]:
     """What is made at the destination for a disk."""
     if disk.how is not How.KEEP_CHAIN:
         return (disk.destination,)
-    return (disk.new_overlay, *(layer.path for layer in disk.layers))
+    return (disk.new_overlay, *(layer.path for layer in disk.copied))
 
 
 def needed(disks: tuple[MovedDisk, ...]) -> int | None:
     """Bytes that all disks together are likely to take."""
-    layers = [
-        layer
-        for disk in disks
-        for layer in (disk.facts.layers[:1] if disk.how is How.SHALLOW else disk.facts.layers)
-    ]
+    layers = [layer for disk in disks for layer in _taken_along(disk)]
     known = [layer.allocated for layer in layers if layer.allocated is not None]
     return sum(known) if len(known) == len(layers) else None
+
+
+def _taken_along(disk: MovedDisk) -> list[LayerFacts]:
+    match disk.how:
+        case How.SHALLOW:
+            return list(disk.facts.layers[:1])
+        case How.FLATTEN:
+            return list(disk.facts.layers)
+        case How.KEEP_CHAIN:
+            copied = {layer.source for layer in disk.copied}
+            return [layer for layer in disk.facts.layers if layer.path in copied]
 
 
 def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
@@ -103,25 +111,6 @@ def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[F
         )
     else:
         yield fine("space-together", f"{size(facts.free)} are free there; about {size(need)} are needed.")
-
-
-def check_snapshots(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
-    """What libvirt remembers of the domain goes on to name the images where they were."""
-    if facts.snapshots is None:
-        yield warning(
-            "snapshots-unchecked",
-            "Nobody could see whether snapshots name these images.",
-            "Look on the host: virsh snapshot-list",
-        )
-        return
-    moved = {layer.path for disk in disks for layer in disk.chain.layers}
-    names = [printable(snapshot.name) for snapshot in facts.snapshots if snapshot.files & moved]
-    if names:
-        yield warning(
-            "snapshots-stay",
-            f"The snapshots {', '.join(names)} go on to name the images at the old place.",
-            "Keep those images for as long as the snapshots are wanted.",
-        )
 
 
 def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
@@ -146,10 +135,16 @@ def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
         )
     for path in images_of(disk):
         if path in facts.there:
-            yield refused(
-                "image-exists", f"{printable(path)} exists already and is not overwritten.", "Move it away."
-            )
-    yield from _check_shared(facts, disk)
+            reason = f"{printable(path)} exists already and is not overwritten."
+            yield refused("image-exists", reason, _way_out(disk, path))
+    for layer in disk.layers:
+        yield from _check_shared(facts, disk, layer)
+    if facts.domain.definition.agent:
+        yield fine("quiesced", "The guest's agent freezes its file systems for the instant of the overlay.")
+    else:
+        yield fine(
+            "not-quiesced", "No agent answers in the guest: its old chain will be as after a power cut."
+        )
     fate = "is folded back" if facts.folds else "stays as one layer more (--merge-overlay folds it back)"
     yield fine(
         "chain-kept",
@@ -174,13 +169,40 @@ def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
             yield refused("layer-unreadable", f"{path} cannot be read by you.", f"Run as root. {_FLATTEN}")
 
 
-def _check_shared(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
+def _way_out(disk: MovedDisk, path: str) -> str:
+    shared = {disk.place(layer.path) for layer in disk.chain.layers[disk.own :]}
+    return "If it holds the same, --shared-base reuse takes it." if path in shared else "Move it away."
+
+
+def _check_shared(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Iterator[Finding]:
     own = (facts.domain.uuid, disk.target)
-    for layer in disk.chain.layers:
-        users = sorted({use.who for use in disk.facts.users_of(layer.path) if (use.uuid, use.target) != own})
-        if users:
+    users = sorted({u.who for u in disk.facts.users_of(layer.source) if (u.uuid, u.target) != own})
+    if not users:
+        return
+    path = printable(layer.source)
+    match layer.fate:
+        case Fate.COPIED:
             yield warning(
                 "base-shared",
-                f"{printable(layer.path)} is also used by {', '.join(users)}: it is copied, and takes room twice.",
-                "Leave it where it is with --shallow, if the active layer alone is to move.",
+                f"{path} is also used by {', '.join(users)}: it is copied, and takes room twice.",
+                "--shared-base leave keeps it where it is; reuse takes an equal image that lies there.",
             )
+        case Fate.STAYS:
+            yield fine("base-stays", f"{path} is also used by {', '.join(users)}, and stays where it is.")
+        case Fate.REUSED:
+            yield from _check_reused(facts, layer)
+
+
+def _check_reused(facts: MoveFacts, layer: MovedLayer) -> Iterator[Finding]:
+    path, found = printable(layer.path), facts.there[layer.path]
+    if layer.path in facts.written:
+        yield refused("reused-written", f"A guest writes to {path}.", "Move to another directory.")
+    elif found.backing != layer.named:
+        yield refused(
+            "reused-backing",
+            f"{path} stands on {printable(found.backing or 'nothing')}, and not on "
+            f"{printable(layer.named or 'nothing')}.",
+            "Move to another directory, or copy it with --shared-base copy after moving it away.",
+        )
+    else:
+        yield fine("base-reused", f"{path} lies there; it is used once it was found equal.")

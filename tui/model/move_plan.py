@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model import move_checks
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, refused
-from tui.model.move_case import MovedDisk, MoveFacts, copy_request, moved_disks
+from tui.model.move_case import Fate, MovedDisk, MoveFacts, copy_request, moved_disks
+from tui.model.move_tidying import check_snapshots, check_sources, tidying
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import rate, size
 from tui.model.request import Ending, How, MoveRequest, Then
@@ -44,7 +45,8 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         findings += move_checks.check_left(request, facts, disks)
         findings += move_checks.check_names(disks)
         findings += move_checks.check_together(facts, disks)
-        findings += move_checks.check_snapshots(facts, disks)
+        findings += check_snapshots(request, facts, disks)
+        findings += check_sources(request, facts, disks)
         copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
         findings += _of_copies(disks, copies)
         for disk in disks:
@@ -54,7 +56,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         # A copy whose destination XML cannot carry has no steps, and says why.
         if known and all(plan.steps for plan in copies):
             try:
-                steps = tuple(_steps(request, facts, disks, copies))
+                steps = tuple(_steps(request, facts, disks, copies, plan_id))
             except InvalidXML as error:
                 reason = f"A destination cannot be written as XML: {printable(str(error))}."
                 findings.append(refused("destination-xml", reason, "Choose another directory."))
@@ -85,12 +87,13 @@ def _of_copies(disks: tuple[MovedDisk, ...], copies: list[Plan]) -> Iterator[Fin
 
 
 def _steps(
-    request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...], copies: list[Plan]
+    request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...], copies: list[Plan], mark: str
 ) -> Iterator[Step]:
     uuid, name = facts.domain.uuid, facts.domain.name
     kept = tuple(disk for disk in disks if disk.how is How.KEEP_CHAIN)
     targets = tuple(disk.target for disk in disks)
     if kept:
+        yield from _compared(uuid, name, kept)
         yield TakeOverlay(
             uuid,
             name,
@@ -103,6 +106,7 @@ def _steps(
                 for disk in facts.domain.disks
                 if not disk.empty and disk.target not in {one.target for one in kept}
             ),
+            quiesce=facts.domain.definition.agent,
         )
         for disk in kept:
             yield from _made(uuid, name, disk)
@@ -123,12 +127,13 @@ def _steps(
             )
         destinations[disk.target] = start.xml
         yield start
-    for disk in kept:
-        yield from _filled(uuid, name, disk, request.bandwidth)
+    if kept:
+        yield from _filled(uuid, name, kept, request.bandwidth)
     yield from (AwaitSync(uuid, name, target) for target in targets)
     if request.then is not Then.PIVOT:
         return
-    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    paths = tuple(disk.destination for disk in disks)
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1, paths=paths)
     for disk in disks:
         yield ProvePivot(uuid, name, disk.target, destinations[disk.target], disk.destination)
     if request.merge_overlay and kept:
@@ -136,12 +141,22 @@ def _steps(
     for disk in kept:
         chain = disk.then(merged=request.merge_overlay)
         yield ProveChain(uuid, name, disk.target, tuple(layer.path for layer in chain.layers))
+    yield from tidying(request, facts, disks, mark)
+
+
+def _compared(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[CompareImages]:
+    """What lies there already is as what it is taken for, before anything begins."""
+    for disk in kept:
+        reused = [layer for layer in disk.layers if layer.fate is Fate.REUSED]
+        if reused:
+            # The uppermost speaks for those that it stands on.
+            yield CompareImages(uuid, name, disk.target, reused[0].source, reused[0].path, reused[0].format)
 
 
 def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
     """The chain at the destination, empty, from the base up; libvirt looks at its headers when the mirror begins."""
     capacity = disk.capacity
-    for layer in reversed(disk.layers):
+    for layer in disk.copied:
         yield MakeImage(
             uuid,
             name,
@@ -166,22 +181,25 @@ def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
     )
 
 
-def _filled(uuid: str, name: str, disk: MovedDisk, bandwidth: int) -> Iterator[CopyImage | CompareImages]:
-    for layer in reversed(disk.layers):
-        yield CopyImage(
-            uuid,
-            name,
-            disk.target,
+def _filled(
+    uuid: str, name: str, kept: tuple[MovedDisk, ...], bandwidth: int
+) -> Iterator[CopyImages | CompareImages]:
+    images = tuple(
+        ImageCopy(
             layer.source,
             layer.path,
             layer.format,
             layer.named if layer.renamed else None,
             layer.below_format,
-            bandwidth,
         )
-    # Each compares what a guest sees with all that lies below, so the upper one speaks for those as well.
-    top = disk.layers[0]
-    yield CompareImages(uuid, name, disk.target, top.source, top.path, top.format)
+        for disk in kept
+        for layer in disk.copied
+    )
+    yield CopyImages(uuid, name, tuple(disk.target for disk in kept), images, bandwidth)
+    for disk in kept:
+        # It compares what a guest sees with all that lies below, so the upper layer speaks for those as well.
+        top = disk.layers[0]
+        yield CompareImages(uuid, name, disk.target, top.source, top.path, top.format)
 
 
 def _folded(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[Step]:
@@ -202,7 +220,8 @@ def _folded(uuid: str, name: str, kept: tuple[MovedDisk, ...]) -> Iterator[Step]
         )
     targets = tuple(disk.target for disk in kept)
     yield from (AwaitSync(uuid, name, target) for target in targets)
-    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1)
+    paths = tuple(disk.layers[0].path for disk in kept)
+    yield EndJobs(uuid, name, targets, Ending.PIVOT, pause=len(targets) > 1, paths=paths)
     for disk in kept:
         top = disk.layers[0]
         xml = destination_xml(Layer(FileSource(top.path), top.format))
@@ -213,7 +232,7 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
     yield "domain", printable(facts.domain.name)
     for disk in disks:
         what = {
-            How.KEEP_CHAIN: f"{len(disk.layers)} layers, all of them",
+            How.KEEP_CHAIN: _along(disk),
             How.FLATTEN: "as one image",
             How.SHALLOW: "the active layer only",
         }[disk.how]
@@ -232,7 +251,13 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each disk"
     if request.then is Then.PIVOT:
-        yield "then", "the guest goes over to the new place; the old images stay as they are then"
+        fate = "go to quarantine" if request.delete_source else "stay as they are then"
+        yield "then", f"the guest goes over to the new place; the old images {fate}"
     else:
         yield "then", "stays in sync until you pivot or undo; both places hold all data"
     yield "undo", f"until the pivot: virt-mirror undo {printable(facts.domain.name)}"
+
+
+def _along(disk: MovedDisk) -> str:
+    count, copied = len(disk.layers), len(disk.copied)
+    return f"{count} layers, all of them" if copied == count else f"{copied} of its {count} layers"

@@ -12,6 +12,7 @@ from tui.model.finding import Finding, fine, refused, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo
 from tui.model.text import printable
 
@@ -32,6 +33,9 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     """Make the plan."""
     name = printable(facts.domain.name)
     entries = [entry for entry in facts.entries if request.plan in (None, entry.id)]
+    if len(entries) > 1 and not request.undo:
+        # Those that are held have nothing more to do.
+        entries = [entry for entry in entries if entry.step is not None] or entries
     if len(entries) != 1:
         return Plan(
             plan_id,
@@ -55,7 +59,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     )
     title = f"{verb} “{printable(entry.title)}”"
     if request.undo:
-        findings += _check_undo(entry, facts)
+        findings += [*_check_undo(entry, facts), *_check_overlays(entry, facts)]
         if _past(entry, facts) and not list(_check_resume(entry, facts)):
             findings.append(
                 refused(
@@ -112,7 +116,8 @@ def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding
 def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
     ahead = entry.steps[entry.reached :]
     if not ahead:
-        yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", "Pivot, or undo it.")
+        how = f"{printable(entry.snapshot.deletions)}." if entry.snapshot else "Pivot, or undo it."
+        yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", how)
         return
     if not facts.domain.state.active:
         yield refused(
@@ -145,12 +150,11 @@ def _there(step: Begin, facts: RecoverFacts) -> bool:
 
 
 def _past(entry: Entry, facts: RecoverFacts) -> bool:
-    """Whether every disk of the plan is where it was to go, or beyond."""
-    begins = [
-        step for step in entry.steps[: entry.reached + 1] if isinstance(step, Begin) and step.job.mirrors
-    ]
-    there = {step.target for step in begins if facts.domain.is_on(step.target, step.path)}
-    return bool(begins) and there == {step.target for step in begins}
+    """Whether a disk of the plan is where it was to go: the others belong with it."""
+    return any(
+        isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path)
+        for step in entry.steps[: entry.reached + 1]
+    )
 
 
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
@@ -164,6 +168,13 @@ def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
     for step in entry.steps[: entry.reached + 1]:
         # A pull fills the layer that the guest is on in any case.
         if isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path):
+            if entry.snapshot is not None:
+                yield refused(
+                    "past-the-pivot",
+                    f"{printable(step.target)} is on its mirror {printable(step.path)} already.",
+                    f"Bring it to its end: {entry.snapshot.deletion('--pivot')}",
+                )
+                continue
             yield warning(
                 "pivoted",
                 f"{printable(step.target)} is on {printable(step.path)} already, and stays there.",
@@ -171,9 +182,25 @@ def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
             )
 
 
+def _check_overlays(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    """Whether the overlays of a snapshot are still the active layers, so that they can be merged back."""
+    snapshot = entry.snapshot
+    if snapshot is None:
+        return
+    mirrors = {copy.target: copy.path for copy in entry.copies}
+    for target, path, base in zip(snapshot.targets, snapshot.paths, snapshot.bases, strict=True):
+        active = facts.domain.active_layer(target)
+        if active is not None and active.path not in (path, base, mirrors.get(target)):
+            yield refused(
+                "layer-above",
+                f"{printable(target)} is on {printable(active.path)} by now, which is none of this snapshot's images.",
+                f"Merge that first: virt-mirror commit {printable(facts.domain.name)} {printable(target)} --shallow",
+            )
+
+
 def _undoing(entry: Entry) -> Iterator[Undo]:
     """What was begun, the last first."""
     for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
         step = entry.steps[index]
-        if isinstance(step, Begin | TakeOverlay | MakeImage):
+        if isinstance(step, Begin | TakeOverlay | MakeImage | TakeSnapshot):
             yield Undo(step, entry.started, failed=index == entry.reached)

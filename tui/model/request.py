@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.model.finding import Acceptance
+from tui.model.mirrored_snapshot import Snapshot
 from tui.model.storage import Chain
 
 
@@ -124,6 +125,17 @@ class How(StrEnum):
     """Only the active layer goes; it stands on the layers where they are."""
 
 
+class Shared(StrEnum):
+    """What becomes of layers of a moved chain that other disks stand on as well."""
+
+    COPY = "copy"
+    """They are copied, and take room twice."""
+    LEAVE = "leave"
+    """They stay where they are, and the moved layers stand on them there."""
+    REUSE = "reuse"
+    """Images of the same names that lie at the destination take their place, once they were found equal."""
+
+
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
     """Move disks of a running domain into a directory."""
@@ -143,6 +155,9 @@ class MoveRequest:
     then: Then = Then.PIVOT
     merge_overlay: bool = False
     """Fold the overlay that keeping a chain takes back into the layer below, after the pivot."""
+    shared: Shared = Shared.COPY
+    delete_source: bool = False
+    """Put the old images into quarantine after the pivot."""
     accepted: frozenset[Acceptance] = frozenset()
 
 
@@ -156,5 +171,41 @@ class RecoverRequest:
     """Its id, where there are several."""
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotRequest:
+    """Take a snapshot of the disks of a running domain, some of them with a mirror of what is new since then."""
+
+    uuid: str
+    snapshot: Snapshot
+    """What is wanted, its name included; disks that it does not speak of are as libvirt has it."""
+    reuse_external: bool = False
+    """Overlays and mirrors are images that exist already, and whose headers say what they stand on."""
+    bandwidth: int = 0
+    """Limit in bytes per second for each mirror; 0 is none."""
+    synchronous_writes: bool = False
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEndRequest:
+    """End the mirrors of a snapshot, and have libvirt forget it."""
+
+    uuid: str
+    name: str
+    ending: Ending
+    """The guest goes over to the mirrors, or they are cancelled; they cannot be kept."""
+    compare: bool = True
+    """Before a pivot, see that what a mirror stands on holds the same as what the overlay stands on."""
+
+
 MergeRequest = CommitRequest | PullRequest
-Request = CopyRequest | MergeRequest | MoveRequest | RecoverRequest | EndRequest | SpeedRequest
+Request = (
+    CopyRequest
+    | MergeRequest
+    | MoveRequest
+    | SnapshotRequest
+    | SnapshotEndRequest
+    | RecoverRequest
+    | EndRequest
+    | SpeedRequest
+)

@@ -38,3 +38,28 @@ def overlay_xml(overlays: Mapping[str, str], others: Iterable[str]) -> str:
     for target in others:
         etree.SubElement(disks, "disk", name=target, snapshot="no")
     return etree.tostring(root, encoding="unicode")
+
+
+def mapped(text: str, places: Mapping[str, str]) -> str | None:
+    """A ``<domainsnapshot>`` that names images at other places; ``None`` where it names none that changes.
+
+    Args:
+        text: as libvirt prints it.
+        places: from the paths of now to those that are to be named.
+
+    Raises:
+        xml.InvalidXML: when it cannot be read, or a path has a character that XML cannot carry.
+    """
+    root = xml.parse(text)
+    changed = False
+    for disk in root.iter("disk"):
+        for source in disk.iter("source"):
+            for name in ("file", "dev"):
+                place = places.get(source.get(name) or "")
+                if place is not None:
+                    try:
+                        source.set(name, place)
+                    except ValueError as error:
+                        raise xml.InvalidXML("a path has a character that XML cannot carry") from error
+                    changed = True
+    return etree.tostring(root, encoding="unicode") if changed else None

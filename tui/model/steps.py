@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage, TakeOverlay
+from tui.model.chain_steps import (
+    CompareImages,
+    CopyImages,
+    MakeImage,
+    MapSnapshots,
+    Quarantine,
+    TakeOverlay,
+)
 from tui.model.command import typed, virsh
 from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
+from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,8 @@ class EndJobs:
     ending: Ending
     pause: bool = False
     """Pause the guest meanwhile, so that all disks change at one instant, or so that they can at all."""
+    paths: tuple[str, ...] = ()
+    """For a pivot: where each of the disks goes, one for each of the targets, or none where that is not known."""
 
     @property
     def title(self) -> str:
@@ -334,7 +344,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage
+    step: Begin | TakeOverlay | MakeImage | TakeSnapshot
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -353,6 +363,8 @@ class Undo:
                 return f"Remove {path}, made for this plan"
             case TakeOverlay(targets=targets):
                 return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
+            case TakeSnapshot():
+                return self.step.undo_title
             case _:
                 return f"Cancel the {self.step.job} of {self.step.target}"
 
@@ -363,6 +375,8 @@ class Undo:
         match step:
             case MakeImage(path=path):
                 return (typed("rm", "--", path),)
+            case TakeSnapshot():
+                return step.undo_commands
             case TakeOverlay():
                 return tuple(
                     command
@@ -387,11 +401,14 @@ class Undo:
 
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
-ChainStep = TakeOverlay | MakeImage | CopyImage | CompareImages
-"""Steps that take a whole chain along."""
+ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
+"""Steps without which a chain is not complete elsewhere, or that make one longer."""
+TidyStep = MapSnapshots | Quarantine
+"""Steps that follow when the guest has gone over."""
 Step = (
     Begin
     | ChainStep
+    | TidyStep
     | AwaitSync
     | AwaitEnd
     | EndJobs
@@ -399,5 +416,6 @@ Step = (
     | ProvePivot
     | ProveChain
     | SetSpeed
+    | DropSnapshot
     | Undo
 )

@@ -169,10 +169,21 @@ def with_proof(state: HostState, uuid: str, target: str, proof: tuple[Finding, .
     return _with_job(state, replace(job, proof=before + proof))
 
 
+def with_remark(state: HostState, number: int, remark: str | None) -> HostState:
+    """Why a job stands still, or nothing."""
+    job = next((j for j in state.jobs if j.number == number and not j.phase.ended), None)
+    return _with_job(state, replace(job, remark=remark)) if job else state
+
+
 def with_copied(state: HostState, path: str, done: int, total: int) -> HostState:
-    """So much of an image is filled; all of it is no news any more."""
-    files = {name: amount for name, amount in state.files.items() if name != path}
-    return replace(state, files=files if done >= total else {**files, path: (done, total)})
+    """So many bytes of an image are filled."""
+    return replace(state, files={**state.files, path: (done, total)})
+
+
+def without_copied(state: HostState, paths: Iterable[str]) -> HostState:
+    """Nothing is being filled there any more."""
+    gone = frozenset(paths)
+    return replace(state, files={path: amount for path, amount in state.files.items() if path not in gone})
 
 
 def without_job(state: HostState, number: int) -> HostState:
@@ -215,6 +226,7 @@ def _with_mirror(
         job = _settle(job, domain, now, first_look=True)
         state = _with_job(state, job)
     entries = state.entries_of(domain.uuid)
+    concluding = mirror.job is MirrorJob.CONCLUDING
     if job is None or job.phase.ended:
         disk = domain.disk(target)
         job = Job(
@@ -223,13 +235,13 @@ def _with_mirror(
             domain=domain.name,
             target=target,
             type=JobType.ACTIVE_COMMIT if mirror.job is MirrorJob.ACTIVE_COMMIT else JobType.COPY,
-            phase=Phase.COPYING,
+            phase=_last_phase(entries, target) if concluding else Phase.COPYING,
             source=disk.chain.active if disk else None,
             destination=mirror.chain,
         )
         state = replace(state, jobs=(*state.jobs, job))
     phase = MIRROR_PHASES[mirror.ready]
-    if mirror.job is MirrorJob.CONCLUDING:
+    if concluding:
         # For a moment at its end the mirror has neither job nor ready; the phase before it still holds.
         phase = job.phase
     elif phase is Phase.COPYING and job.phase is Phase.IN_SYNC:
@@ -251,6 +263,11 @@ def _with_mirror(
             vanished=None,
         ),
     )
+
+
+def _last_phase(entries: tuple[Entry, ...], target: str) -> Phase:
+    """The phase of a job that is first seen at its very end."""
+    return Phase.PIVOTING if _ending(entries, target) is Ending.PIVOT else Phase.CANCELLING
 
 
 def _in_sync(job: Job, since: float | None) -> Job:

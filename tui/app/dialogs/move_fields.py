@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from textual import on
@@ -22,7 +22,7 @@ from tui.model.domain import Domain
 from tui.model.finding import Acceptance
 from tui.model.move_case import chosen
 from tui.model.quantity import size
-from tui.model.request import How, MoveRequest, Then
+from tui.model.request import How, MoveRequest, Shared, Then
 
 _HOW = ((How.KEEP_CHAIN.value, "keep"), (How.FLATTEN.value, "flatten"), (How.SHALLOW.value, "shallow"))
 _HOW_NOTES = {
@@ -35,6 +35,12 @@ _THEN_NOTES = {
     Then.PIVOT: "The guest goes over, all disks at one instant.",
     Then.HOLD: "Both places hold all data until you pivot or undo.",
 }
+_SHARED = tuple((what.value, what.value) for what in Shared)
+_SHARED_NOTES = {
+    Shared.COPY: "What other disks stand on too is copied all the same.",
+    Shared.LEAVE: "What other disks stand on too stays where it is.",
+    Shared.REUSE: "An equal image that lies there takes its place.",
+}
 _NO_PLACE = "/directory, or pool:name"
 
 
@@ -44,10 +50,11 @@ class WayFields(PlacedFields):
     NOTHING = "Tick a disk that is to be moved."
     """What is wrong where nothing is ticked."""
 
-    def __init__(self, own: Collection[str], *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE) -> None:
-        """A place beside ``own``, where the images are, is proposed once the host has named its own."""
+    def __init__(self, disks: Sequence[Disk], *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE) -> None:
+        """A place beside that of these disks is proposed once the host has named its own."""
         super().__init__()
-        self._own = own
+        self._disks = disks
+        self._own = places_of(disks)
         self._suggested = suggested_bandwidth
         self._glyphs = glyphs
         self._directories: tuple[str, ...] = ()
@@ -68,6 +75,7 @@ class WayFields(PlacedFields):
         yield Field("To", PlaceInput(self._proposed), id="place-field")
         yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"), id="how-field")
         yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"), id="merge-field")
+        yield Field("Shared base", Choice(_SHARED, glyphs=self._glyphs, id="shared"), id="shared-field")
         yield Field(
             "Speed limit",
             Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
@@ -76,6 +84,7 @@ class WayFields(PlacedFields):
         )
         yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
         yield Field("At the end", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
+        yield Field("", Check("old images to quarantine afterwards", id="delete"), id="delete-field")
 
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""
@@ -102,14 +111,17 @@ class WayFields(PlacedFields):
         if mistakes:
             return Mistakes(mistakes)
         how = How(self.query_one("#how", Choice).value)
+        then = Then(self.query_one("#then", Choice).value)
         return MoveRequest(
             "",
             place,
             how=how,
             bandwidth=bandwidth,
             synchronous_writes=self.query_one("#synchronous", Check).value,
-            then=Then(self.query_one("#then", Choice).value),
+            then=then,
             merge_overlay=how is How.KEEP_CHAIN and self.query_one("#merge", Check).value,
+            shared=Shared(self.query_one("#shared", Choice).value) if how is How.KEEP_CHAIN else Shared.COPY,
+            delete_source=then is Then.PIVOT and self.query_one("#delete", Check).value,
             accepted=accepted,
         )
 
@@ -158,9 +170,14 @@ class WayFields(PlacedFields):
     def _explain(self) -> None:
         how = How(self.query_one("#how", Choice).value)
         self.query_one("#how-field", Field).note(_HOW_NOTES[how])
+        layered = any(len(disk.chain.layers) > 1 for disk in self._disks)
         self.query_one("#merge-field", Field).display = how is How.KEEP_CHAIN
+        self.query_one("#shared-field", Field).display = how is How.KEEP_CHAIN and layered
+        shared = Shared(self.query_one("#shared", Choice).value)
+        self.query_one("#shared-field", Field).note(_SHARED_NOTES[shared])
         then = Then(self.query_one("#then", Choice).value)
         self.query_one("#then-field", Field).note(_THEN_NOTES[then])
+        self.query_one("#delete-field", Field).display = then is Then.PIVOT
 
 
 class MoveFields(WayFields):
@@ -177,9 +194,8 @@ class MoveFields(WayFields):
     ) -> None:
         """Begin with these disks ticked."""
         everything = chosen(MoveRequest(domain.uuid, ""), domain)
-        super().__init__(places_of(everything), suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
+        super().__init__(everything, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
         self._uuid = domain.uuid
-        self._disks = everything
         self._ticked = frozenset(targets) or frozenset(disk.target for disk in everything)
         self._capacities = capacities
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Check, Field
-from tui.app.dialogs.move_fields import WayFields, places_of
+from tui.app.dialogs.move_fields import WayFields
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.engine.control import Control
 from tui.model.disk import Disk
@@ -53,8 +53,8 @@ class SeveralFields(WayFields):
         self, movers: Sequence[Mover], *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE
     ) -> None:
         """Begin with all of them ticked."""
-        own = places_of(disk for mover in movers for disk in mover.disks)
-        super().__init__(own, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
+        disks = tuple(disk for mover in movers for disk in mover.disks)
+        super().__init__(disks, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
         self._movers = tuple(movers)
 
     def what(self) -> ComposeResult:

@@ -19,7 +19,7 @@ from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.verbs import BUTTONS, why_not
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
-from tui.model.chain_steps import CompareImages, CopyImage, MakeImage
+from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
 from tui.model.finding import Severity
 from tui.model.forecast import Verdict, forecast
 from tui.model.job import Job, JobType, Phase
@@ -300,6 +300,8 @@ class JobsView(Items[JobRow]):
 
 def _why_not(row: JobRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
+    if row.plan and row.plan.snapshot and command == "keep":
+        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
     if row.plan and row.plan.moves and command == "keep":
         return "This mirror is a part of a move: pivot, or take the move back."
     if row.plan and row.plan.filling and command == "pivot":
@@ -310,8 +312,10 @@ def _why_not(row: JobRow, command: str) -> str | None:
 def _short(step: Step) -> str:
     """What a move is at, in a few words."""
     match step:
-        case CopyImage(source=source):
-            return f"copy {posixpath.basename(source)}"
+        case CopyImages(images=(image,)):
+            return f"copy {posixpath.basename(image.source)}"
+        case CopyImages(images=images):
+            return f"copy {len(images)} layers"
         case CompareImages(path=path):
             return f"compare {posixpath.basename(path)}"
         case MakeImage(path=path):

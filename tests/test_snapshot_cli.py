@@ -1,0 +1,107 @@
+"""The commands about snapshots in front of a scripted host: what they ask for, and what they do not take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fake_host import FakeControl, uuid_of
+from tests.test_cli import invoke
+from tui.model.finding import Acceptance
+from tui.model.mirrored_snapshot import Snapshot, file_disk
+from tui.model.request import Ending, Request, SnapshotEndRequest, SnapshotRequest
+
+DB01 = uuid_of("db01")
+MIB = 1024 * 1024
+VDA = file_disk("vda", path="/a", mirror="/m")
+VDB = file_disk("vdb", mirror="/n,o")
+WAYS = "--synchronous-writes --risk-full-destination"
+SPECS = "--diskspec vda,file=/a,mirror=/m --diskspec vdb,mirror=/n,,o"
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        (f"create db01 s1 {SPECS}", SnapshotRequest(DB01, Snapshot("s1", disks=(VDA, VDB)))),
+        (
+            f"create db01 s1 {SPECS} --description x --reuse-external --bandwidth 2 {WAYS}",
+            SnapshotRequest(
+                DB01,
+                Snapshot("s1", "x", disks=(VDA, VDB)),
+                reuse_external=True,
+                bandwidth=2 * MIB,
+                synchronous_writes=True,
+                accepted=frozenset({Acceptance.RISK_FULL_DESTINATION}),
+            ),
+        ),
+        ("delete db01 s1 --pivot", SnapshotEndRequest(DB01, "s1", Ending.PIVOT)),
+        ("delete db01 s1 --pivot --no-compare", SnapshotEndRequest(DB01, "s1", Ending.PIVOT, compare=False)),
+        ("delete db01 s1 --abort", SnapshotEndRequest(DB01, "s1", Ending.CANCEL)),
+    ],
+)
+def test_what_is_asked_for(line: str, request_: Request) -> None:
+    control = FakeControl()
+    invoke("snapshot", *line.split(), "--dry-run", hosts=(control,))
+    assert control.requests == [request_]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "required: COMMAND"),
+        ("create db01 s1", "either with --diskspec or with --xml"),
+        ("create db01 s1 --xml f --diskspec vda,mirror=/m", "either with --diskspec or with --xml"),
+        ("create db01 --xml f --description x", "stands in the file"),
+        ("create db01 --diskspec vda,mirror=m", "not absolute"),
+        ("create db01 --diskspec vda,size=1", "none of snapshot="),
+        ("delete db01 s1", "--pivot --abort"),
+        ("delete db01 s1 --pivot --abort", "not allowed with"),
+    ],
+)
+def test_what_makes_no_sense(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        invoke("snapshot", *line.split())
+    assert message in capsys.readouterr().err
+
+
+def asked(path: Path, text: str, *words: str) -> tuple[int, FakeControl]:
+    path.write_text(text)
+    control = FakeControl()
+    status = invoke("snapshot", "create", "db01", *words, "--xml", str(path), "--dry-run", hosts=(control,))
+    return status, control
+
+
+DISKS = "<disks><disk name='vda'><source file='/a'/><mirror file='/m'/></disk></disks>"
+
+
+def test_a_file_says_what_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "s.xml"
+    named = f"<domainsnapshot><name>s1</name>{DISKS}</domainsnapshot>"
+    for words in ((), ("s1",)):
+        _status, control = asked(file, named, *words)
+        assert control.requests == [SnapshotRequest(DB01, Snapshot("s1", disks=(VDA,)))]
+    _status, control = asked(file, f"<domainsnapshot>{DISKS}</domainsnapshot>")
+    (request,) = control.requests
+    assert isinstance(request, SnapshotRequest)
+    assert (request.snapshot.name or "").isdecimal()
+    status, control = asked(file, named, "s2")
+    assert (status, control.requests) == (2, [])
+    assert "another name" in capsys.readouterr().err
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "s.xml"
+    for text, message in (
+        ("<domainsnapshot>", "not well-formed"),
+        ("<!DOCTYPE x><domainsnapshot/>", "document type"),
+        (
+            "<domainsnapshot>\n<disks>\n<disk name='vda'><miror/></disk></disks></domainsnapshot>",
+            "line 3: <miror>",
+        ),
+    ):
+        status, control = asked(file, text)
+        assert (status, control.requests) == (2, [])
+        assert message in capsys.readouterr().err
+    assert invoke("snapshot", "create", "db01", "--xml", str(tmp_path), "--dry-run") == 2
+    assert "cannot be read" in capsys.readouterr().err

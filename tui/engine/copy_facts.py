@@ -1,0 +1,73 @@
+"""What must be known before a copy: the disk, its images, the place that it goes to, and who needs what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui.engine import places
+from tui.engine.look import Look, job_info, layers_of, unless_refused, uses_of
+from tui.engine.promised import promised_to, remaining
+from tui.model.copy_checks import BLOCK_COPY_SINCE
+from tui.model.facts import CopyFacts, PathFacts, PathKind, Sizes, Use, same_name
+from tui.model.request import CopyRequest
+
+
+def copy_facts(request: CopyRequest, look: Look) -> CopyFacts:
+    """Look, with as few calls as that takes."""
+    connection, domain = look.connection, look.domain
+    disk = domain.disk(request.target)
+    version = look.state.libvirt
+    facts = CopyFacts(
+        domain,
+        disk,
+        libvirt=version,
+        supports_block_copy=version is None or version >= BLOCK_COPY_SINCE,
+        entries=look.entries,
+        now=look.now,
+    )
+    if disk is None or disk.empty or not domain.state.active:
+        return facts
+    sizes = unless_refused(lambda: connection.block_sizes(domain.uuid, disk.target))
+    return replace(
+        facts,
+        sizes=Sizes(sizes.capacity, sizes.allocation, sizes.physical) if sizes else None,
+        running=job_info(disk, look),
+        checkpoints=unless_refused(lambda: connection.checkpoints(domain.uuid)),
+        layers=layers_of(disk, look),
+        destination=(place := _destination(request, look)),
+        uses=_uses_with_names(request, place, look),
+    )
+
+
+def _destination(request: CopyRequest, look: Look) -> PathFacts:
+    layer = request.destination.active
+    if layer is None:
+        return PathFacts()
+    if not look.local:
+        place = places.look_there(look.connection, layer)
+    else:
+        place = places.look_here(
+            layer,
+            request.destination.below.active,
+            reuse=request.reuse_external,
+            owner=look.domain.definition.owner,
+            own=look.own,
+        )
+    return replace(place, free=remaining(place.free, promised_to(request.destination, look)))
+
+
+def _uses_with_names(request: CopyRequest, place: PathFacts, look: Look) -> dict[str, tuple[Use, ...]]:
+    """Who needs which path, the destination's other names included."""
+    layer = request.destination.active
+    path = layer.local_path if layer else None
+    overwrites = path is not None and place.kind in (PathKind.FILE, PathKind.BLOCK)
+    uses = uses_of(look.followed() if overwrites else look)
+    if path is None or not (look.local and overwrites):
+        return uses
+    name = same_name(path)
+    others = [
+        use for used, users in uses.items() if used != name and places.same_file(used, path) for use in users
+    ]
+    if others:
+        uses[name] = (*uses.get(name, ()), *others)
+    return uses

@@ -1,0 +1,114 @@
+"""What must be known before a move: of each disk what a copy asks for, and of every image that goes along."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import PurePath
+
+from tui.engine import places
+from tui.engine.connection import Connection
+from tui.engine.copy_facts import copy_facts
+from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unfollowed, unless_refused, uses_of
+from tui.engine.promised import promised_in, remaining
+from tui.model import xml
+from tui.model.facts import CopyFacts, same_name
+from tui.model.move_case import MovedDisk, MoveFacts, chosen, copy_request, moved_disks
+from tui.model.move_checks import images_of
+from tui.model.request import MoveRequest, Shared
+from tui.model.storage import FileSource, Layer
+from tui.model.text import printable
+
+
+def move_facts(request: MoveRequest, look: Look, mark: str) -> MoveFacts:
+    """Look, first at the disks and then at what their move makes of their images."""
+    directory, problem = _directory(request.directory, look.connection)
+    facts = MoveFacts(
+        look.domain,
+        directory,
+        problem,
+        local=look.local,
+        folds=request.merge_overlay,
+        snapshots=snapshots_of(look.connection, look.domain.uuid),
+    )
+    if directory is None or not look.domain.state.active:
+        return facts
+    whole = look.followed() if _thorough(request, look) else look
+    facts = replace(facts, uses=uses_of(whole), unfollowed=unfollowed(whole))
+    # First what is known of each disk, then what that makes of its images.
+    facts = replace(
+        facts, copies={disk.target: CopyFacts(look.domain, disk) for disk in chosen(request, look.domain)}
+    )
+    disks = moved_disks(request, facts, mark)
+    copies = {
+        disk.target: _with_users(copy_facts(copy_request(request, disk), look), facts, disk) for disk in disks
+    }
+    facts = replace(facts, copies=copies, free=_free_in(directory, look))
+    if not look.local:
+        return facts
+    disks = moved_disks(request, facts, mark)
+    # What a layer of the source would be called there, and the format that it has then.
+    formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
+    made = [path for disk in disks for path in (*images_of(disk), *formats)]
+    return replace(
+        facts,
+        readable={path: os.access(path, os.R_OK) for disk in disks for path in disk.chain.local_paths},
+        there={
+            path: places.layer_here(Layer(FileSource(path), formats.get(path)))
+            for path in dict.fromkeys(made)
+            if os.path.lexists(path)
+        },
+        written=frozenset(
+            path
+            for domain in look.state.domains
+            if domain.state.active
+            for disk in domain.disks
+            for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
+            if layer is not None and (path := layer.local_path) is not None
+        ),
+        writable=os.access(directory, os.W_OK | os.X_OK),
+    )
+
+
+def _thorough(request: MoveRequest, look: Look) -> bool:
+    """Whether the chains of domains that are off are worth being read: always when it matters, else when few."""
+    unlisted = sum(not disk.chain.complete for domain in look.state.domains for disk in domain.disks)
+    return request.delete_source or request.shared is not Shared.COPY or unlisted <= _FEW
+
+
+_FEW = 40
+"""Chains; reading one takes some ten milliseconds for each layer, and a form asks at every change."""
+
+
+def _with_users(copy: CopyFacts, facts: MoveFacts, disk: MovedDisk) -> CopyFacts:
+    """With those who stand on the same layers, however far the chains were followed."""
+    layers = {same_name(path): facts.users_of(path) for path in disk.chain.local_paths}
+    return replace(copy, uses={**copy.uses, **layers})
+
+
+def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
+    """Where images are to go, or why that is nowhere."""
+    if not wanted.startswith("pool:"):
+        if not PurePath(wanted).is_absolute():
+            return None, f"{printable(wanted)} is no absolute path."
+        return wanted.rstrip("/") or "/", ""
+    name = wanted.removeprefix("pool:")
+    for text in unless_refused(connection.pools) or ():
+        pool = xml.parse(text)
+        if pool.findtext("name") != name:
+            continue
+        kind = pool.get("type", "")
+        path = pool.findtext("target/path")
+        if kind not in POOLS_OF_FILES or not path:
+            return None, f"The pool {printable(name)} is of the type {printable(kind)}, which holds no files."
+        return path.rstrip("/"), ""
+    return None, f"There is no active pool {printable(name)} on this host."
+
+
+def _free_in(directory: str, look: Look) -> int | None:
+    image = Layer(FileSource(f"{directory}/image"), "raw")
+    if look.local:
+        place = places.look_here(image, None, reuse=False, owner=None, own=look.own)
+    else:
+        place = places.look_there(look.connection, image)
+    return remaining(place.free, promised_in(directory, look))

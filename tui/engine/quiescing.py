@@ -1,0 +1,72 @@
+"""The file systems of a guest, frozen for an instant by its agent, and thawed whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tui.engine.control import Level
+from tui.engine.errors import HostError, NoConnection
+from tui.model.finding import Finding, fine, warning
+from tui.model.host import Link
+from tui.model.text import printable
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+
+@contextmanager
+def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator[None]:
+    """Freeze the guest's file systems meanwhile; an agent that fails at it is said, and keeps nothing back.
+
+    Args:
+        host: where.
+        uuid: the domain.
+        domain: its name, for people.
+        found: how it went is added here.
+
+    Raises:
+        NoConnection: when it is not known whether they were frozen; they are thawed first thing then.
+    """
+    began = time.monotonic()
+    frozen_ones: int | None = None
+    try:
+        try:
+            frozen_ones = host.connection().freeze(uuid)
+        except NoConnection:
+            raise
+        except HostError as error:
+            found.append(
+                warning(
+                    "not-quiesced",
+                    f"The agent of {printable(domain)} did not freeze its file systems: {error.message}",
+                    "The old chain is as after a power cut.",
+                )
+            )
+        yield
+    finally:
+        # An agent that reports a failure may have frozen some of them.
+        thaw(host, uuid, domain)
+        if frozen_ones is not None:
+            took = time.monotonic() - began
+            count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
+            found.append(fine("quiesced", f"{count} of {printable(domain)} stood still for {took:.2f} s."))
+
+
+def thaw(host: Host, uuid: str, domain: str) -> None:
+    """The guest must be able to write again: keep at it while the host is away."""
+    while True:
+        try:
+            host.connection().thaw(uuid)
+        except NoConnection:
+            host.log(f"{domain} may be frozen and the host is away; it is thawed first thing.", Level.ERROR)
+            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
+                return
+        except HostError as error:
+            # Without an agent there is nothing that could be frozen.
+            host.log(f"The file systems of {domain} were not thawed: {error}", Level.WARNING, domain=domain)
+            return
+        else:
+            return

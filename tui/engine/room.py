@@ -1,0 +1,116 @@
+"""Room where running copies write: before it is used up they crawl, and the user is told while there is time."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui.engine.control import Level
+from tui.engine.errors import HostError, NoConnection
+from tui.model import tracking
+from tui.model.job import Job, JobType
+from tui.model.quantity import size
+from tui.model.steps import SetSpeed
+from tui.model.storage import FileSource, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tui.engine.host import Host
+
+CRAWL = 1024 * 1024
+"""Bytes per second of a copy whose destination is nearly full."""
+MOST_RESERVED = 1024**3
+SHARE_RESERVED = 20
+"""A file system is nearly full when a 20th of it is left, or 1 GiB of a large one."""
+
+
+def left_in(path: str) -> int | None:
+    """Bytes that are left where a file lies, when they are few; ``None`` while there is room, or nobody can see."""
+    try:
+        system = os.statvfs(os.path.dirname(path))  # noqa: PTH120  the name stays as it is
+    except (OSError, ValueError):
+        return None
+    free, total = system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize
+    return free if free < min(MOST_RESERVED, total // SHARE_RESERVED) else None
+
+
+class RoomWatch:
+    """Slows the copies of this program when their destination is nearly full, and lets them go on when it is not."""
+
+    def __init__(self, host: Host) -> None:
+        """Nothing is slowed yet."""
+        self._host = host
+        self._slowed: dict[int, int] = {}
+        """By number of a job: the limit that it had."""
+        self._warned: set[int] = set()
+
+    def look(self, jobs: Iterable[Job]) -> None:
+        """Look once at the room for each of these jobs; for a host whose files are not here, do nothing."""
+        if not self._host.local or self._host.read_only:
+            return
+        for job in jobs:
+            if job.type is JobType.COPY and self._ours(job):
+                self._look_at(job)
+
+    def _ours(self, job: Job) -> bool:
+        """Whether it is for this program to steer: another one that is at work watches by itself."""
+        entry = next((e for e in self._host.state.entries_of(job.uuid) if e.id == job.plan), None)
+        return entry is not None and (entry.id in self._host.own_plans or entry.stale(self._host.clock()))
+
+    def _look_at(self, job: Job) -> None:
+        path = _file(job.destination.active)
+        left = left_in(path) if path else None
+        if left is not None and job.number not in self._slowed:
+            self._slow(job, left)
+        elif left is None and job.number in self._slowed:
+            self._let_go(job)
+        source = _file(job.source)
+        left = left_in(source) if source else None
+        if left is not None and job.number not in self._warned:
+            self._warned.add(job.number)
+            self._host.log(
+                f"Only {size(left)} are left where {job.domain} writes now ({source}); it stops when they are used"
+                " up. Make room there, or end the job.",
+                Level.WARNING,
+                domain=job.domain,
+            )
+
+    def _slow(self, job: Job, left: int) -> None:
+        limit = job.progress.bandwidth if job.progress else 0
+        slower = limit == 0 or limit > CRAWL
+        if self._set_speed(job, CRAWL) if slower else True:
+            self._slowed[job.number] = limit
+            self._tell(
+                job, f"Only {size(left)} are left at its destination: it crawls until there is room.", slower
+            )
+
+    def _let_go(self, job: Job) -> None:
+        limit = self._slowed[job.number]
+        crawls = job.progress is not None and job.progress.bandwidth == CRAWL
+        # Whoever changed the limit meanwhile has decided.
+        if self._set_speed(job, limit) if crawls and limit != CRAWL else True:
+            del self._slowed[job.number]
+            self._host.apply(partial(tracking.with_remark, number=job.number, remark=None))
+            self._host.log(f"{job.domain} {job.target}: there is room again.", domain=job.domain)
+
+    def _tell(self, job: Job, remark: str, slower: bool) -> None:  # noqa: FBT001
+        commands = SetSpeed(job.uuid, job.domain, job.target, CRAWL).commands if slower else ()
+        self._host.apply(partial(tracking.with_remark, number=job.number, remark=remark))
+        text = f"{job.domain} {job.target}: {remark}"
+        self._host.log(text, Level.WARNING, commands=commands, domain=job.domain)
+
+    def _set_speed(self, job: Job, limit: int) -> bool:
+        try:
+            self._host.connection().set_speed(job.uuid, job.target, limit)
+        except NoConnection:
+            return False
+        except HostError:
+            # It has just ended, or is ending; the next look knows.
+            return False
+        return True
+
+
+def _file(layer: Layer | None) -> str | None:
+    return layer.source.path if layer and isinstance(layer.source, FileSource) else None

@@ -1,0 +1,70 @@
+"""Snapshots that libvirt remembers: taking them, forgetting them, taking them back."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tui.engine import journal
+from tui.engine.chain_steps import take_back_overlays
+from tui.engine.errors import StepFailed
+from tui.engine.steps import happened, run, undo
+from tui.model.finding import Finding, fine
+from tui.model.snapshot import files_of
+from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+_SEEN = 30.0
+"""Seconds within which the definition shows what libvirt has done."""
+
+
+@run.register(TakeSnapshot)
+def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    try:
+        host.connection().take_snapshot(step.uuid, step.xml, reuse_external=step.reuse_external)
+    finally:
+        host.refresh(step.uuid)
+    if host.wait_for(lambda _: True if happened(step, host) else None, timeout=_SEEN) is None:
+        message = f"{step.domain} does not show the overlays of the snapshot {step.name}."
+        raise StepFailed(message)
+    return ()
+
+
+@happened.register(TakeSnapshot)
+def _(step: TakeSnapshot, host: Host) -> bool:
+    domain = host.state.domain(step.uuid)
+    return domain is not None and all(
+        domain.is_on(target, path) for target, path in zip(step.targets, step.paths, strict=True)
+    )
+
+
+@undo.register(TakeSnapshot)
+def _(step: TakeSnapshot, host: Host, since: float, *, failed: bool) -> list[str]:
+    known = host.connection().snapshot_xml(step.uuid, step.name)
+    # A snapshot of that name that somebody else took meanwhile has other images.
+    ours = known is not None and set(step.paths) <= files_of(known)
+    remarks = take_back_overlays(step, host, since, failed=failed)
+    if ours and host.connection().forget_snapshot(step.uuid, step.name):
+        remarks.append(f"The snapshot {step.name} is forgotten.")
+    return remarks
+
+
+@run.register(DropSnapshot)
+def _(step: DropSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    known = host.connection().forget_snapshot(step.uuid, step.name)
+    domain = host.state.domain(step.uuid)
+    if domain is not None:
+        # Here as well as at the plan's end: whoever goes on with an interrupted one does not know of it.
+        journal.remove(host.connection(), domain, step.plan)
+    reason = (
+        f"libvirt has forgotten the snapshot {step.name}." if known else f"{step.name} was forgotten already."
+    )
+    return (fine("snapshot-forgotten", reason),)
+
+
+@happened.register(DropSnapshot)
+def _(step: DropSnapshot, host: Host) -> bool:  # noqa: ARG001
+    # Forgetting twice does no harm.
+    return False

@@ -1,0 +1,133 @@
+"""A wish for a mirrored snapshot and what is known of the host make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import snapshot_checks
+from tui.model.copy_plan import in_order, plan_copy
+from tui.model.destination import destination_xml
+from tui.model.finding import Finding, Severity, refused
+from tui.model.mirrored_snapshot import snapshot_xml
+from tui.model.plan import Plan, Redrawn
+from tui.model.quantity import rate
+from tui.model.request import SnapshotRequest
+from tui.model.snapshot_case import (
+    TakeFacts,
+    TakenDisk,
+    explicit_snapshot,
+    mirror_request,
+    taken_disks,
+)
+from tui.model.snapshot_steps import TakeSnapshot
+from tui.model.steps import AwaitSync, StartCopy, Step
+from tui.model.text import printable
+from tui.model.xml import InvalidXML
+
+_SAID_ONCE = frozenset({"forbidden-meanwhile"})
+"""Findings of a copy that the snapshot has words of its own for."""
+
+
+def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> Plan:
+    """Make the plan, with all that speaks for and against it."""
+    domain, name = facts.domain, request.snapshot.name or "snapshot"
+    entries = tuple(dict.fromkeys(entry for known in facts.overlays.values() for entry in known.entries))
+    findings: list[Finding] = list(snapshot_checks.check_subject(request, facts))
+    if domain.state.active:
+        findings += snapshot_checks.check_name(request, facts, entries)
+        findings += snapshot_checks.check_disks(request, facts)
+    clear = not any(finding.severity is Severity.REFUSED for finding in findings)
+    disks = taken_disks(request.snapshot, domain) if clear else ()
+    steps: tuple[Step, ...] = ()
+    if disks:
+        copies = _copies(request, facts, disks, plan_id)
+        findings += snapshot_checks.check_paths(disks)
+        for disk in disks:
+            findings += snapshot_checks.check_default(disk)
+            findings += snapshot_checks.check_overlay(request, facts, disk)
+        findings += [f for plan in copies.values() for f in plan.findings if f.check not in _SAID_ONCE]
+        try:
+            snapshot = _snapshot_step(request, facts, disks)
+            findings += snapshot_checks.check_meanwhile(facts, disks, snapshot.deletion())
+            if all(plan.steps for plan in copies.values()):
+                steps = (snapshot, *_mirror_steps(disks, copies))
+        except InvalidXML as error:
+            reason = f"The snapshot cannot be written as XML: {printable(str(error))}."
+            findings.append(refused("snapshot-xml", reason, "Choose other names."))
+    return Plan(
+        id=plan_id,
+        title=f"Mirrored snapshot {printable(name)} of {printable(domain.name)}",
+        uuid=domain.uuid,
+        domain=domain.name,
+        findings=in_order(dict.fromkeys(findings)),
+        steps=steps,
+        facts=tuple(_facts(request, facts, disks)),
+        chains=tuple(Redrawn(disk.target, disk.disk.chain, disk.then.chain, gone="") for disk in disks),
+    )
+
+
+def _copies(
+    request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...], plan_id: str
+) -> dict[str, Plan]:
+    """The mirror of each disk as a copy of the overlay that it will have."""
+    return {
+        disk.target: plan_copy(mirror_request(request, disk), disk.over(known), plan_id)
+        for disk in disks
+        if disk.mirror and (known := facts.mirrors.get(disk.target))
+    }
+
+
+def _snapshot_step(request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...]) -> TakeSnapshot:
+    wanted = explicit_snapshot(request.snapshot, facts.domain, disks)
+    taken = {disk.target for disk in disks}
+    return TakeSnapshot(
+        facts.domain.uuid,
+        facts.domain.name,
+        wanted.name or "",
+        snapshot_xml(wanted),
+        targets=tuple(disk.target for disk in disks),
+        paths=tuple(disk.path for disk in disks),
+        formats=tuple(disk.format for disk in disks),
+        bases=tuple(disk.active.path for disk in disks),
+        base_xmls=tuple(destination_xml(disk.active) for disk in disks),
+        others=tuple(disk.target for disk in facts.domain.disks if disk.target not in taken),
+        description=wanted.description or "",
+        reuse_external=request.reuse_external,
+        simple=all(_is_plain(disk) for disk in disks),
+    )
+
+
+def _is_plain(disk: TakenDisk) -> bool:
+    """Whether path and format say all of an overlay."""
+    asked = disk.explicit
+    parts = [part for part in (asked.source, asked.driver) if part]
+    return not asked.extra and all(len(part.attributes) == 1 and not part.children for part in parts)
+
+
+def _mirror_steps(disks: tuple[TakenDisk, ...], copies: dict[str, Plan]) -> Iterator[Step]:
+    for disk in disks:
+        if disk.target in copies:
+            yield from (step for step in copies[disk.target].steps if isinstance(step, StartCopy))
+    for disk in disks:
+        if disk.target in copies:
+            yield from (step for step in copies[disk.target].steps if isinstance(step, AwaitSync))
+
+
+def _facts(
+    request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...]
+) -> Iterator[tuple[str, str]]:
+    yield "domain", printable(facts.domain.name)
+    yield "snapshot", printable(request.snapshot.name or "")
+    for disk in disks:
+        yield "disk", printable(disk.target)
+        yield "stands still", printable(disk.active.path)
+        yield "new goes to", f"{printable(disk.path)} ({printable(disk.format)})"
+        if disk.mirror:
+            yield "and to", f"{printable(disk.mirror)} ({printable(disk.format)})"
+    if request.bandwidth > 0:
+        yield "limit", f"{rate(request.bandwidth)} for each mirror"
+    yield (
+        "then",
+        "both places get all that is new, until virt-mirror snapshot delete ends it: --pivot or --abort",
+    )
+    yield "undo", f"virt-mirror undo {printable(facts.domain.name)}: what is new goes back into the images"

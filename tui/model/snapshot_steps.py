@@ -1,0 +1,102 @@
+"""The steps about snapshots that libvirt remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.command import typed, virsh
+from tui.model.diskspec import diskspec
+from tui.model.mirrored_snapshot import Kind, file_disk
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Give disks a new active layer, all at one instant, as a snapshot that libvirt remembers."""
+
+    uuid: str
+    domain: str
+    name: str
+    """Of the snapshot."""
+    xml: str
+    """The whole ``<domainsnapshot>``, each disk of the domain named."""
+    targets: tuple[str, ...]
+    paths: tuple[str, ...]
+    """The new layers, one for each of the targets."""
+    formats: tuple[str, ...]
+    bases: tuple[str, ...]
+    """The active layers until now."""
+    base_xmls: tuple[str, ...]
+    """Those as ``<disk>``, for going back."""
+    others: tuple[str, ...] = ()
+    """The disks of the domain that are left alone."""
+    description: str = ""
+    reuse_external: bool = False
+    """The new layers are images that exist already, and stay whatever happens."""
+    simple: bool = True
+    """Whether names, paths and formats say all of it; else the command needs the XML in a file."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Take the snapshot {self.name} of {' and '.join(self.targets)}: what is new goes to overlays"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["--disk-only", "--atomic", *(["--reuse-external"] if self.reuse_external else [])]
+        if not self.simple:
+            return (virsh("snapshot-create", self.domain, "snapshot.xml", *words),)
+        if self.description:
+            words += ["--description", self.description]
+        made = zip(self.targets, self.paths, self.formats, strict=True)
+        disks = [file_disk(target, path=path, format=form, kind=Kind.EXTERNAL) for target, path, form in made]
+        disks += [file_disk(target, kind=Kind.NO) for target in self.others]
+        words += [word for disk in disks for word in ("--diskspec", diskspec(disk))]
+        return (virsh("snapshot-create-as", self.domain, "--name", self.name, *words),)
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        disks = " and ".join(self.targets)
+        return f"Merge what is in the overlays of {disks} back, and forget the snapshot {self.name}"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        commands = []
+        for target, path, base in zip(self.targets, self.paths, self.bases, strict=True):
+            back = ("--base", base, "--active", "--wait", "--pivot")
+            commands.append(virsh("blockcommit", self.domain, target, *back))
+            if not self.reuse_external:
+                commands.append(typed("rm", "--", path))
+        return (*commands, virsh("snapshot-delete", self.domain, self.name, "--metadata"))
+
+    def deletion(self, ending: str = "--pivot") -> str:
+        """The command that ends its mirrors."""
+        return typed("virt-mirror", "snapshot", "delete", self.domain, self.name, ending)
+
+    @property
+    def deletions(self) -> str:
+        """Both ways to end its mirrors, for people."""
+        return f"{self.deletion('--pivot')}, or {self.deletion('--abort')}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropSnapshot:
+    """Have libvirt forget a snapshot whose mirrors have ended, and close the plan that took it."""
+
+    uuid: str
+    domain: str
+    name: str
+    plan: str
+    """The id of that plan in the journal."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Forget the snapshot {self.name}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("snapshot-delete", self.domain, self.name, "--metadata"),)
