@@ -92,6 +92,7 @@ async def wide(camera: Photographer) -> None:
     await camera.press("X", "y")
     await camera.until(lambda s: not s.entries and not s.active_jobs)
     await camera.press("3", "g", "d", "d", "1")
+    await queued(camera)
     await camera.put_cursor_on("web01")
     await camera.open_form()
     await camera.press("enter", "enter")
@@ -123,6 +124,22 @@ async def wide(camera: Photographer) -> None:
     await camera.until(job_is(Phase.DONE, "db01"))
     await camera.pilot.pause(1.0)
     camera.take("proof")
+
+
+async def queued(camera: Photographer) -> None:
+    """Several moves at once, and none of them left at the end."""
+    await camera.put_cursor_on("db01")
+    await camera.press("t", "t", "t", "t")
+    await camera.open_form("M")
+    camera.take("several")
+    await camera.press("enter", "enter")
+    await camera.until(lambda s: any(done > 0.4 * total for done, total in s.files.values()))
+    await camera.press("5")
+    camera.take("queue")
+    await camera.press("Z", "g", "down", "x", "g", "down", "x", "g", "x")
+    await camera.press("y")
+    await camera.until(lambda s: not s.entries and not s.active_jobs)
+    await camera.press("D", "Z", "U", "3", "g", "d", "d", "1")
 
 
 async def narrow(camera: Photographer) -> None:

@@ -15,7 +15,10 @@ from tui.app.screen import MainScreen
 from tui.app.verbs import out_of_place
 from tui.app.widgets.bars import key_entry
 from tui.app.widgets.items import Items
+from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
 from tui.model.job import Phase
+from tui.model.queue import Item, State
+from tui.model.request import MoveRequest
 
 OWNERS = {Where.SCREEN: MainScreen, Where.LIST: Items, Where.TEXTUAL: MirrorApp}
 
@@ -37,10 +40,16 @@ def test_no_key_means_two_things() -> None:
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
 
 
+def an_item(state: State) -> Item:
+    return Item("a", "u", "db01", MoveRequest("u", "/fast"), state=state)
+
+
 @pytest.mark.parametrize("phase", [None, Phase.COPYING, Phase.DONE])
 @pytest.mark.parametrize("panel", Panel)
 def test_the_footer_fits_80_columns(panel: Panel, phase: Phase | None) -> None:
     hidden = out_of_place(make_job(phase=phase) if phase else None)
+    if panel is Panel.QUEUE:
+        hidden = out_of_place_in_queue(an_item(State.DONE if phase is Phase.DONE else State.WAITING))
     commands = [command for command in footer(panel) if command.id not in hidden]
     assert len(commands) <= 7
     assert sum(key_entry(command).cell_length for command in commands) <= 80
@@ -49,7 +58,8 @@ def test_the_footer_fits_80_columns(panel: Panel, phase: Phase | None) -> None:
 def test_what_writes_is_known() -> None:
     writers = {command.id for command in COMMANDS if command.writes}
     jobs = {"pivot", "keep", "cancel", "pivot-paused", "speed", "resume", "undo"}
-    assert writers == {"mirror", "move", "commit", "pull"} | jobs
+    queue = {"queue-earlier", "queue-later", "queue-pause", "queue-limits"}
+    assert writers == {"mirror", "move", "commit", "pull"} | jobs | queue
     assert writing_command("j") is None
 
 
@@ -90,7 +100,7 @@ async def test_the_palette_runs_a_command_and_goes_to_a_disk() -> None:
     async with opened(FakeControl()) as screen:
         await screen.press("ctrl+p")
         assert screen.app.screen is not screen.main
-        await screen.press(*"pause the")
+        await screen.press(*"pause the d")
         await screen.until(lambda: screen.app.screen.query("OptionList"))
         for _ in range(50):
             await screen.pilot.pause()

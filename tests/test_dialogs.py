@@ -32,12 +32,14 @@ from tui.app.dialogs.fields import Field
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.limit import limit_text, parse_limit
+from tui.app.dialogs.limits import LimitsDialog
 from tui.app.dialogs.plan_view import PlanView
 from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import ASCII
 from tui.model.finding import fine, refused, warning
 from tui.model.job import Phase
+from tui.model.queue import Limits
 
 DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "confirm": lambda text: ConfirmPlan(hostile_plan(text), text, verb=text),
@@ -46,6 +48,7 @@ DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "details": lambda text: JobDetails(lambda: hostile_job(text), lambda: NOW),
     "connect": ConnectDialog,
     "save": SaveDialog,
+    "limits": lambda _: LimitsDialog(Limits()),
     "help": lambda _: HelpScreen(COMMANDS),
 }
 

@@ -25,6 +25,7 @@ from tui.app.screen import MainScreen
 from tui.app.theme import DARK, LIGHT, variable_defaults
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.errors import HostError
+from tui.engine.queue import QueueRunner
 
 _FAREWELL = 0.3
 """Seconds that hosts get to be let go of before the program ends without them."""
@@ -42,6 +43,13 @@ class MirrorApp(App[None]):
     @dataclass
     class News(Message):
         """There is something in the inbox."""
+
+    class Queued(Message):
+        """The queue has changed."""
+
+        def can_replace(self, message: Message) -> bool:
+            """What it holds is looked up, so that one of several is enough."""
+            return isinstance(message, MirrorApp.Queued)
 
     @dataclass
     class Said(Message):
@@ -65,8 +73,10 @@ class MirrorApp(App[None]):
         self.clock = clock
         self._connect = connect
         self.inbox = Inbox(lambda: self.post_message(self.News()))
+        self.runner = QueueRunner(clock)
         self.main = MainScreen(
             clock=clock,
+            runner=self.runner,
             glyphs=ASCII if ascii_only else UNICODE,
             suggested_bandwidth=suggested_bandwidth,
             farewell=farewell,
@@ -93,7 +103,8 @@ class MirrorApp(App[None]):
         return [command for command in super().get_system_commands(screen) if command.title == "Theme"]
 
     def on_mount(self) -> None:
-        """Listen to the hosts."""
+        """Listen to the hosts and to the queue."""
+        self._unsubscribe.append(self.runner.subscribe(lambda _queue: self.post_message(self.Queued())))
         for control in self._hosts:
             self._open(control)
 
@@ -109,6 +120,11 @@ class MirrorApp(App[None]):
     def show_news(self) -> None:
         """Hand the latest pictures to the screen."""
         self.main.take(self.inbox.take())
+
+    @on(Queued)
+    def show_queue(self) -> None:
+        """Have the screen look at the queue."""
+        self.main.take_queue()
 
     @on(Said)
     def log_what_was_said(self, event: Said) -> None:
@@ -145,6 +161,7 @@ class MirrorApp(App[None]):
 
     def let_go(self) -> None:
         """Let go of the hosts, without waiting for one that does not answer."""
+        self.runner.close()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         threads = [threading.Thread(target=control.close, daemon=True) for control in self._hosts]

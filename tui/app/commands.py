@@ -19,6 +19,7 @@ class Panel(StrEnum):
     CHAIN = "chain"
     JOBS = "jobs"
     LOG = "log"
+    QUEUE = "queue"
 
 
 class Where(StrEnum):
@@ -33,6 +34,7 @@ class Where(StrEnum):
 
 ALL = frozenset(Panel)
 DISKS_AND_JOBS = frozenset({Panel.DOMAINS, Panel.JOBS})
+QUEUE = frozenset({Panel.QUEUE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Command:
     def action(self) -> str:
         """The name of the action."""
         return self.id.replace("-", "_")
+
+    @property
+    def of_queue(self) -> bool:
+        """Whether it is about the queue, and about no host."""
+        return self.group == "Queue"
 
     @property
     def in_footer(self) -> bool:
@@ -96,6 +103,8 @@ _KEY_NAMES = {
     "down": "↓",
     "pageup": "pgup",
     "pagedown": "pgdn",
+    "shift+up": "S-↑",
+    "shift+down": "S-↓",
     "ctrl+p": "^p",
     "ctrl+q": "^q",
     "ctrl+r": "^r",
@@ -116,7 +125,8 @@ COMMANDS: tuple[Command, ...] = (
         "move",
         ("M",),
         "Move",
-        "Move the disks of the domain, or the tagged ones, to another place with all their layers.",
+        "Move the disks of the domain, or the tagged ones, to another place with all their layers. With disks of "
+        "several domains tagged, queue a move for each.",
         "Disks",
         writes=True,
     ),
@@ -160,10 +170,11 @@ COMMANDS: tuple[Command, ...] = (
         "cancel",
         ("x",),
         "Cancel",
-        "Cancel the job. The guest stays on the source; an unfinished image made for the copy is removed.",
+        "Cancel the job. The guest stays on the source; an unfinished image made for the copy is removed. In the "
+        "queue: let the item under the cursor go, and take back what it has done.",
         "Jobs",
         writes=True,
-        footer=DISKS_AND_JOBS,
+        footer=DISKS_AND_JOBS | QUEUE,
     ),
     Command(
         "resume",
@@ -210,9 +221,53 @@ COMMANDS: tuple[Command, ...] = (
         "dismiss-job",
         ("d",),
         "Dismiss",
-        "Take an ended job out of the list.",
+        "Take an ended job out of the list, or an ended item out of the queue.",
         "Jobs",
-        footer=frozenset({Panel.JOBS}),
+        footer=frozenset({Panel.JOBS, Panel.QUEUE}),
+    ),
+    Command(
+        "queue-earlier",
+        ("shift+up",),
+        "Earlier",
+        "Let the waiting item under the cursor begin before the one above it.",
+        "Queue",
+        writes=True,
+        footer=QUEUE,
+    ),
+    Command(
+        "queue-later",
+        ("shift+down",),
+        "Later",
+        "Let the waiting item under the cursor begin after the one below it.",
+        "Queue",
+        writes=True,
+        footer=QUEUE,
+    ),
+    Command(
+        "queue-pause",
+        ("Z",),
+        "Pause the queue",
+        "Begin nothing more from the queue, or go on with it; what runs goes on in any case.",
+        "Queue",
+        writes=True,
+        footer=QUEUE,
+    ),
+    Command(
+        "queue-limits",
+        ("L",),
+        "Limits",
+        "How many of the queue may run at once on one host, and write to one destination.",
+        "Queue",
+        writes=True,
+        footer=QUEUE,
+    ),
+    Command(
+        "queue-clear",
+        ("D",),
+        "Clear the ended",
+        "Take everything that has ended out of the queue.",
+        "Queue",
+        footer=QUEUE,
     ),
     Command(
         "tag",
@@ -221,6 +276,13 @@ COMMANDS: tuple[Command, ...] = (
         "Tag the disk under the cursor; mirror, pivot, keep and cancel are then for all tagged disks of the domain.",
         "Disks",
         footer=frozenset({Panel.DOMAINS}),
+    ),
+    Command(
+        "tag-domain",
+        ("t",),
+        "Tag the domain",
+        "Tag all disks of the domain that a move takes along, and go to the next domain.",
+        "Disks",
     ),
     Command("untag-all", ("U",), "Untag all", "Forget all tags.", "Disks"),
     Command(
@@ -282,6 +344,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("show-chain", ("2",), "Chain", "Go to the backing chain of the disk.", "View"),
     Command("show-jobs", ("3",), "Jobs", "Go to the jobs.", "View"),
     Command("show-log", ("4",), "Go to the log", "Go to the log, and show it.", "View"),
+    Command("show-queue", ("5",), "Queue", "Go to the queue, while it holds anything.", "View"),
     Command("next-panel", ("tab",), "Next panel", "Go to the next panel.", "View"),
     Command("previous-panel", ("shift+tab",), "Previous panel", "Go to the panel before.", "View"),
     Command("pause", ("z",), "Pause the display", "Hold the picture still; jobs and keys go on.", "View"),
@@ -338,6 +401,11 @@ def bindings(where: Where) -> list[Binding]:
 def footer(panel: Panel) -> tuple[Command, ...]:
     """The commands that the footer names while a panel has the focus."""
     return tuple(c for c in COMMANDS if panel in c.footer)
+
+
+def in_ascii(keys: str) -> str:
+    """The names of keys for a terminal without arrows."""
+    return keys.replace("↑", "up").replace("↓", "down")
 
 
 def writing_command(key: str) -> Command | None:

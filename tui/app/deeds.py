@@ -16,15 +16,18 @@ from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move import MoveForm
+from tui.app.dialogs.several import SeveralForm
+from tui.app.dialogs.several_fields import Mover
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
+from tui.engine.queue import QueueRunner
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.plan import Plan
-from tui.model.request import EndRequest, Request, SnapshotEndRequest, SpeedRequest
+from tui.model.request import EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ class Deeds:
         self,
         screen: Screen[None],
         background: Background,
+        runner: QueueRunner,
         tell: Tell,
         *,
         on_wait: Callable[[], None],
@@ -81,15 +85,16 @@ class Deeds:
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
-        """Ask on this screen, work in these threads, say what happens through ``tell``.
+        """Ask on this screen, work in these threads, queue there, say what happens through ``tell``.
 
         ``on_wait`` is called when waiting for a host begins or ends, ``on_ending`` when jobs are
-        being ended.
+        being ended, or what was tagged is queued.
         """
         self._on_wait = on_wait
         self._on_ending = on_ending
         self._screen = screen
         self._background = background
+        self._runner = runner
         self._tell = tell
         self._glyphs = glyphs
         self._suggested_bandwidth = suggested_bandwidth
@@ -97,14 +102,19 @@ class Deeds:
         self.waiting_for: str | None = None
         """The host whose plan is being waited for."""
 
-    def propose(self, aim: Aim, request: Request, verb: str) -> None:
-        """Have the plan made, and show it. A later proposal takes the place of one that still waits."""
+    def propose(
+        self, aim: Aim, request: Request, verb: str, *, carry_out: Callable[[Plan], None] | None = None
+    ) -> None:
+        """Have the plan made, and show it. A later proposal takes the place of one that still waits.
+
+        ``carry_out`` is called with the plan where it is somebody else's to run.
+        """
         self._turn += 1
         self._wait(aim.host)
         turn = self._turn
         self._background.do(
             partial(aim.control.plan, request),
-            lambda plan: self._ask(turn, aim, plan, verb),
+            lambda plan: self._ask(turn, aim, plan, verb, carry_out or partial(self._run, aim)),
             lambda error: self._no_plan(turn, aim, error),
         )
 
@@ -152,6 +162,26 @@ class Deeds:
         )
         self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
+    def move_several(self, movers: Sequence[Mover]) -> None:
+        """Have the form filled in for several domains, and queue the plans that come of it."""
+        form = SeveralForm(movers, suggested_bandwidth=self._suggested_bandwidth, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, self._queue)
+
+    def _queue(self, plans: Sequence[tuple[Control, Plan]] | None) -> None:
+        if not plans:
+            return
+        try:
+            self._runner.add(plans)
+        except HostError as error:
+            self._tell(Level.ERROR, "", str(error))
+            return
+        count = "1 move is" if len(plans) == 1 else f"{len(plans)} moves are"
+        self._tell(Level.INFO, "", f"{count} queued.")
+        for control, plan in plans:
+            # The tags were for this.
+            targets = plan.request.targets if isinstance(plan.request, MoveRequest) else ()
+            self._on_ending(Aim(control, plan.uuid, dict.fromkeys(targets)))
+
     def merge(self, aim: Aim, what: str, place: int) -> None:
         """Have the form filled in for a layer of a disk, and run the plan that comes of it."""
         found = self._disk_of(aim)
@@ -190,7 +220,7 @@ class Deeds:
         self.waiting_for = host
         self._on_wait()
 
-    def _ask(self, turn: int, aim: Aim, plan: Plan, verb: str) -> None:
+    def _ask(self, turn: int, aim: Aim, plan: Plan, verb: str, carry_out: Callable[[Plan], None]) -> None:
         if turn != self._turn:
             return
         self._wait(None)
@@ -198,7 +228,7 @@ class Deeds:
             self._tell(Level.WARNING, aim.host, f"Not asked, since another window is open: {plan.title}.")
             return
         question = ConfirmPlan(plan, aim.host, verb=verb, glyphs=self._glyphs)
-        self._screen.app.push_screen(question, lambda yes: self._run(aim, plan) if yes else None)
+        self._screen.app.push_screen(question, lambda yes: carry_out(plan) if yes else None)
 
     def _no_plan(self, turn: int, aim: Aim, error: Exception) -> None:
         if turn != self._turn:

@@ -27,7 +27,7 @@ from tui.engine.control import Level
 from tui.model.job import Job
 
 JOBS_GO_ON = (
-    "Nothing is lost by quitting: jobs go on, and the next start finds them again. "
+    "Jobs go on, and the next start finds them again. "
     "A plan that was to pivot or keep by itself stops at its mirror."
 )
 
@@ -78,6 +78,9 @@ class Keys(WritingKeys):
 
     def action_dismiss_job(self) -> None:
         """Take the ended job under the cursor out of the list; in the table all that ended on that disk."""
+        if self.panel is Panel.QUEUE:
+            self.dismiss_item()
+            return
         job, disk = self.focused_job(), self.focused_disk()
         if job is None or disk is None or not job.phase.ended:
             self.hint(why_not(job, "dismiss-job") or "Move to an ended job first.")
@@ -93,6 +96,12 @@ class Keys(WritingKeys):
         """Tag or untag the disk under the cursor."""
         if self.panel is Panel.DOMAINS:
             self.domains.toggle_tag()
+            self.show_picture()
+
+    def action_tag_domain(self) -> None:
+        """Tag or untag the disks of the domain under the cursor."""
+        if self.panel is Panel.DOMAINS:
+            self.domains.tag_domain()
             self.show_picture()
 
     def action_untag_all(self) -> None:
@@ -146,6 +155,7 @@ class Keys(WritingKeys):
             Panel.CHAIN: self.chain.view,
             Panel.JOBS: self.jobs,
             Panel.LOG: self.log_panel.view,
+            Panel.QUEUE: self.queue_view,
         }
         # At once, not by the widget's own message: the keys that were typed meanwhile are for this widget.
         self.set_focus(widget or panels[panel])
@@ -166,6 +176,13 @@ class Keys(WritingKeys):
         """To the log."""
         self.go_to(Panel.LOG)
 
+    def action_show_queue(self) -> None:
+        """To the queue."""
+        if self.queue_view.items:
+            self.go_to(Panel.QUEUE)
+        else:
+            self.hint("Nothing is queued: tag disks of several domains, and press M.")
+
     def action_next_panel(self) -> None:
         """To the next panel."""
         self._step(1)
@@ -176,7 +193,8 @@ class Keys(WritingKeys):
 
     def _step(self, step: int) -> None:
         log = self.log_panel.has_class("-open") or self.has_class("-stacked")
-        panels = [panel for panel in Panel if panel is not Panel.LOG or log]
+        there = {Panel.LOG: log, Panel.QUEUE: bool(self.queue_view.items)}
+        panels = [panel for panel in Panel if there.get(panel, True)]
         self.go_to(panels[(panels.index(self.panel) + step) % len(panels)])
 
     def action_log(self) -> None:
@@ -220,6 +238,9 @@ class Keys(WritingKeys):
                 return self.log_panel.command, "command"
             case Panel.CHAIN:
                 return (self.chain.current.path if self.chain.current else None), "path"
+            case Panel.QUEUE:
+                queued = self.queue_view.current
+                return (queued.item.to or None if queued else None), "path"
             case Panel.JOBS:
                 item = self.jobs.current
                 place = item.job.destination.active if item else None
@@ -255,12 +276,24 @@ class Keys(WritingKeys):
         self.app.push_screen(HelpScreen(COMMANDS, glyphs=self.glyphs))
 
     def action_quit(self) -> None:
-        """Leave; with jobs running only after saying that they go on."""
+        """Leave; with anything going on only after saying what becomes of it."""
         running = sum(len(control.state.active_jobs) for control in self.picture.controls)
-        if not running:
+        queue = self.runner.queue
+        if not (running or queue.running or queue.waiting):
             self.app.exit()
             return
-        text = f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU. {self.farewell}"
+        sentences = []
+        if running or queue.running:
+            moves = len(queue.running)
+            words = [f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU"] if running else []
+            words += [f"{moves} of the queue {'is' if moves == 1 else 'are'} under way"] if moves else []
+            sentences += [f"{', and '.join(words)}.", self.farewell]
+        if waiting := len(queue.waiting):
+            sentences.append(
+                f"{'1 move waits' if waiting == 1 else f'{waiting} moves wait'} in the queue and will be forgotten: "
+                f"nothing has been done for {'it' if waiting == 1 else 'them'} yet."
+            )
+        text = " ".join(sentences)
         question = Question(f"{BY_ID['quit'].title}?", text, "Quit", "Stay", glyphs=self.glyphs)
         self.app.push_screen(question, lambda yes: self.app.exit() if yes else None)
 

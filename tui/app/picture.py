@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from tui.app.rows import Row, rows_of
+from tui.app.rows import DiskKey, Row, rows_of
 from tui.app.widgets.jobs import JobRow
+from tui.app.widgets.queue import QueueRow
 from tui.engine.control import Control
 from tui.model.host import HostState, Link
 from tui.model.job import Job
 from tui.model.journal import Entry
+from tui.model.queue import Item, Queue, State, holds
 
 
 @dataclass(slots=True)
@@ -22,6 +24,9 @@ class Picture:
     held: dict[int, HostState] | None = None
     """What arrived since the display was paused; ``None`` while it is not."""
     paused_since: float | None = None
+    queue: Queue = field(default_factory=Queue)
+    away: frozenset[str] = frozenset()
+    """URIs of the hosts that the queue does not reach."""
     dismissed: set[tuple[int, int]] = field(default_factory=set)
     """Ended jobs that the user does not want to see any more."""
 
@@ -50,11 +55,60 @@ class Picture:
     @property
     def rows(self) -> list[Row]:
         """All disks."""
-        return [
+        rows = [
             replace(row, job=None) if row.job and (row.number, row.job.number) in self.dismissed else row
             for number in sorted(self.states)
             for row in rows_of(number, self.states[number])
         ]
+        if not self.queue.waiting:
+            return rows
+        queued: dict[DiskKey, int] = {}
+        for row in self.queue_rows:
+            if row.position is not None:
+                for target in self._targets(row.number, row.item):
+                    queued.setdefault((row.number, row.item.uuid, target), row.position)
+        return [replace(row, queued=queued[row.key]) if row.key in queued else row for row in rows]
+
+    @property
+    def queue_rows(self) -> list[QueueRow]:
+        """What the queue holds: what runs, what waits, and what has ended, the latest first."""
+        queue = self.queue
+        held = holds(queue, self.away)
+        place = {item.id: number for number, item in enumerate(queue.waiting, start=1)}
+        ended = [item for item in queue.items if item.state.ended]
+        ended.sort(key=lambda item: item.ended or 0.0, reverse=True)
+        rows = []
+        for item in (*queue.running, *queue.waiting, *ended):
+            number = next((n for n, state in sorted(self.states.items()) if state.uri == item.host), None)
+            if number is None:
+                continue
+            state = self.states[number]
+            targets = self._targets(number, item)
+            entry = next((e for e in state.entries_of(item.uuid) if e.id == item.plan), None)
+            job = next((j for j in state.active_jobs if j.plan == item.plan and j.uuid == item.uuid), None)
+            running = item.state is State.RUNNING
+            rows.append(
+                QueueRow(
+                    item,
+                    number,
+                    state.name,
+                    next(iter(targets), ""),
+                    place.get(item.id),
+                    held.get(item.id),
+                    entry.progress if entry and running else "",
+                    (state.copied(entry) or (job.percent if job else None)) if running else None,
+                )
+            )
+        return rows
+
+    def _targets(self, number: int, item: Item) -> tuple[str, ...]:
+        """The disks that an item is about; all of the domain where it does not say."""
+        request = item.request
+        named = getattr(request, "targets", ()) or (getattr(request, "target", None),)
+        if any(named):
+            return tuple(target for target in named if target)
+        domain = self.states[number].domain(item.uuid)
+        return tuple(disk.target for disk in domain.disks) if domain else ()
 
     @property
     def jobs(self) -> list[JobRow]:

@@ -11,6 +11,7 @@ from tui.model.domain import RunState
 from tui.model.host import HostState, Link
 from tui.model.job import Job
 from tui.model.journal import Entry
+from tui.model.move_case import MOVED_DEVICES
 
 TIMES = "×"  # noqa: RUF001  the sign for how many layers
 
@@ -37,6 +38,8 @@ class Row:
     """An image that an interrupted copy left behind."""
     interrupted: Entry | None = None
     """A move of the disk that nobody carries on any more."""
+    queued: int | None = None
+    """Which of those it is that wait in the queue."""
     first: bool = True
     """Whether this row shows the domain's name: rows of one domain that follow one another show it once."""
 
@@ -63,6 +66,12 @@ class Row:
         if not self.disk.chain.complete:
             return f"{words} +?"
         return f"{words} {TIMES}{depth}" if depth > 1 else words
+
+    @property
+    def movable(self) -> bool:
+        """Whether the guest can write to it, so that moving the whole domain takes it along."""
+        disk = self.disk
+        return disk is not None and not disk.empty and not disk.readonly and disk.device in MOVED_DEVICES
 
     @property
     def path(self) -> str:

@@ -30,14 +30,23 @@ from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.items import Items
 from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
+from tui.app.widgets.queue import QueueView
+from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
+from tui.app.widgets.queue import why_not as why_not_in_queue
 from tui.engine.control import Control, Level, LogLine
+from tui.engine.queue import QueueRunner
 from tui.model.host import HostState
+from tui.model.queue import State
 
 _MIN_WIDTH, _MIN_HEIGHT = 60, 15
 _WIDE = 120
 _HUGE = 160
 _JOBS_SHARE = 0.42
 """The most of the height that the jobs take beside the table."""
+_BOTH_SHARE = 0.55
+"""The same for jobs and queue together."""
+_QUEUE_LINES = 6
+"""The most items of the queue that are in view beside the table."""
 
 
 class MainScreen(Keys, Screen[None]):
@@ -63,6 +72,7 @@ class MainScreen(Keys, Screen[None]):
         self,
         *,
         clock: Callable[[], float],
+        runner: QueueRunner,
         glyphs: Glyphs = UNICODE,
         suggested_bandwidth: int = 0,
         farewell: str = JOBS_GO_ON,
@@ -74,6 +84,7 @@ class MainScreen(Keys, Screen[None]):
         """What was said last why a key does nothing, and when: it need not stand there twice."""
         self.clock = clock
         self.glyphs = glyphs
+        self.runner = runner
         self.picture = Picture()
         self.header = HeaderBar(glyphs=glyphs, id="header")
         self.hosts_bar = HostsBar(glyphs=glyphs, id="hosts")
@@ -81,12 +92,14 @@ class MainScreen(Keys, Screen[None]):
         self.domains = DomainsPanel(glyphs=glyphs, id="domains")
         self.chain = ChainPanel(glyphs=glyphs, id="chain")
         self.jobs = JobsView(glyphs=glyphs, id="jobs")
+        self.queue_view = QueueView(glyphs=glyphs, id="queue")
         self.log_panel = LogPanel(glyphs=glyphs, id="log")
         self.keys = KeysBar(glyphs=glyphs, id="keys")
         self.background = Background()
         self.deeds = Deeds(
             self,
             self.background,
+            runner,
             self.tell,
             on_wait=self.show_situation,
             on_ending=self.untag,
@@ -108,6 +121,7 @@ class MainScreen(Keys, Screen[None]):
                 yield self.domains
                 yield self.chain
             yield self.jobs
+            yield self.queue_view
             yield self.log_panel
         yield Static("virt-mirror needs 60 columns and 15 lines.", id="too-small", markup=False)
         yield self.keys
@@ -133,6 +147,22 @@ class MainScreen(Keys, Screen[None]):
             self.show_picture()
         if self._details is not None and self._details.is_mounted:
             self._details.refresh_job()
+
+    def take_queue(self, *, nearest: bool = False) -> None:
+        """The queue has changed: show it, and say what has ended."""
+        known = {item.id for item in self.picture.queue.items if item.state.ended}
+        self.picture.queue, self.picture.away = self.runner.queue, self.runner.away
+        for item in self.picture.queue.items:
+            fresh = item.state.ended and item.id not in known
+            # What never began was let go here, and a plan that fails says so itself.
+            if fresh and item.started and (item.plan is None or item.state is not State.FAILED):
+                bad = item.state in (State.FAILED, State.REFUSED)
+                word = f"{item.state}. " if bad else ""
+                name = next((s.name for s in self.picture.hosts if s.uri == item.host), item.host)
+                self.tell(Level.ERROR if bad else Level.INFO, name, f"{item.title}: {word}{item.message}")
+        if self.is_mounted:
+            self._show_queue(nearest=nearest)
+            self.show_picture()
 
     def take_log(self, line: LogLine) -> None:
         """A host says what happened."""
@@ -168,10 +198,19 @@ class MainScreen(Keys, Screen[None]):
         self.jobs.explain_emptiness(picture.emptiness or "No jobs. Press m on a disk to mirror it.")
         self.domains.show(picture.rows, several_hosts=several, waiting=picture.unread)
         self.jobs.show_jobs(picture.jobs)
-        self._size_jobs()
+        self._show_queue()
         self.chain.show(self.domains.table.current)
         self.show_situation()
         self.show_keys()
+
+    def _show_queue(self, *, nearest: bool = False) -> None:
+        """Give the queue's panel what it shows; an empty one is left for the domains."""
+        picture = self.picture
+        self.queue_view.several_hosts = len(picture.controls) > 1
+        self.queue_view.show_queue(picture.queue, picture.queue_rows, nearest=nearest)
+        if self.panel is Panel.QUEUE and not self.queue_view.items:
+            self.go_to(Panel.DOMAINS)
+        self._size_jobs()
 
     def show_situation(self) -> None:
         """The lines at the top: state, rate, ages."""
@@ -193,36 +232,46 @@ class MainScreen(Keys, Screen[None]):
             (Panel.JOBS, self._title(self.jobs, "Jobs")),
             (Panel.LOG, "Log"),
         ]
+        if self.queue_view.items:
+            tabs.append((Panel.QUEUE, self._title(self.queue_view, "Queue")))
         self.tabs.show(self.panel, tabs)
 
     @staticmethod
-    def _title(widget: DomainsPanel | JobsView, word: str) -> str:
+    def _title(widget: DomainsPanel | JobsView | QueueView, word: str) -> str:
         number = len({r.uuid for r in widget.rows}) if isinstance(widget, DomainsPanel) else len(widget.items)
         return f"{word} {number}" if number else word
 
     def show_keys(self) -> None:
         """The keys that matter in this panel; those that would do nothing are dim."""
-        hidden = out_of_place(self.focused_job()) if self.panel is Panel.JOBS else frozenset()
+        hidden = frozenset[str]()
+        if self.panel is Panel.JOBS:
+            hidden = out_of_place(self.focused_job())
+        elif self.panel is Panel.QUEUE:
+            hidden = out_of_place_in_queue(self.focused_item())
         commands = [command for command in footer(self.panel) if command.id not in hidden]
         self.keys.show([(command, self._possible(command.id)) for command in commands])
 
     def _possible(self, command: str) -> bool:
         if self.check_action(command.replace("-", "_"), ()) is None:
             return False
+        if self.panel is Panel.QUEUE:
+            return not why_not_in_queue(self.focused_item(), command)
         if command in ("pivot", "keep", "cancel", "speed", "details", "dismiss-job"):
             return not any(why_not(job, command) for job in self.aimed_jobs() or [None])
         return True
 
     def _size_jobs(self) -> None:
         """As tall as the jobs are, as long as the table keeps more than half of the screen."""
+        queued = len(self.queue_view.items)
         if self.has_class("-stacked"):
-            self.jobs.styles.height = None
+            self.jobs.styles.height = self.queue_view.styles.height = None
             return
-        most = int(self.size.height * _JOBS_SHARE) - 2
+        queue = min(queued, _QUEUE_LINES) + 2 if queued else 0
+        most = int(self.size.height * (_BOTH_SHARE if queued else _JOBS_SHARE)) - 2 - queue
         lines = max(1, len(self.jobs.items) * self.jobs.lines_per_item)
-        height = min(lines, max(2, most)) + 2
-        if self.jobs.styles.height is None or self.jobs.styles.height.value != height:
-            self.jobs.styles.height = height
+        for widget, height in ((self.jobs, min(lines, max(2, most)) + 2), (self.queue_view, queue)):
+            if widget.styles.height is None or widget.styles.height.value != height:
+                widget.styles.height = height
 
     # What the user does
 
@@ -242,8 +291,9 @@ class MainScreen(Keys, Screen[None]):
         self.show_keys()
 
     @on(Items.Highlighted, "#jobs")
+    @on(Items.Highlighted, "#queue")
     def show_keys_of_job(self) -> None:
-        """Another job is under the cursor."""
+        """Another job or item is under the cursor."""
         self.show_keys()
 
     @on(Items.Pressed)
@@ -253,6 +303,7 @@ class MainScreen(Keys, Screen[None]):
 
     @on(Items.Chosen, "#domain-table")
     @on(Items.Chosen, "#jobs")
+    @on(Items.Chosen, "#queue")
     def open_chosen(self) -> None:
         """A second click opens what the first one chose."""
         self.action_details()
@@ -296,7 +347,8 @@ class MainScreen(Keys, Screen[None]):
             return not isinstance(self.focused, Input)
         if command is None or not command.writes:
             return True
-        disk = self.focused_disk()
+        # The queue is for all hosts, whichever the cursor is on.
+        disk = None if command.of_queue else self.focused_disk()
         numbers = None if disk is None else [disk[0]]
         return None if self.picture.read_only(numbers) else True
 

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
-from textual.screen import Screen
-
 from tui.app.commands import Panel
-from tui.app.deeds import Aim, Deeds, running_number
+from tui.app.deeds import Aim, running_number
 from tui.app.dialogs.merge_fields import COMMIT, PULL
-from tui.app.picture import Picture
+from tui.app.queue_keys import QueueKeys
 from tui.app.rows import DiskKey
 from tui.app.verbs import ending_of, why_not, why_not_together
 from tui.app.widgets.chain import ChainPanel
-from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.jobs import JobsView
 from tui.model.job import Job
 from tui.model.journal import Entry
 from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest
 
+_LISTS = (Panel.JOBS, Panel.QUEUE)
+"""The panels whose keys mean the object under the cursor, and no tags."""
 
-class WritingKeys(Screen[None]):
+
+class WritingKeys(QueueKeys):
     """What is bound to host, domain and disk at the moment of the key press."""
 
-    picture: Picture
-    domains: DomainsPanel
     chain: ChainPanel
     jobs: JobsView
-    deeds: Deeds
-    panel: Panel
-
-    @abstractmethod
-    def hint(self, text: str) -> None:
-        """Say why a key does nothing."""
 
     # What a key is about
 
     def focused_disk(self) -> DiskKey | None:
-        """The disk that a key means: that of the job under the cursor, else that of the table's row."""
-        if self.panel is Panel.JOBS:
-            item = self.jobs.current
+        """The disk that a key means: that of the job or item under the cursor, else that of the table's row."""
+        if self.panel in _LISTS:
+            item = self.jobs.current if self.panel is Panel.JOBS else self.queue_view.current
             return item.disk if item else None
         row = self.domains.table.current
         return row.key if row else None
@@ -49,13 +39,16 @@ class WritingKeys(Screen[None]):
         if self.panel is Panel.JOBS:
             item = self.jobs.current
             return item.job if item else None
+        if self.panel is Panel.QUEUE:
+            queued = self.queue_view.current
+            return self._job_of(queued.disk) if queued else None
         row = self.domains.table.current
         return row.job if row else None
 
     def aimed_disks(self) -> list[DiskKey]:
         """The disks that a key is for: the tagged ones of the cursor's domain, else the cursor's."""
         disk = self.focused_disk()
-        if disk is None or self.panel is Panel.JOBS:
+        if disk is None or self.panel in _LISTS:
             return [disk] if disk else []
         number, uuid, _ = disk
         tagged = [row.key for row in self.domains.tagged if (row.number, row.uuid) == (number, uuid)]
@@ -63,7 +56,7 @@ class WritingKeys(Screen[None]):
 
     def aimed_jobs(self) -> list[Job | None]:
         """The jobs of those disks."""
-        if self.panel is Panel.JOBS:
+        if self.panel in _LISTS:
             return [self.focused_job()]
         return [self._job_of(disk) for disk in self.aimed_disks()]
 
@@ -82,7 +75,7 @@ class WritingKeys(Screen[None]):
     def _tags_elsewhere(self, disks: list[DiskKey]) -> bool:
         """Whether other disks are tagged than these, which whoever pressed the key may have meant; says so."""
         tagged = self.domains.tagged
-        if self.panel is Panel.JOBS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
+        if self.panel in _LISTS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
             return False
         names = ", ".join(sorted({row.name for row in tagged}))
         self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
@@ -111,7 +104,14 @@ class WritingKeys(Screen[None]):
             self.deeds.mirror([self._aim([disk]) for disk in disks])
 
     def action_move(self) -> None:
-        """Fill in the form for the domain under the cursor; its tagged disks are ticked, or all."""
+        """Fill in the form for the domain under the cursor; its tagged disks are ticked, or all.
+
+        With disks of several domains tagged, the form is for these.
+        """
+        everywhere = [] if self.panel in _LISTS else self.domains.tagged
+        if len({(row.number, row.uuid) for row in everywhere}) > 1:
+            self.move_several(everywhere)
+            return
         disk = self.focused_disk()
         if disk is None or not disk[2]:
             self.hint("Move to the domain whose disks are to be moved first.")
@@ -156,7 +156,10 @@ class WritingKeys(Screen[None]):
         self._end("keep")
 
     def action_cancel(self) -> None:
-        """Cancel the job."""
+        """Cancel the job, or the item of the queue."""
+        if self.panel is Panel.QUEUE:
+            self.cancel_item()
+            return
         self._end("cancel")
 
     def _end(self, command: str) -> None:

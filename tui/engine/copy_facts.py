@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tui.engine import places
 from tui.engine.look import Look, job_info, layers_of, unless_refused, uses_of
+from tui.engine.promised import promised_to, remaining
 from tui.model.copy_checks import BLOCK_COPY_SINCE
 from tui.model.facts import CopyFacts, PathFacts, PathKind, Sizes, Use, same_name
 from tui.model.request import CopyRequest
@@ -43,14 +44,16 @@ def _destination(request: CopyRequest, look: Look) -> PathFacts:
     if layer is None:
         return PathFacts()
     if not look.local:
-        return places.look_there(look.connection, layer)
-    return places.look_here(
-        layer,
-        request.destination.below.active,
-        reuse=request.reuse_external,
-        owner=look.domain.definition.owner,
-        own=look.own,
-    )
+        place = places.look_there(look.connection, layer)
+    else:
+        place = places.look_here(
+            layer,
+            request.destination.below.active,
+            reuse=request.reuse_external,
+            owner=look.domain.definition.owner,
+            own=look.own,
+        )
+    return replace(place, free=remaining(place.free, promised_to(request.destination, look)))
 
 
 def _uses_with_names(request: CopyRequest, place: PathFacts, look: Look) -> dict[str, tuple[Use, ...]]:

@@ -39,6 +39,7 @@ from tui.model import tracking, xml
 from tui.model.finding import Finding, Severity
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
+from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import Undo
@@ -138,7 +139,7 @@ class Host:
     def _planned(self, request: Request, plan_id: str) -> Plan:
         now = self.clock()
         plan = make_plan(
-            request, self.connection(), self._state, plan_id, now, here=self.own_plans, files=self.files
+            request, self.connection(), self._state, plan_id, now, under_way=self.under_way, files=self.files
         )
         return replace(plan, request=request, made=now)
 
@@ -234,6 +235,11 @@ class Host:
     def own_plans(self) -> frozenset[str]:
         """Ids of the plans that are being carried out here."""
         return frozenset(run.plan.id for run in self._runs if run.outcome is None)
+
+    @property
+    def under_way(self) -> tuple[Entry, ...]:
+        """Those plans as they would stand in the journal now."""
+        return tuple(run.entry for run in self._runs if run.outcome is None)
 
     def connection(self) -> Connection:
         """The open connection.

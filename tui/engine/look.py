@@ -42,6 +42,8 @@ class Look:
     entries: tuple[Entry, ...]
     local: bool
     now: float
+    under_way: tuple[Entry, ...] = ()
+    """The plans that this program carries out on the host, as far as they are."""
 
     @property
     def own(self) -> bool:
@@ -59,7 +61,9 @@ class Look:
         return replace(self, state=state, domain=with_chains(self.domain))
 
 
-def look_at(uuid: str, connection: Connection, state: HostState, now: float) -> Look | None:
+def look_at(
+    uuid: str, connection: Connection, state: HostState, now: float, under_way: tuple[Entry, ...] = ()
+) -> Look | None:
     """Look at a domain; ``None`` when it is not there any more.
 
     Raises:
@@ -75,7 +79,7 @@ def look_at(uuid: str, connection: Connection, state: HostState, now: float) -> 
         raise HostError(message, remedy="Look at it with virsh dumpxml.") from error
     entries, _problems = journal.read(definition.plans, uuid)
     domain = Domain(definition, reading.state, reading.persistent)
-    return Look(connection, state, domain, entries, is_local(state.uri), now)
+    return Look(connection, state, domain, entries, is_local(state.uri), now, under_way)
 
 
 def unless_refused(call: Callable[[], Answer]) -> Answer | None:

@@ -11,6 +11,7 @@ from tui.engine.copy_facts import copy_facts
 from tui.engine.errors import HostError
 from tui.engine.files import Files
 from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unfollowed, unless_refused, uses_of
+from tui.engine.promised import promised_in, remaining
 from tui.model import xml
 from tui.model.facts import CopyFacts, same_name
 from tui.model.move_case import MovedDisk, MoveFacts, chosen, copy_request, moved_disks
@@ -57,7 +58,8 @@ def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, 
     directory = facts.directory or ""
     if not look.local:
         # Pools know little of images; their headers say how the layers name each other.
-        facts = replace(facts, free=files.free(directory), copies=_read_there(facts, files))
+        free = remaining(files.free(directory), promised_in(directory, look))
+        facts = replace(facts, free=free, copies=_read_there(facts, files))
     disks = moved_disks(request, facts, mark)
     # What a layer of the source would be called there, and the format that it has then.
     formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
@@ -127,5 +129,7 @@ def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
 def _free_in(directory: str, look: Look) -> int | None:
     image = Layer(FileSource(f"{directory}/image"), "raw")
     if look.local:
-        return places.look_here(image, None, reuse=False, owner=None, own=look.own).free
-    return places.look_there(look.connection, image).free
+        place = places.look_here(image, None, reuse=False, owner=None, own=look.own)
+    else:
+        place = places.look_there(look.connection, image)
+    return remaining(place.free, promised_in(directory, look))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.engine import journal, places
+from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
 from tui.engine.files import Files
@@ -32,6 +32,7 @@ from tui.model.facts import (
 )
 from tui.model.finding import refused
 from tui.model.host import HostState
+from tui.model.journal import Entry
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.move_plan import plan_move
@@ -66,33 +67,36 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
     plan_id: str,
     now: float,
     *,
-    here: frozenset[str] = frozenset(),
+    under_way: tuple[Entry, ...] = (),
     files: Files | None = None,
 ) -> Plan:
     """Look at the host and make the plan; changes nothing.
 
-    ``here`` are the plans that this program carries out; ``files`` handles the images of the host, where that can
+    ``under_way`` are the plans that are carried out here; ``files`` handles the images of the host, where that can
     be done from here.
 
     Raises:
         HostError: when the host cannot be asked.
     """
-    look = look_at(request.uuid, connection, state, now)
+    look = look_at(request.uuid, connection, state, now, under_way)
     if look is None:
         return _unknown_domain(request, state, plan_id)
     match request:
         case CopyRequest():
-            return plan_copy(request, copy_facts(request, look), plan_id)
+            taken = promised.promised_to(request.destination, look)
+            return promised.told(plan_copy(request, copy_facts(request, look), plan_id), taken)
         case CommitRequest() | PullRequest():
             return plan_merge(request, _merge_facts(request, look), plan_id)
         case MoveRequest():
-            return plan_move(request, move_facts(request, look, plan_id, files), plan_id)
+            facts = move_facts(request, look, plan_id, files)
+            taken = promised.promised_in(facts.directory, look) if facts.directory else {}
+            return promised.told(plan_move(request, facts, plan_id), taken)
         case SnapshotRequest():
             return plan_snapshot(request, _take_facts(request, look), plan_id)
         case SnapshotEndRequest():
             return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
         case RecoverRequest():
-            return plan_recover(request, _recover_facts(look, here), plan_id)
+            return plan_recover(request, _recover_facts(look), plan_id)
         case EndRequest():
             return plan_end(request, _end_facts(request, look), plan_id)
         case SpeedRequest():
@@ -140,7 +144,8 @@ def _free_beside(layer: Layer, look: Look) -> int | None:
     return places.look_here(layer, None, reuse=False, owner=look.domain.definition.owner, own=look.own).free
 
 
-def _recover_facts(look: Look, here: frozenset[str]) -> RecoverFacts:
+def _recover_facts(look: Look) -> RecoverFacts:
+    here = frozenset(entry.id for entry in look.under_way)
     disks = [disk for disk in look.domain.disks if not disk.empty]
     return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), here, look.now)
 

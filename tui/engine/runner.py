@@ -51,6 +51,11 @@ class PlanRun:
         """Index of the step being done."""
         return self._step
 
+    @property
+    def entry(self) -> Entry:
+        """The plan and how far it is, as in the journal."""
+        return self._entry
+
     def start(self) -> None:
         """Begin."""
         threading.Thread(target=self._carry_out, name=f"plan-{self.plan.id}", daemon=True).start()

@@ -12,6 +12,9 @@ from tui.model.facts import CopyFacts, LayerFacts, SnapshotFacts, Use, Uses, sam
 from tui.model.request import CopyRequest, How, MoveRequest, Shared, Then
 from tui.model.storage import Chain, FileSource, Layer
 
+MOVED_DEVICES = (Device.DISK, Device.LUN)
+"""What goes along where no disks are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class MoveFacts:
@@ -223,9 +226,7 @@ def chosen(request: MoveRequest, domain: Domain) -> tuple[Disk, ...]:
     if request.targets:
         return tuple(disk for disk in domain.disks if disk.target in request.targets)
     return tuple(
-        disk
-        for disk in domain.disks
-        if not disk.empty and not disk.readonly and disk.device in (Device.DISK, Device.LUN)
+        disk for disk in domain.disks if not disk.empty and not disk.readonly and disk.device in MOVED_DEVICES
     )
 
 

@@ -69,6 +69,8 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         findings=in_order(dict.fromkeys(findings)),
         steps=steps,
         facts=tuple(_facts(request, facts, disks)),
+        needs=move_checks.needed(disks) if disks else None,
+        free=facts.free,
         chains=tuple(
             Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), gone="")
             for disk in disks

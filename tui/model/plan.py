@@ -45,6 +45,10 @@ class Plan:
     """The wish that it was made for."""
     resumed: Entry | None = None
     """The interrupted plan that this goes on with: its own steps, from the one that it had reached."""
+    needs: int | None = None
+    """Bytes that it is likely to take where it copies to; ``None`` where that is not known."""
+    free: int | None = None
+    """Bytes that are free there."""
     made: float = 0.0
     """Wall clock at which the host was looked at for it, seconds since the epoch."""
 

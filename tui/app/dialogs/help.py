@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.types import CSSPathType
 
-from tui.app.commands import Command
+from tui.app.commands import Command, in_ascii
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading
 from tui.app.glyphs import DIM, PHASE_STYLES, STATE_STYLES, UNICODE, Glyphs
@@ -92,7 +92,7 @@ class HelpScreen(Dialog[None]):
 
 def _keys(commands: tuple[Command, ...], *, wide: bool, plain: bool) -> Iterator[Line]:
     names = {
-        command.id: _ascii(command.keys_display) if plain else command.keys_display for command in commands
+        command.id: in_ascii(command.keys_display) if plain else command.keys_display for command in commands
     }
     keys = max(map(len, (*names.values(), *(name for name, _ in _DIALOGS)))) + 2
     titles = max((len(command.title) for command in commands), default=0) + 2
@@ -111,10 +111,6 @@ def _keys(commands: tuple[Command, ...], *, wide: bool, plain: bool) -> Iterator
     for key_names, what in _DIALOGS:
         yield Line(join("  ", pad(styled(key_names, "$text-primary"), keys)), styled(what, DIM))
     yield EMPTY
-
-
-def _ascii(keys: str) -> str:
-    return keys.replace("↑", "up").replace("↓", "down")
 
 
 def _legend(glyphs: Glyphs) -> Iterator[Line]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes
-from tui.app.dialogs.form import DEBOUNCE, RequestForm
+from tui.app.dialogs.form import RequestForm
+from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.merge_fields import MergeFields
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from tui.app.dialogs.choices import Kind, Mistakes, request_of
-from tui.app.dialogs.form import DEBOUNCE
+from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror_fields import MirrorFields
 from tui.app.dialogs.placed_form import PlacedForm
 from tui.app.glyphs import DIM, UNICODE, Glyphs

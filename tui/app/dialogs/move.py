@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes
-from tui.app.dialogs.form import DEBOUNCE
+from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move_fields import MoveFields
 from tui.app.dialogs.placed_form import PlacedForm

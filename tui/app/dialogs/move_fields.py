@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +17,7 @@ from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.placed_form import PlacedFields
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
 from tui.model.move_case import chosen
@@ -41,40 +44,34 @@ _SHARED_NOTES = {
 _NO_PLACE = "/directory, or pool:name"
 
 
-class MoveFields(PlacedFields):
-    """The disks that can be written to are ticked, or those that were tagged."""
+class WayFields(PlacedFields):
+    """Where to and how; what is moved is asked for above, by whoever has it."""
 
-    def __init__(
-        self,
-        domain: Domain,
-        targets: Sequence[str],
-        *,
-        capacities: Mapping[str, int | None],
-        suggested_bandwidth: int,
-        glyphs: Glyphs = UNICODE,
-    ) -> None:
-        """Begin with these disks ticked; a place is proposed once the host has named its own."""
+    NOTHING = "Tick a disk that is to be moved."
+    """What is wrong where nothing is ticked."""
+
+    def __init__(self, disks: Sequence[Disk], *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE) -> None:
+        """A place beside that of these disks is proposed once the host has named its own."""
         super().__init__()
-        everything = chosen(MoveRequest(domain.uuid, ""), domain)
-        self._uuid = domain.uuid
-        self._disks = everything
-        self._ticked = frozenset(targets) or frozenset(disk.target for disk in everything)
-        self._capacities = capacities
+        self._disks = disks
+        self._own = places_of(disks)
         self._suggested = suggested_bandwidth
         self._glyphs = glyphs
-        paths = [disk.chain.active.local_path for disk in everything if disk.chain.active]
-        self._own = {posixpath.dirname(path) for path in paths if path}
         self._directories: tuple[str, ...] = ()
         self._proposed = ""
 
+    @abstractmethod
+    def what(self) -> ComposeResult:
+        """The fields that ask what is moved."""
+
+    @property
+    @abstractmethod
+    def nothing(self) -> bool:
+        """Whether nothing is ticked."""
+
     def compose(self) -> ComposeResult:
         """One field a line."""
-        for number, disk in enumerate(self._disks):
-            layers = len(disk.chain.layers)
-            depth = f"{layers} layers" if layers > 1 else "1 layer"
-            words = f"{disk.target}  {size(self._capacities.get(disk.target))}  {depth}"
-            check = Check(words, value=disk.target in self._ticked, id=f"disk-{number}")
-            yield Field("Disks" if number == 0 else "", check)
+        yield from self.what()
         yield Field("To", PlaceInput(self._proposed), id="place-field")
         yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"), id="how-field")
         yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"), id="merge-field")
@@ -96,21 +93,16 @@ class MoveFields(PlacedFields):
         self._explain()
         self._offer()
 
-    def wish(self, accepted: frozenset[Acceptance]) -> MoveRequest | Mistakes:
-        """What is filled in."""
+    def way(self, accepted: frozenset[Acceptance]) -> MoveRequest | Mistakes:
+        """What is filled in, for no domain yet."""
         mistakes: dict[Part, str] = {}
         place = self.query_one(PlaceInput).value.strip()
         if not place:
             mistakes[Part.PLACE] = "Name a directory on the host, or a pool as pool:name."
         elif not place.startswith(("/", "pool:")):
             mistakes[Part.PLACE] = "A directory begins with /, a pool with pool:."
-        targets = tuple(
-            disk.target
-            for number, disk in enumerate(self._disks)
-            if self.query_one(f"#disk-{number}", Check).value
-        )
-        if not targets:
-            mistakes.setdefault(Part.PLACE, "Tick a disk that is to be moved.")
+        if self.nothing:
+            mistakes.setdefault(Part.PLACE, self.NOTHING)
         bandwidth = 0
         try:
             bandwidth = parse_limit(self.query_one("#bandwidth", Input).value)
@@ -121,9 +113,8 @@ class MoveFields(PlacedFields):
         how = How(self.query_one("#how", Choice).value)
         then = Then(self.query_one("#then", Choice).value)
         return MoveRequest(
-            self._uuid,
+            "",
             place,
-            targets,
             how=how,
             bandwidth=bandwidth,
             synchronous_writes=self.query_one("#synchronous", Check).value,
@@ -187,3 +178,56 @@ class MoveFields(PlacedFields):
         then = Then(self.query_one("#then", Choice).value)
         self.query_one("#then-field", Field).note(_THEN_NOTES[then])
         self.query_one("#delete-field", Field).display = then is Then.PIVOT
+
+
+class MoveFields(WayFields):
+    """The disks that can be written to are ticked, or those that were tagged."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        targets: Sequence[str],
+        *,
+        capacities: Mapping[str, int | None],
+        suggested_bandwidth: int,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Begin with these disks ticked."""
+        everything = chosen(MoveRequest(domain.uuid, ""), domain)
+        super().__init__(everything, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
+        self._uuid = domain.uuid
+        self._ticked = frozenset(targets) or frozenset(disk.target for disk in everything)
+        self._capacities = capacities
+
+    def what(self) -> ComposeResult:
+        """The disks."""
+        for number, disk in enumerate(self._disks):
+            layers = len(disk.chain.layers)
+            depth = f"{layers} layers" if layers > 1 else "1 layer"
+            words = f"{disk.target}  {size(self._capacities.get(disk.target))}  {depth}"
+            check = Check(words, value=disk.target in self._ticked, id=f"disk-{number}")
+            yield Field("Disks" if number == 0 else "", check)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no disk is ticked."""
+        return not self._targets
+
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        return tuple(
+            disk.target
+            for number, disk in enumerate(self._disks)
+            if self.query_one(f"#disk-{number}", Check).value
+        )
+
+    def wish(self, accepted: frozenset[Acceptance]) -> MoveRequest | Mistakes:
+        """What is filled in."""
+        way = self.way(accepted)
+        return way if isinstance(way, Mistakes) else replace(way, uuid=self._uuid, targets=self._targets)
+
+
+def places_of(disks: Iterable[Disk]) -> frozenset[str]:
+    """The directories that disks lie in."""
+    paths = (disk.chain.active.local_path for disk in disks if disk.chain.active)
+    return frozenset(posixpath.dirname(path) for path in paths if path)

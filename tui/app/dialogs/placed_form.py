@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import OptionList
 
 from tui.app.dialogs.asking import ask_places
-from tui.app.dialogs.form import DEBOUNCE, FormFields, RequestForm
+from tui.app.dialogs.form import RequestForm
+from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.engine.control import Control
 

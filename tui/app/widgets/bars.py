@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from tui.app.commands import BY_ID, Command, Panel
+from tui.app.commands import BY_ID, Command, Panel, in_ascii
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.paint import paint
@@ -216,7 +216,7 @@ class KeysBar(Bar):
         parts: list[Content | str] = []
         used = 0
         for command, enabled in commands:
-            entry = key_entry(command, enabled=enabled)
+            entry = key_entry(command, enabled=enabled, plain=self.glyphs.ascii)
             if used + entry.cell_length > self.size.width:
                 continue
             used += entry.cell_length
@@ -229,9 +229,10 @@ class KeysBar(Bar):
             self.post_message(self.Pressed(BY_ID[str(command)]))
 
 
-def key_entry(command: Command, *, enabled: bool = True) -> Content:
+def key_entry(command: Command, *, enabled: bool = True, plain: bool = False) -> Content:
     """A key and what it does, as it stands in the footer."""
-    key = styled(f" {command.key_display} ", "bold $footer-key-foreground" if enabled else DIM)
+    name = in_ascii(command.key_display) if plain else command.key_display
+    key = styled(f" {name} ", "bold $footer-key-foreground" if enabled else DIM)
     title = styled(f"{command.title} ", "$footer-description-foreground" if enabled else DIM)
     return join(key, title).stylize(Style.from_meta({"key_of": command.id}))
 

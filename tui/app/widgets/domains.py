@@ -143,6 +143,8 @@ class DomainTable(Items[Row]):
             return styled(f"{self.glyphs.severity(Severity.WARNING)} interrupted", "$text-warning")
         if row.leftover:
             return styled(f"{self.glyphs.severity(Severity.WARNING)} left over", "$text-warning")
+        if row.queued is not None and (row.job is None or row.job.phase.ended):
+            return styled(f"{self.glyphs.off} queued {row.queued}", DIM)
         if row.job is None:
             return styled("mirror", DIM) if row.disk and row.disk.mirror else Content("")
         return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])
@@ -209,6 +211,21 @@ class DomainsPanel(Vertical):
         below = self.table.items[(self.table.index or 0) + 1 :][:1]
         if below and (below[0].number, below[0].uuid) == (row.number, row.uuid):
             self.table.action_cursor_down()
+        self._arrange()
+
+    def tag_domain(self) -> None:
+        """Tag all disks of the domain under the cursor that can be moved, or untag them; go on to the next domain."""
+        row = self.table.current
+        if row is None:
+            return
+        domain = (row.number, row.uuid)
+        disks = {one.key for one in self.rows if (one.number, one.uuid) == domain and one.movable}
+        self.table.tags = self.table.tags - disks if disks <= self.table.tags else self.table.tags | disks
+        items = self.table.items
+        below = range((self.table.index or 0) + 1, len(items))
+        following = next((n for n in below if (items[n].number, items[n].uuid) != domain), None)
+        if following is not None:
+            self.table.move_to(following)
         self._arrange()
 
     def untag(self, disks: AbstractSet[DiskKey] | None = None) -> None:

@@ -1,0 +1,198 @@
+"""A queue of moves on a real host: what is written where is looked at from outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine import PATIENCE, accepted, job_in, journal_is_empty, refusals, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor
+from tests.outside import is_writing
+from tui.engine.host import Host
+from tui.engine.queue import QueueRunner
+from tui.model.job import Phase
+from tui.model.plan import Plan
+from tui.model.queue import Limits, Queue, State
+from tui.model.request import How, MoveRequest
+
+CHAIN = DiskSpec(layers=2, data=8 * MIB)
+SLOW = 10 * MIB
+
+
+class Bench:
+    """A queue of moves to one place."""
+
+    def __init__(self, host: Host, there: Path) -> None:
+        self.host = host
+        self.there = there
+        self.runner = QueueRunner()
+        self._changed = threading.Condition()
+        self.runner.subscribe(self._wake)
+
+    def _wake(self, _queue: Queue) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def plan(self, guest: Guest, **wish: Any) -> Plan:
+        return accepted(self.host, MoveRequest(guest.uuid, str(self.there), **wish))
+
+    def add(self, *guests: Guest, **wish: Any) -> None:
+        self.runner.add([(self.host, self.plan(guest, **wish)) for guest in guests])
+
+    def until(self, true: Callable[[Queue], object]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: true(self.runner.queue), 2 * PATIENCE), self.runner.queue
+
+    def until_ended(self) -> dict[str, State]:
+        self.until(lambda queue: all(item.state.ended for item in queue.items))
+        return {item.domain: item.state for item in self.runner.queue.items}
+
+    def id_of(self, guest: Guest) -> int:
+        return next(item.id for item in self.runner.queue.items if item.uuid == guest.uuid)
+
+    def message(self, guest: Guest) -> str:
+        item = self.runner.queue.item(self.id_of(guest))
+        assert item
+        return item.message
+
+
+@pytest.fixture
+def bench(hypervisor: Hypervisor, tmp_path: Path) -> Iterator[Bench]:
+    """A queue on the host, and an empty place to move to."""
+    with watched(hypervisor) as host:
+        made = Bench(host, tmp_path)
+        yield made
+        made.runner.close()
+
+
+@contextmanager
+def mirrors_counted(guests: Sequence[Guest], there: Path) -> Iterator[list[set[str]]]:
+    """Which guests mirror into a directory, as virsh shows it, look after look."""
+    seen: list[set[str]] = []
+    enough = threading.Event()
+
+    def goes_there(guest: Guest) -> bool:
+        mirror = guest.mirror()
+        return mirror is not None and mirror.job == "copy" and Path(mirror.source or "").parent == there
+
+    def look() -> None:
+        while not enough.is_set():
+            seen.append({guest.name for guest in guests if goes_there(guest)})
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        enough.set()
+        thread.join()
+
+
+def is_there(guest: Guest, there: Path) -> bool:
+    chain = [Path(path) for path in guest.chain()]
+    return {path.parent for path in chain} == {there} and is_writing(chain[0])
+
+
+def is_where_it_was(guest: Guest) -> bool:
+    return guest.chain() == [str(path) for path in reversed(guest.images())] and is_writing(
+        guest.images()[-1]
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_so_many_mirrors_write_to_one_place(guest: Guests, bench: Bench, limit: int) -> None:
+    made = [guest(disks=[CHAIN]) for _ in range(3)]
+    bench.runner.limit(Limits(per_host=3, per_destination=limit))
+    with mirrors_counted(made, bench.there) as seen:
+        bench.add(*made, bandwidth=SLOW, merge_overlay=True)
+        assert set(bench.until_ended().values()) == {State.DONE}
+    assert max(map(len, seen)) == limit
+    assert set().union(*seen) == {one.name for one in made}
+    assert all(is_there(one, bench.there) for one in made)
+    assert journal_is_empty(bench.host)
+
+
+def test_one_that_is_in_the_way_of_itself_does_not_stop_the_others(guest: Guests, bench: Bench) -> None:
+    first, second, third = (guest(disks=[CHAIN]) for _ in range(3))
+    bench.add(first, second, third, bandwidth=SLOW)
+    job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
+    taken = bench.there / second.images()[0].name
+    taken.write_text("somebody else's")
+    states = bench.until_ended()
+    assert states == {first.name: State.DONE, second.name: State.REFUSED, third.name: State.DONE}
+    assert f"{taken} exists already" in bench.message(second)
+    assert taken.read_text() == "somebody else's"
+    assert is_there(first, bench.there)
+    assert is_where_it_was(second)
+    assert is_there(third, bench.there)
+    assert journal_is_empty(bench.host)
+
+
+def test_one_that_breaks_off_does_not_stop_the_others(guest: Guests, bench: Bench) -> None:
+    first, second = (guest(disks=[CHAIN]) for _ in range(2))
+    bench.add(first, second, bandwidth=SLOW)
+    job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
+    first.virsh("blockjob", "vda", "--abort")
+    assert bench.until_ended() == {first.name: State.FAILED, second.name: State.DONE}
+    assert is_where_it_was(first)
+    assert is_there(second, bench.there)
+    assert journal_is_empty(bench.host)
+
+
+def test_order_pause_and_cancelling(guest: Guests, bench: Bench) -> None:
+    first, second, third, fourth = (guest(disks=[CHAIN]) for _ in range(4))
+    bench.add(first, second, third, fourth, bandwidth=SLOW)
+    job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
+    bench.runner.move(bench.id_of(fourth), -1)
+    bench.runner.pause()
+    bench.runner.cancel(bench.id_of(second))
+    bench.runner.cancel(bench.id_of(first))
+    bench.until(lambda queue: not queue.running)
+    assert [item.state for item in bench.runner.queue.items] == [
+        State.CANCELLED,
+        State.CANCELLED,
+        State.WAITING,
+        State.WAITING,
+    ]
+    assert journal_is_empty(bench.host)
+    assert is_where_it_was(first)
+    assert list(bench.there.iterdir()) == []
+    bench.runner.resume()
+    job_in(bench.host, fourth, Phase.COPYING, Phase.IN_SYNC)
+    assert third.mirror() is None
+    states = bench.until_ended()
+    assert (states[third.name], states[fourth.name]) == (State.DONE, State.DONE)
+    assert is_where_it_was(second)
+    assert is_there(third, bench.there)
+    assert is_there(fourth, bench.there)
+
+
+@pytest.mark.parametrize(("how", "speed"), [(How.KEEP_CHAIN, 5), (How.FLATTEN, 20)])
+def test_what_others_will_still_write_there_is_no_room(
+    guest: Guests, hypervisor: Hypervisor, small: Path, how: How, speed: int
+) -> None:
+    disk = DiskSpec(size=128 * MIB, layers=2, data=14 * MIB)
+    first, second = (guest(disks=[disk], delay=None) for _ in range(2))
+    with watched(hypervisor) as host:
+        bench = Bench(host, small)
+        bench.runner.limit(Limits(per_host=2, per_destination=2))
+        bench.runner.pause()
+        bench.add(first, second, how=how, bandwidth=speed * MIB)
+        bench.runner.resume()
+        bench.until(lambda queue: any(item.state.ended for item in queue.items))
+        assert "need" in bench.message(second)
+        again = host.plan(MoveRequest(second.uuid, str(small), how=how))
+        assert any(check.startswith("space") for check in refusals(again))
+        (told,) = (f for f in again.findings if f.check == "space-promised")
+        assert first.name in told.reason
+        states = bench.until_ended()
+        assert states == {first.name: State.DONE, second.name: State.REFUSED}
+        later = host.plan(MoveRequest(second.uuid, str(small), how=how))
+        assert all(f.check != "space-promised" for f in later.findings)
+        bench.runner.close()

@@ -1,0 +1,334 @@
+"""A form that hosts judge while it is filled in: fields, what would happen, and a button while nothing forbids it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.types import CSSPathType
+from textual.widgets import Button, Input
+
+from tui.app.dialogs.asking import Asker, Outdated
+from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.clipboard import copy_commands
+from tui.app.dialogs.dialog import Buttons, Dialog, button
+from tui.app.dialogs.fields import Check, Choice
+from tui.app.dialogs.flow import Flow, Line
+from tui.app.dialogs.plan_view import PlanView
+from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
+from tui.app.text import join, styled
+from tui.model.finding import Acceptance, Severity
+
+Wish = TypeVar("Wish")
+Given = TypeVar("Given")
+Chosen = TypeVar("Chosen")
+
+DEBOUNCE = 0.2
+"""Seconds without a key press before the host is asked."""
+
+_HINT = "enter go on  f2 plan  esc not now"
+_HINT_AT_CHECK = "space yes or no  enter go on  esc not now"
+
+
+class FormFields(VerticalScroll, can_focus=False):
+    """The left half of a form: keeps what is filled in, and says when it changes."""
+
+    @dataclass
+    class Edited(Message):
+        """Something was filled in."""
+
+        fields: FormFields
+
+    @dataclass
+    class Entered(Message):
+        """Enter was pressed in a field of one line: go on."""
+
+        fields: FormFields
+
+    def __init__(self) -> None:
+        """Stand to the left of the plan."""
+        super().__init__(id="fields")
+
+    @abstractmethod
+    def enter_first(self) -> None:
+        """Go to where filling in begins."""
+
+    @abstractmethod
+    def enter_part(self, part: Part) -> None:
+        """Go to a part that is wrong."""
+
+    @abstractmethod
+    def show_problems(self, problems: Mapping[Part, str]) -> None:
+        """Say under each field what is wrong with it, and under no other."""
+
+    @on(Choice.Changed)
+    @on(Check.Changed)
+    @on(Input.Changed)
+    def tell_edited(self, event: Message) -> None:
+        """One message for all fields."""
+        event.stop()
+        self.post_message(self.Edited(self))
+
+    @on(Input.Submitted)
+    def tell_entered(self, event: Input.Submitted) -> None:
+        """One message for all fields."""
+        event.stop()
+        self.post_message(self.Entered(self))
+
+
+class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
+    """Answers what was on the screen when the button was pressed, or ``None``."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "plan.tcss", "form.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Go on", show=False, id="form-go-on"),
+        Binding("f2", "turn", "Choices or plan", show=False, id="form-turn"),
+        Binding("c", "copy", "Copy the commands", show=False, id="form-copy"),
+    ]
+    ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {}
+    """What a user may take upon himself here, and what it is called."""
+    START = "Start"
+    """The word on the button."""
+    STARTS = "starts it"
+    """What enter does there."""
+
+    @dataclass
+    class Answered(Message):
+        """The host has answered."""
+
+        number: int
+        given: object
+
+    def __init__(
+        self, title: Content, fields: FormFields, *, debounce: float = DEBOUNCE, glyphs: Glyphs = UNICODE
+    ) -> None:
+        """Fill in ``fields``, and ask after ``debounce`` seconds without a key."""
+        super().__init__(glyphs)
+        self._title = title
+        self.fields = fields
+        self._debounce = debounce
+        self._asker = Asker[Wish, Given](
+            self.answer_to, lambda number, given: self.post_message(self.Answered(number, given))
+        )
+        self._number = 0
+        self._asked: Wish | Mistakes | None = None
+        self._given: Given | None = None
+        self._timer: Timer | None = None
+        self.going = False
+        """Whether the user wants to go on as soon as the host has answered."""
+
+    @abstractmethod
+    def wish(self) -> Wish | Mistakes:
+        """What the form stands for at this moment, or what keeps it from being a wish."""
+
+    @abstractmethod
+    def answer_to(self, wish: Wish, outdated: Outdated) -> Given:
+        """What there is to say to a wish; called in a thread, and blocks."""
+
+    @abstractmethod
+    def chosen(self) -> Chosen | None:
+        """What the button stands for: for exactly what the form holds at this moment, and only if it may be."""
+
+    @abstractmethod
+    def lines(self, given: Given) -> Iterable[Line]:
+        """The right half."""
+
+    @abstractmethod
+    def verdict(self, given: Given) -> Iterator[Line]:
+        """Whether the button is alive, and why."""
+
+    @abstractmethod
+    def offered(self, given: Given) -> set[Acceptance | None]:
+        """What the answer leaves to the user to take upon himself."""
+
+    @abstractmethod
+    def obstacle(self, given: Given) -> Acceptance | None:
+        """What would have to be taken upon himself first."""
+
+    @abstractmethod
+    def commands(self, given: Given) -> tuple[str, ...]:
+        """What a person would type."""
+
+    def compose(self) -> ComposeResult:
+        """Choices, plan, what the user takes upon himself, the verdict, the buttons."""
+        tabs = Choice((("choices", "choices"), ("plan", "plan")), glyphs=self.glyphs, id="tab")
+        checks = (Check(f"accept: {what}", id=a.value) for a, what in self.ACCEPTANCES.items())
+        yield from self.boxed(
+            self._title,
+            tabs,
+            Horizontal(self.fields, PlanView(glyphs=self.glyphs), id="panes"),
+            Vertical(*checks, id="accept"),
+            Flow(id="verdict"),
+            Buttons(_HINT, button("Not now", "leave"), button(self.START, "start")),
+        )
+
+    def on_mount(self) -> None:
+        """Begin where filling in begins."""
+        for acceptance in self.ACCEPTANCES:
+            self.check(acceptance).display = False
+        self.fields.enter_first()
+        self.judge()
+
+    def on_unmount(self) -> None:
+        """Ask nothing more."""
+        self._asker.stop()
+
+    @property
+    def accepted(self) -> frozenset[Acceptance]:
+        """What is ticked of that."""
+        return frozenset(a for a in self.ACCEPTANCES if self.check(a).value)
+
+    def check(self, acceptance: Acceptance) -> Check:
+        """Where it is ticked."""
+        return self.query_one(f"#{acceptance}", Check)
+
+    @property
+    def _start(self) -> Button:
+        return self.query_one("#start", Button)
+
+    @property
+    def checking(self) -> bool:
+        """Whether the host is being asked, or about to be."""
+        return self._asked is not None and not isinstance(self._asked, Mistakes) and self._given is None
+
+    @on(FormFields.Edited)
+    @on(Check.Changed)
+    def judge_again(self) -> None:
+        """What is shown may no longer speak of what is filled in."""
+        self.judge()
+
+    def judge(self) -> None:
+        """Ask the host about what is filled in, unless it was asked that already."""
+        wish = self.wish()
+        if wish == self._asked:
+            return
+        self._number += 1
+        self._asked = wish
+        self._given = None
+        self.going = False
+        if self._timer:
+            self._timer.stop()
+        mistakes = wish.sentences if isinstance(wish, Mistakes) else {}
+        self.fields.show_problems(dict(mistakes))
+        if not isinstance(wish, Mistakes):
+            if self._debounce:
+                self._timer = self.set_timer(self._debounce, self._ask)
+            else:
+                self._ask()
+        self.show_judgement()
+
+    def _ask(self) -> None:
+        if self._asked is not None and not isinstance(self._asked, Mistakes):
+            self._asker.ask(self._number, self._asked)
+
+    @on(Answered)
+    def take_answer(self, event: Answered) -> None:
+        """Show the answer, unless the form has moved on since it was asked for."""
+        if event.number != self._number:
+            return
+        self._given = event.given  # type: ignore[assignment]  # what ``answer_to`` gave
+        self.show_judgement()
+        self.query_one(PlanView).scroll_home(animate=False)
+        if self.going:
+            self._go_on()
+
+    @on(events.DescendantFocus)
+    def name_the_keys(self) -> None:
+        """What enter does depends on where the focus is."""
+        at_check = isinstance(self.focused, Check)
+        at_start = f"enter {self.STARTS}  esc not now"
+        hint = at_start if self._start.has_focus else _HINT_AT_CHECK if at_check else _HINT
+        self.query_one(Buttons).hint(hint)
+
+    @on(FormFields.Entered)
+    def action_go_on(self) -> None:
+        """Enter: to the button, or to what stands in the way; if that is not known yet, as soon as it is."""
+        self.going = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if isinstance(self._asked, Mistakes):
+            self.going = False
+            self.fields.enter_part(next(iter(self._asked.sentences)))
+        elif self._given is not None:
+            self.going = False
+            if self.chosen():
+                self._start.focus()
+            else:
+                self._go_to_obstacle(self._given)
+
+    def _go_to_obstacle(self, given: Given) -> None:
+        acceptance = self.obstacle(given)
+        if acceptance is not None and acceptance in self.ACCEPTANCES:
+            self.check(acceptance).focus()
+            return
+        self.query_one("#tab", Choice).value = "plan"
+        view = self.query_one(PlanView)
+        view.scroll_home(animate=False)
+        self.call_after_refresh(view.focus)
+
+    def show_judgement(self) -> None:
+        """Show what is known, and whether the button is alive."""
+        self.query_one("#verdict", Flow).show(self._verdict())
+        self._start.disabled = not self.chosen()
+        view = self.query_one(PlanView)
+        if self._given is None:
+            view.mark_old(old=True)
+            return
+        view.show(self.lines(self._given))
+        self._show_acceptances(self.offered(self._given))
+
+    def _show_acceptances(self, offered: set[Acceptance | None]) -> None:
+        for acceptance in self.ACCEPTANCES:
+            check = self.check(acceptance)
+            check.display = acceptance in offered or check.value
+        some = any(self.check(a).display for a in self.ACCEPTANCES)
+        self.query_one("#accept").set_class(some, "-some")
+
+    def _verdict(self) -> Iterator[Line]:
+        if isinstance(self._asked, Mistakes):
+            yield Line(Content(""), styled("not complete yet", DIM))
+        elif self._given is None:
+            yield Line(Content(""), styled("checking…" if not self.glyphs.ascii else "checking...", DIM))
+        else:
+            yield from self.verdict(self._given)
+
+    def weighed(self, severity: Severity, text: Content | str) -> Line:
+        """A line of the verdict."""
+        sign = styled(f"{self.glyphs.severity(severity)} ", SEVERITY_STYLES[severity])
+        return Line(sign, join(text).stylize(SEVERITY_STYLES[severity]))
+
+    @on(Choice.Changed, "#tab")
+    def show_tab(self, event: Choice.Changed) -> None:
+        """In a narrow window, one at a time."""
+        event.stop()
+        self.set_class(event.value == "plan", "-plan")
+
+    def action_turn(self) -> None:
+        """From the choices to the plan and back."""
+        tab = self.query_one("#tab", Choice)
+        to_plan = tab.value == "choices"
+        tab.value = "plan" if to_plan else "choices"
+        self.call_after_refresh(self.query_one(PlanView).focus if to_plan else self.fields.enter_first)
+
+    def action_copy(self) -> None:
+        """Give the commands to the clipboard, if they are those of the present input."""
+        commands = self.commands(self._given) if self._given is not None else ()
+        if commands:
+            copy_commands(self.app, commands)
+
+    @on(Button.Pressed, "#start")
+    def start(self) -> None:
+        """Answer what is on the screen, and nothing else."""
+        chosen = self.chosen()
+        if chosen:
+            self.answer(chosen)
