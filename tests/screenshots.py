@@ -142,6 +142,26 @@ async def queued(camera: Photographer) -> None:
     await camera.press("D", "Z", "U", "3", "g", "d", "d", "1")
 
 
+async def left_behind(camera: Photographer) -> None:
+    """A move that whoever began it does not see the end of."""
+    await camera.until(lambda s: s.listed and s.unread == 0)
+    await camera.put_cursor_on("db01")
+    await camera.open_form("M")
+    await camera.press("enter", "enter")
+    await camera.until(lambda s: any(done > 0.4 * total for done, total in s.files.values()))
+
+
+async def found_again(camera: Photographer) -> None:
+    """The next start: the move as it was left, taken back for the next picture."""
+    await camera.until(lambda s: s.listed and s.unread == 0)
+    await camera.put_cursor_on("db01")
+    await camera.press("R")
+    await camera.pilot.pause(1.0)
+    camera.take("interrupted")
+    await camera.press("escape", "X", "y")
+    await camera.until(lambda s: not s.entries and not s.active_jobs)
+
+
 async def narrow(camera: Photographer) -> None:
     """The same program at 80 columns."""
     await camera.until(lambda s: s.listed and s.unread == 0)
@@ -172,6 +192,8 @@ def main() -> None:
         try:
             lab.prepare(say)
             asyncio.run(photograph(lab, WIDE, wide))
+            asyncio.run(photograph(lab, WIDE, left_behind))
+            asyncio.run(photograph(lab, WIDE, found_again))
             asyncio.run(photograph(lab, NARROW, narrow))
         finally:
             lab.tear_down(say)

@@ -21,6 +21,7 @@ from tui.engine.control import End
 from tui.engine.errors import NoConnection
 from tui.engine.host import Host
 from tui.model.finding import Finding
+from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.quarantine import PREFIX
 from tui.model.request import MoveRequest, RecoverRequest
@@ -167,3 +168,58 @@ def test_the_connection_is_cut_at_every_step(
         assert {Path(path).parent for path in made.chain(target)} == {tmp_path}
     assert is_writing(Path(made.chain()[0]))
     assert len(images_in(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=[f"{n}-{name}" for n, name in enumerate(NAMES)])
+def test_the_guest_is_powered_off_at_any_step(
+    hypervisor: Hypervisor, guest: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Its disks are on one whole chain when it is started again, and what was begun is taken back or finished."""
+    made = guest(disks=[DiskSpec(data=8 * MIB), DiskSpec(data=4 * MIB)])
+    made.virsh("snapshot-create-as", "snapped", "--disk-only", "--diskspec", "vdb,snapshot=no")
+    run, reached = steps.run, 0
+
+    def off(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+        nonlocal reached
+        if reached == number:
+            made.virsh("destroy")
+            assert host.wait_for(lambda s: _off(s, made), timeout=PATIENCE)
+        reached += 1
+        return run(step, host, left)
+
+    with watched(hypervisor) as host:
+        plan = accepted(host, MoveRequest(made.uuid, str(tmp_path), merge_overlay=True, delete_source=True))
+        monkeypatch.setattr(steps, "run", off)
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        monkeypatch.setattr(steps, "run", run)
+        made.virsh("start")
+        assert host.wait_for(lambda s: None if _off(s, made) else True, timeout=PATIENCE)
+        wait_for(lambda: goes_on(made), what="the guest's writes")
+        for undo in (True, False):
+            request = RecoverRequest(made.uuid, undo=undo)
+            if host.state.entries and not host.plan(request).refused:
+                carried_out(host, request)
+                assert host.wait_for(lambda s: True if not s.entries else None, timeout=PATIENCE)
+        assert journal_is_empty(host)
+    for target in ("vda", "vdb"):
+        assert made.mirror(target) is None
+        chain = made.chain(target)
+        assert len({Path(path).parent for path in chain}) == 1
+        assert made.source(target, inactive=True) == chain[0]
+    known = {Path(path) for target in ("vda", "vdb") for path in made.chain(target)}
+    assert {Path(path).parent for path in map(str, known)} in ({tmp_path}, {made.directory})
+    made.virsh("destroy")
+    for path in known:
+        assert check(path) == 0
+    attics = {path for path in made.directory.iterdir() if path.name.startswith(PREFIX)}
+    everything = {path for place in (tmp_path, made.directory, *attics) for path in place.iterdir()}
+    stray = {path for path in everything if path.suffix in (".qcow2", ".snapped")} - known
+    assert {path.parent for path in stray} <= (
+        {made.directory, *attics} if known & set(tmp_path.iterdir()) else set()
+    )
+
+
+def _off(state: HostState, guest: Guest) -> bool | None:
+    domain = state.domain(guest.uuid)
+    return True if domain is not None and not domain.state.active else None

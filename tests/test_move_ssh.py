@@ -161,7 +161,7 @@ def test_what_was_there_before_stays(files: FilesThere, tmp_path: Path) -> None:
     other = tmp_path / "attic" / "old"
     other.parent.mkdir()
     other.touch()
-    assert "already" in files.put_away(str(old), str(other))
+    assert "another image" in files.put_away(str(old), str(other))
     with pytest.raises(HostError, match="exists already"):
         files.make(MakeImage("u", "d", "vda", str(old), "raw", 4096))
     assert old.exists()

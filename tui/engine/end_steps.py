@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tui.engine import proof
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.needs import needed_by
 from tui.engine.steps import await_end, happened, run
 from tui.model import tracking
 from tui.model.destination import parse_destination
@@ -131,9 +132,9 @@ def _(step: EndJobs, host: Host) -> bool:
 
 @run.register(RemoveDestination)
 def _(step: RemoveDestination, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    users = host.state.users_of(step.path)
-    if users:
-        return _left_there(step, f"{step.path} is used by {', '.join(users)} and stays.")
+    why = needed_by([step.path], step.uuid, host, whole_host=False).get(step.path)
+    if why:
+        return _left_there(step, f"{step.path} {why}, and stays.")
     return _remove_there(step, host) if host.files is None else _remove(step, host.files)
 
 

@@ -146,8 +146,8 @@ class FilesHere:
         try:
             os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
             if os.path.lexists(place):
-                return "another image of this name is there already"
+                return "cannot go where another image of its name is"
             os.rename(path, place)  # noqa: PTH104
         except OSError as error:
-            return (error.strerror or "it cannot be moved").lower()
+            return f"could not be moved ({error.strerror})"
         return ""

@@ -81,7 +81,7 @@ if [ "$age" -gt "$2" ]; then echo older; exit 0; fi
 exec rm -- "$1" """
 _PUT_AWAY = """set -e
 mkdir -p -m 0700 -- "$2"
-if [ -e "$3" ] || [ -L "$3" ]; then echo "another image of this name is there already" >&2; exit 1; fi
+if [ -e "$3" ] || [ -L "$3" ]; then echo "another image of its name is there" >&2; exit 1; fi
 exec mv -n -- "$1" "$3" """
 
 
@@ -205,7 +205,7 @@ class FilesThere:
         try:
             self._run(_PUT_AWAY, path, os.path.dirname(place), place)  # noqa: PTH120
         except StepFailed as error:
-            return error.message.rstrip(".")
+            return f"could not be moved ({error.message.rstrip('.')})"
         return ""
 
     # ssh

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from tui.engine.chain_steps import reached_files
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
-from tui.engine.look import look_at, unfollowed, uses_of
+from tui.engine.needs import needed_by
 from tui.engine.steps import happened, run
 from tui.model.chain_steps import MapSnapshots, Quarantine
-from tui.model.definition import parse_domain
-from tui.model.facts import UseKind, same_name
 from tui.model.finding import Finding, Severity, fine, warning
 from tui.model.quarantine import Quarantined, namespace, note_xml
 from tui.model.snapshot import mapped
@@ -54,7 +52,8 @@ def _(step: MapSnapshots, host: Host, left: threading.Event) -> tuple[Finding, .
 def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     files = reached_files(host)
     there = files.existing((*step.paths, *map(step.place, step.paths)))
-    needed = _needed(step, host)
+    # Looked at anew, since hours may have passed since the plan was made.
+    needed = needed_by(step.paths, step.uuid, host, whole_host=True)
     findings: list[Finding] = []
     count = 0
     for path in step.paths:
@@ -62,11 +61,13 @@ def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...
             # Put away before, by this plan that was cut short then, or removed by somebody.
             count += step.place(path) in there
             continue
-        why = needed.get(same_name(path)) or files.put_away(path, step.place(path))
+        why = needed.get(path) or files.put_away(path, step.place(path))
         count += not why
         if why:
             remedy = "Remove it by hand when you are sure that nothing needs it."
-            findings.append(warning("source-left", f"{printable(path)} stays where it is: {why}.", remedy))
+            findings.append(
+                warning("source-left", f"{printable(path)} {why}, and stays where it is.", remedy)
+            )
     if count:
         _note(step, host)
         images = "1 old image lies" if count == 1 else f"{count} old images lie"
@@ -82,29 +83,6 @@ def _note(step: Quarantine, host: Host) -> None:
         space = namespace(step.mark)
         active, persistent = domain.state.active, domain.persistent
         host.connection().set_metadata(step.uuid, space, note_xml(note), config=persistent, live=active)
-
-
-def _needed(step: Quarantine, host: Host) -> dict[str, str]:
-    """By path: why it cannot go. Looked at anew, since hours may have passed since the plan was made."""
-    look = look_at(step.uuid, host.connection(), host.state, host.clock())
-    if look is None:
-        return dict.fromkeys(map(same_name, step.paths), "the domain does not exist any more")
-    whole = look.followed()
-    unseen = unfollowed(whole)
-    if unseen:
-        return dict.fromkeys(map(same_name, step.paths), f"nobody can see on what {unseen[0]} stands")
-    needed = {
-        path: f"{use.who} uses it"
-        for path, uses in uses_of(whole).items()
-        for use in uses
-        if use.kind is not UseKind.PLAN or use.uuid != step.uuid
-    }
-    if look.domain.persistent:
-        # The next start must find what it is told to start from.
-        definition = parse_domain(host.connection().inactive_xml(step.uuid))
-        named = {path for disk in definition.disks for path in disk.local_paths}
-        needed |= {same_name(path): "the persistent definition names it" for path in named}
-    return needed
 
 
 def _told(step: MapSnapshots | Quarantine, host: Host, findings: list[Finding]) -> tuple[Finding, ...]:

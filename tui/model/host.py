@@ -76,15 +76,6 @@ class HostState:
         """Jobs that have not ended."""
         return tuple(j for j in self.jobs if not j.phase.ended)
 
-    def users_of(self, path: str) -> tuple[str, ...]:
-        """The disks of this host, as ``db01 vda``, that have a path in their chain or their mirror now."""
-        return tuple(
-            f"{domain.name} {disk.target}"
-            for domain in self.domains
-            for disk in domain.disks
-            if path in disk.local_paths
-        )
-
     def leftover(self, uuid: str, target: str) -> str | None:
         """The image that a copy of a disk left behind which ended with nobody there to tidy up."""
         job = self.job(uuid, target)
