@@ -183,7 +183,7 @@ async def test_what_runs_and_what_waits_for_what(size: tuple[int, int]) -> None:
     async with queued(control, size=size) as screen:
         shown = lines(screen)
         assert [line.split()[1] for line in shown[:3]] == ["running", "waiting", "waiting"]
-        assert "waits for the destination: a" in shown[1]
+        assert "waits for a, going there" in shown[1]
         assert [line.split()[2] for line in shown[1:3]] == ["1", "2"]
         assert str(screen.main.queue_view.border_title) == "Queue 2 waiting · 1 running"
         run = next(r for r in control.runs if r.plan.domain == "a")

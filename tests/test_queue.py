@@ -91,9 +91,9 @@ def test_a_pause_lets_what_runs_go_on() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda now: now, "waits for the destination: a"),
+        (lambda now: now, "waits for a, going there"),
         (queue.paused, "the queue is paused"),
-        (lambda now: queue.limited(now, Limits(1, 2)), "waits for its host: a"),
+        (lambda now: queue.limited(now, Limits(1, 2)), "waits for a on its host"),
     ],
 )
 def test_what_is_waited_for_is_told(change: Callable[[Queue], Queue], words: str) -> None:

@@ -157,9 +157,9 @@ class Hold:
             case Wait.LINK:
                 return "waits for its host to be reached"
             case Wait.HOST:
-                return f"waits for its host: {names}"
+                return f"waits for {names} on its host"
             case Wait.DESTINATION:
-                return f"waits for the destination: {names}"
+                return f"waits for {names}, going there"
 
 
 def writes_to(plan: Plan) -> str:
