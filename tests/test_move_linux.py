@@ -223,8 +223,10 @@ def test_where_files_can_share_their_blocks(
     nothing_is_lost(before, stopped(made))
 
 
-def test_on_a_host_behind_ssh(far: str, linux_guest: LinuxGuests, there: Path) -> None:
+@pytest.mark.parametrize("how", [How.KEEP_CHAIN, How.FLATTEN])
+def test_on_a_host_behind_ssh(far: str, linux_guest: LinuxGuests, there: Path, how: How) -> None:
     made = linux_guest([DEEP_RELATIVE, ON_RAW], agent=True)
     before = Before.of(made)
-    move(far, made, there, Case((), How.FLATTEN))
+    move(far, made, there, Case((), how, merge=how is How.KEEP_CHAIN))
+    assert {Path(path).parent for path in made.chain("vda")} == {there}
     nothing_is_lost(before, stopped(made))

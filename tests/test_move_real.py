@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_emp
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, images_equal, is_writing
-from tui.engine import steps
+from tui.engine import journal, steps
 from tui.engine.control import End
 from tui.engine.errors import StepFailed
 from tui.model.chain_steps import CopyImages, ImageCopy
 from tui.model.finding import Severity
 from tui.model.host import Link
 from tui.model.job import Phase
+from tui.model.journal import STALE_AFTER
 from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverRequest, Then
 
 CHAIN = DiskSpec(layers=3, data=8 * MIB)
@@ -256,6 +258,54 @@ def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, t
         assert journal_is_empty(host)
     assert made.chain() == before
     assert list(there.iterdir()) == []
+
+
+def test_somebody_else_sees_it_leaves_it_alone_and_takes_it_over_when_its_owner_is_gone(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[CHAIN])
+    with watched(hypervisor) as host, watched(hypervisor) as other:
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
+        seen = other.wait_for(lambda s: s.plan_of(made.uuid, "vda"), timeout=PATIENCE)
+        assert seen is not None
+        assert seen.owner == journal.owner()
+        assert not seen.stale(time.time())
+        for undo in (True, False):
+            assert refusals(other.plan(RecoverRequest(made.uuid, undo=undo))) == {"plan-in-progress"}
+        # As on another machine, where nobody can see that its process is gone, when it signs no more.
+        elsewhere = replace(seen, owner="root@host-z:7", heartbeat=time.time())
+        run.leave()
+        assert run.wait(PATIENCE)
+        domain = other.state.domain(made.uuid)
+        assert domain is not None
+        journal.write(other.connection(), domain, elsewhere)
+        assert refusals(other.plan(RecoverRequest(made.uuid, undo=False))) == {"plan-in-progress"}
+        journal.write(other.connection(), domain, replace(elsewhere, heartbeat=time.time() - STALE_AFTER - 1))
+        carried_out(other, RecoverRequest(made.uuid, undo=False))
+        assert journal_is_empty(other)
+    assert {Path(path).parent for path in made.chain()} == {there}
+    assert is_writing(Path(made.chain()[0]))
+
+
+def test_a_chain_that_the_definition_lists_is_renewed_in_it(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[DiskSpec(layers=2)], running=False)
+    base, top = made.images()
+    listed = f"<backingStore type='file'><format type='qcow2'/><source file='{base}'/><backingStore/></backingStore>"
+    text = made.xml(inactive=True).replace(f"<source file='{top}'/>", f"<source file='{top}'/>{listed}")
+    document = made.directory / "listed.xml"
+    document.write_text(text)
+    hypervisor.virsh("define", document)
+    made.virsh("start")
+    with watched(hypervisor) as host:
+        outcome = carried_out(host, move(made, there, merge_overlay=True))
+        assert all(f.severity is Severity.FINE for f in outcome.findings), outcome.findings
+    assert str(base) not in made.xml(inactive=True)
+    made.virsh("destroy")
+    made.virsh("start")
+    assert made.chain() == [str(moved(top, there)), str(moved(base, there))]
 
 
 def test_an_incomplete_chain_is_not_pivoted_to(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
