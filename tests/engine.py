@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,7 @@ from tui.model.plan import Plan
 from tui.model.request import CopyRequest, Ending, EndRequest, Request
 from tui.model.storage import Chain, FileSource, Layer
 
+ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
 """Seconds after which something that should happen is taken not to happen."""
 
@@ -105,3 +109,13 @@ def job_in(host: Host, guest: Guest, *phases: Phase, target: str = "vda") -> Job
 def command(*words: str) -> str:
     """Run a program to its end and give what it printed; a failure fails the test."""
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+
+
+def cut_off(guest: Guest, wish: dict[str, object], number: int, when: str) -> None:
+    """Have a program of its own carry out a wish for a guest, and die at a step; see ``tests.killed``."""
+    words = [sys.executable, "-m", "tests.killed", guest.hypervisor.uri, json.dumps(wish), str(number), when]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    # libvirtd 9.0 itself has died of a client that was cut off, once in thousands of times; an init system would
+    # start it again.
+    guest.hypervisor.start_daemon()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.engine import PATIENCE, accepted, carried_out, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, accepted, carried_out, cut_off, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, is_writing, wait_for
@@ -27,7 +23,6 @@ from tui.model.quarantine import PREFIX
 from tui.model.request import MoveRequest, RecoverRequest
 from tui.model.steps import Step
 
-HERE = Path(__file__).parent
 STEPS = (
     ("overlay", 1),
     ("make", 3),
@@ -58,12 +53,8 @@ POINTS = [
 
 def kill(guest: Guest, there: Path, number: int, when: str) -> None:
     """Have a program move the guest's disk, and die at that point."""
-    wish = json.dumps(
-        {"uuid": guest.uuid, "directory": str(there), "merge_overlay": True, "delete_source": True}
-    )
-    words = [sys.executable, "-m", "tests.killed", guest.hypervisor.uri, wish, str(number), when]
-    done = subprocess.run(words, cwd=HERE.parent, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    wish = {"uuid": guest.uuid, "directory": str(there), "merge_overlay": True, "delete_source": True}
+    cut_off(guest, wish, number, when)
 
 
 def goes_on(guest: Guest) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.engine import carried_out, journal_is_empty, refusals, watched
+from tests.engine import carried_out, cut_off, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, is_writing, wait_for
@@ -18,7 +14,6 @@ from tui.model.diskspec import parse_diskspec
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.request import Ending, RecoverRequest, SnapshotEndRequest, SnapshotRequest
 
-HERE = Path(__file__).parent
 DISKS = [DiskSpec(layers=2, data=8 * MIB), DiskSpec()]
 TARGETS = ("vda", "vdb")
 CREATION = ("snapshot", "mirror", "mirror again", "sync", "sync again")
@@ -45,10 +40,7 @@ def specs(there: Path) -> list[str]:
 
 def kill(guest: Guest, number: int, when: str, **wish: object) -> None:
     """Have a program do it, and die at that point."""
-    given = json.dumps({"uuid": guest.uuid, "name": "s1", **wish})
-    words = [sys.executable, "-m", "tests.killed", guest.hypervisor.uri, given, str(number), when]
-    done = subprocess.run(words, cwd=HERE.parent, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    cut_off(guest, {"uuid": guest.uuid, "name": "s1", **wish}, number, when)
 
 
 def snapshots(guest: Guest) -> list[str]:
