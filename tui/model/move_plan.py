@@ -13,7 +13,7 @@ from tui.model.finding import Finding, refused
 from tui.model.move_case import Fate, MovedDisk, MoveFacts, copy_request, moved_disks
 from tui.model.move_tidying import check_snapshots, check_sources, tidying
 from tui.model.plan import Plan, Redrawn
-from tui.model.quantity import rate, size
+from tui.model.quantity import duration, rate, size
 from tui.model.request import Ending, How, MoveRequest, Then
 from tui.model.steps import (
     AwaitSync,
@@ -33,6 +33,9 @@ _OF_ONE_IMAGE = frozenset(
     | {"destination-exists"}
 )
 """Findings of a copy that do not hold for a chain that goes along as it is."""
+
+_PACE = 200 * 1024 * 1024
+"""Bytes per second; what storage can do is not known before, and so the time is told for a round figure."""
 
 
 def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
@@ -246,10 +249,14 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
                 "old chain",
                 f"{printable(disk.overlay)} is its active layer at the pivot, and stays with it",
             )
-    yield "takes", f"{size(move_checks.needed(disks))} likely"
+    need = move_checks.needed(disks)
+    yield "takes", f"{size(need)} likely"
+    if need:
+        pace = request.bandwidth or _PACE
+        yield "time", f"about {duration(need / pace)} at {rate(pace)}, and longer the more the guest writes"
     yield "free there", size(facts.free)
     if request.bandwidth > 0:
-        yield "limit", f"{rate(request.bandwidth)} for each disk"
+        yield "limit", f"{rate(request.bandwidth)} for each mirror, and for all lower layers together"
     if request.then is Then.PIVOT:
         fate = "go to quarantine" if request.delete_source else "stay as they are then"
         yield "then", f"the guest goes over to the new place; the old images {fate}"

@@ -150,7 +150,7 @@ class MoveRequest:
     format: str | None = None
     """Of flattened images; ``None`` is that of the active layer."""
     bandwidth: int = 0
-    """Limit in bytes per second for each disk; 0 is none."""
+    """Limit in bytes per second for each mirror, and for all lower layers together; 0 is none."""
     synchronous_writes: bool = False
     then: Then = Then.PIVOT
     merge_overlay: bool = False
