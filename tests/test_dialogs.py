@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,18 @@ def test_commands_go_to_the_clipboard_without_escapes() -> None:
         assert pilot.app.clipboard.startswith("virsh blockjob")
         assert "\x1b" not in pilot.app.clipboard
 
-    in_dialog(lambda: ConfirmPlan(hostile_plan("a\x1b[201~b"), "h", verb="Pivot"), act)
+    plan = replace(hostile_plan("a\x1b[201~b"), findings=())
+    in_dialog(lambda: ConfirmPlan(plan, "h", verb="Pivot"), act)
+
+
+def test_what_is_refused_is_not_offered_to_be_typed() -> None:
+    async def act(pilot: Pilot[None], dialog: ConfirmPlan) -> None:
+        await pilot.press("c")
+        assert pilot.app.clipboard == ""
+        assert "By hand" not in dialog.query_one(PlanView).plain
+
+    plan = a_plan(findings=(refused("a", "No.", "Do something."),))
+    in_dialog(lambda: ConfirmPlan(plan, "h", verb="Pivot"), act)
 
 
 def test_buttons_answer_the_mouse() -> None:

@@ -261,6 +261,10 @@ def test_snapshots_of_what_is_flattened_or_held_stay_with_the_old_images() -> No
     assert "snapshots-unchecked" in warnings(move(facts(snapshots=None)))
 
 
+def test_a_move_to_where_it_is() -> None:
+    assert refusals(move(facts(directory="/slow"))) == {"already-there"}
+
+
 def put_away(plan: Plan) -> set[str]:
     return {path for step in plan.steps if isinstance(step, Quarantine) for path in step.paths}
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.model.disk import Disk
-from tui.model.domain import RunState
+from tui.model.domain import Domain, RunState
 from tui.model.host import HostState, Link
-from tui.model.job import Job
+from tui.model.job import Job, Phase
 from tui.model.journal import Entry
 from tui.model.move_case import MOVED_DEVICES
 
@@ -38,6 +38,8 @@ class Row:
     """An image that an interrupted copy left behind."""
     interrupted: Entry | None = None
     """A move of the disk that nobody carries on any more."""
+    filling: str = ""
+    """How far the lower layers are of a move whose mirror is in sync, in words: it is not done yet."""
     queued: int | None = None
     """Which of those it is that wait in the queue."""
     first: bool = True
@@ -122,10 +124,19 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             capacity=state.capacity(domain.uuid, disk.target) if disk else None,
             leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
             interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
+            filling=_filling(state, domain, disk) if disk and state.entries else "",
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))
     ]
+
+
+def _filling(state: HostState, domain: Domain, disk: Disk) -> str:
+    entry, job = state.plan_of(domain.uuid, disk.target), state.job(domain.uuid, disk.target)
+    if entry is None or not (entry.moves and entry.filling) or job is None or job.phase is not Phase.IN_SYNC:
+        return ""
+    percent = state.copied(entry)
+    return "layers" if percent is None else f"layers {percent} %"
 
 
 def matching(rows: Iterable[Row], needle: str) -> list[Row]:

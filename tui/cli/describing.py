@@ -146,7 +146,8 @@ def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:
     yield "Steps:"
     for number, step in enumerate(plan.ahead, start=len(plan.steps) - len(plan.ahead) + 1):
         yield f"  {number}. {printable(step.title)}"
-        for command in step.commands:
+        # What is refused must not be typed either.
+        for command in () if plan.refused else step.commands:
             yield f"       {printable(command)}"
 
 

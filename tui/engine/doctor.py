@@ -58,7 +58,7 @@ def _put_away(domain: Domain, *, local: bool) -> Iterator[PutAway]:
             continue
         for directory in kept.directories:
             if not local:
-                yield PutAway(domain.uuid, directory, kept.since)
+                yield PutAway(domain.uuid, kept.mark, directory, kept.since)
                 continue
             try:
                 found = list(os.scandir(directory))
@@ -66,9 +66,11 @@ def _put_away(domain: Domain, *, local: bool) -> Iterator[PutAway]:
             except FileNotFoundError:
                 continue
             except OSError:
-                yield PutAway(domain.uuid, directory, kept.since)
+                yield PutAway(domain.uuid, kept.mark, directory, kept.since)
                 continue
-            yield PutAway(domain.uuid, directory, kept.since, tuple(file.name for file in found), taken)
+            yield PutAway(
+                domain.uuid, kept.mark, directory, kept.since, tuple(file.name for file in found), taken
+            )
 
 
 _SECTOR = 512

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ class PutAway:
     """Old images of a domain that wait in a directory."""
 
     uuid: str
+    mark: str
+    """The plan that put them away; it may have done so in several directories."""
     directory: str
     since: float
     names: tuple[str, ...] | None = None
@@ -167,9 +170,14 @@ def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         yield warning(
             "source-quarantined",
             f"{printable(domain.name)}: {count}, {size(kept.allocated)}, put away {age} ago, wait in {directory}.",
-            "When the guest is well, delete them: "
-            f"{typed('rm', '-r', '--', kept.directory)}; to have them back, move them to where they were.",
+            f"When the guest is well: {typed('rm', '-r', '--', kept.directory)}. To have them back, with all that "
+            f"was put away with them ({kept.mark}): {typed('mv', '-n', '-t', _parent(kept.directory), '--')} "
+            f"{typed(kept.directory)}/*",
         )
+
+
+def _parent(directory: str) -> str:
+    return posixpath.dirname(directory) or "/"
 
 
 def _images(facts: DoctorFacts) -> Iterator[Finding]:

@@ -134,6 +134,10 @@ def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
             f"You cannot make files in {printable(disk.directory)}.",
             f"Run as root. {_FLATTEN}",
         )
+    if disk.place(disk.active.path) == disk.active.path:
+        reason = f"{name} lies in {printable(disk.directory)} already."
+        yield refused("already-there", reason, "Name another directory.")
+        return
     for path in images_of(disk):
         if path in facts.there:
             reason = f"{printable(path)} exists already and is not overwritten."

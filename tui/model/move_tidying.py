@@ -81,8 +81,11 @@ def check_sources(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk
             why = _needed(facts, disks, path)
             if why:
                 yield fine("source-stays", f"{printable(path)} {why}, and stays where it is.")
-    yield fine(
-        "source-quarantined", "The other old images go to a directory beside them; nothing is deleted."
+    yield warning(
+        "source-quarantined",
+        "Old images go to a directory beside them, and nothing is deleted; but an image that stands on them and is in "
+        "no domain and no snapshot of this host is left without what it stands on.",
+        "Keep them if you made such overlays, as backups or for another host.",
     )
 
 

@@ -59,7 +59,9 @@ class Plan:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The whole plan as a person would type it."""
+        """The whole plan as a person would type it; nothing of what is refused, which must not be typed either."""
+        if self.refused:
+            return ()
         return tuple(command for step in self.ahead for command in step.commands)
 
     @property

@@ -41,7 +41,7 @@ class ConfirmPlan(Dialog[bool]):
         """The plan, and two buttons."""
         yes = button(self._verb, "agree")
         yes.disabled = self.plan.refused
-        hint = "esc not now  c copy commands" if self.plan.refused else "n not now  y yes  c copy commands"
+        hint = "esc not now" if self.plan.refused else "n not now  y yes  c copy commands"
         yield from self.boxed(
             self.plan.title,
             PlanView(plan_lines(self.plan, self.glyphs, self._host_name), glyphs=self.glyphs),
