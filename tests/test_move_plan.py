@@ -389,6 +389,9 @@ def test_resuming_goes_on_from_where_it_was() -> None:
     assert plan.id == "p1"
     assert plan.ahead == entry(7).steps[7:]
     assert plan.commands == tuple(c for step in entry(7).steps[7:] for c in step.commands)
+    copies = next(n for n, step in enumerate(entry(0).steps) if isinstance(step, CopyImages))
+    again = recover(entry(copies), undo=False, running=running())
+    assert "copied-again" in {finding.check for finding in again.findings}
 
 
 def test_what_keeps_from_resuming() -> None:

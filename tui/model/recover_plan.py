@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model.chain_steps import MakeImage, TakeOverlay
+from tui.model.chain_steps import CopyImages, MakeImage, TakeOverlay
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
@@ -80,6 +80,8 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
             facts=about,
         )
     findings += _check_resume(entry, facts)
+    if isinstance(entry.step, CopyImages):
+        findings.append(fine("copied-again", "The lower layers are copied from their beginning once more."))
     return Plan(
         entry.id,
         title,

@@ -37,7 +37,7 @@ _THEN_NOTES = {
 }
 _SHARED = tuple((what.value, what.value) for what in Shared)
 _SHARED_NOTES = {
-    Shared.COPY: "What other disks stand on too is copied all the same.",
+    Shared.COPY: "What other disks stand on too is copied.",
     Shared.LEAVE: "What other disks stand on too stays where it is.",
     Shared.REUSE: "An equal image that lies there takes its place.",
 }
