@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,19 @@ from lxml.etree import canonicalize
 from tests.engine import PATIENCE, accepted, carried_out, command, job_in, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tests.outside import backing_file, check, image_info, images_equal, is_writing
+from tests.outside import allocated, backing_file, check, image_info, images_equal, is_writing, wait_for
 from tests.test_cli_real import program
+from tui.engine import steps
 from tui.engine.control import End
 from tui.engine.host import Host
 from tui.model.diskspec import parse_diskspec
-from tui.model.finding import Severity
+from tui.model.finding import Finding, Severity
 from tui.model.host import Link
 from tui.model.job import Phase
 from tui.model.mirrored_snapshot import Snapshot, parse_snapshot, snapshot_xml
 from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest, SnapshotRequest
 from tui.model.snapshot_schema import check_schema
+from tui.model.steps import StartCopy, Step
 
 CHAIN = DiskSpec(layers=2, data=8 * MIB)
 EMPTY = "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>"
@@ -268,6 +271,20 @@ def test_all_of_it_is_taken_back(hypervisor: Hypervisor, guest: Guests, there: P
     assert is_writing(Path(before["vda"][0]))
 
 
+@pytest.fixture
+def something_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a mirror begin when its overlay holds some data; it would be in sync at once where the guest is slow."""
+    run = steps.run
+
+    def later(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+        if isinstance(step, StartCopy):
+            wait_for(lambda: allocated(Path(step.source)) > 4 * MIB, what="data in the overlay")
+        return run(step, host, left)
+
+    monkeypatch.setattr(steps, "run", later)
+
+
+@pytest.mark.usefixtures("something_to_copy")
 def test_a_creation_that_was_cut_short(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
     vm = guest(disks=[CHAIN], burst=32)
     before, beside = vm.chain(), images_in(vm.directory)
@@ -292,6 +309,7 @@ def test_a_creation_that_was_cut_short(hypervisor: Hypervisor, guest: Guests, th
     assert snapshots(vm) == []
 
 
+@pytest.mark.usefixtures("something_to_copy")
 def test_a_creation_that_fails_takes_everything_back(
     hypervisor: Hypervisor, guest: Guests, there: Path
 ) -> None:
