@@ -278,7 +278,10 @@ def something_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def later(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         if isinstance(step, StartCopy):
-            wait_for(lambda: allocated(Path(step.source)) > 4 * MIB, what="data in the overlay")
+            domain = host.state.domain(step.uuid)
+            layer = domain.active_layer(step.target) if domain else None
+            assert layer is not None
+            wait_for(lambda: allocated(Path(layer.path)) > 4 * MIB, what="data in the overlay")
         return run(step, host, left)
 
     monkeypatch.setattr(steps, "run", later)
