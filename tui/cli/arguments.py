@@ -27,6 +27,7 @@ from tui.cli.options import (
     add_consent,
     add_hosts,
     add_losses,
+    add_synchronous_writes,
     bandwidth,
     consent,
     limit,
@@ -189,11 +190,7 @@ def _add_tuning(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--buf-size", metavar="BYTES", type=size, default=0, help="how much is in flight at most"
     )
-    group.add_argument(
-        "--synchronous-writes",
-        action="store_true",
-        help="write to both places at once: slower for the guest, but converges",
-    )
+    add_synchronous_writes(group)
     group.add_argument(
         "--transient-job", action="store_true", help="accept that the job ends when the guest stops"
     )

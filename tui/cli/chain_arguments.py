@@ -14,6 +14,7 @@ from tui.cli.options import (
     add_command,
     add_consent,
     add_losses,
+    add_synchronous_writes,
     bandwidth,
     consent,
 )
@@ -134,9 +135,7 @@ def add_move(commands: Any) -> None:
     )
     group = parser.add_argument_group("how to copy")
     add_bandwidth(group)
-    group.add_argument(
-        "--synchronous-writes", action="store_true", help="slower for the guest, but converges"
-    )
+    add_synchronous_writes(group)
     then = parser.add_argument_group("when all of it is there").add_mutually_exclusive_group()
     then.add_argument("--pivot", action="store_true", help="let the guest go over (this is the default)")
     then.add_argument("--hold", action="store_true", help="keep both places in sync until pivot or undo")

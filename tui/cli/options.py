@@ -16,9 +16,6 @@ USAGE = 2
 _MIB = 1024 * 1024
 _LARGEST = 2**63 - 1
 
-_MIB = 1024 * 1024
-_LARGEST = 2**63 - 1
-
 _ACCEPTANCES = {
     Acceptance.LOSE_INTERNAL_SNAPSHOTS: "go on though the copy has none of the internal snapshots of the images",
     Acceptance.LOSE_CHECKPOINTS: "go on though the checkpoints of the disk are lost, and incremental backup with them",
@@ -108,6 +105,15 @@ def add_bandwidth(group: argparse._ArgumentGroup) -> None:
     """The limit, and its unit."""
     group.add_argument("--bandwidth", metavar="MIB", help="limit in MiB/s (default: none)")
     group.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
+
+
+def add_synchronous_writes(group: argparse._ArgumentGroup) -> None:
+    """How a mirror is written."""
+    group.add_argument(
+        "--synchronous-writes",
+        action="store_true",
+        help="write to both places at once: slower for the guest, but converges",
+    )
 
 
 def bandwidth(parser: argparse.ArgumentParser, found: argparse.Namespace) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from tui.cli.errors import WRONG, CommandError
@@ -12,6 +15,7 @@ from tui.cli.hosts import find_target
 from tui.cli.options import losses
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
+from tui.model.mirrored_snapshot import Snapshot, parse_snapshot
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
@@ -21,11 +25,16 @@ from tui.model.request import (
     PullRequest,
     RecoverRequest,
     Shared,
+    SnapshotEndRequest,
+    SnapshotRequest,
     SpeedRequest,
     Then,
 )
+from tui.model.snapshot_schema import check_schema
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
 from tui.model.xml import InvalidXML
+
+Parsed = TypeVar("Parsed")
 
 
 def copy(found: Namespace, then: Then, limit: int, domain: Domain) -> CopyRequest:
@@ -113,24 +122,72 @@ def speed(found: Namespace, limit: int, domain: Domain) -> SpeedRequest:
     return SpeedRequest(domain.uuid, find_target(domain, found.disk), limit)
 
 
+def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest:
+    """Take a snapshot.
+
+    Raises:
+        CommandError: when its XML cannot be read, or has another name.
+    """
+    return SnapshotRequest(
+        uuid=domain.uuid,
+        snapshot=_snapshot(found),
+        reuse_external=found.reuse_external,
+        bandwidth=limit,
+        synchronous_writes=found.synchronous_writes,
+        accepted=losses(found),
+    )
+
+
+def snapshot_end(found: Namespace, domain: Domain) -> SnapshotEndRequest:
+    """End the mirrors of a snapshot."""
+    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)
+
+
+def _snapshot(found: Namespace) -> Snapshot:
+    if found.xml is None:
+        wanted = Snapshot(found.name, found.description, disks=tuple(found.diskspec))
+    else:
+        wanted = _parsed(found.xml, _checked_snapshot, "snapshot that can be taken")
+        if None not in (found.name, wanted.name) and found.name != wanted.name:
+            message = f"{found.xml} gives the snapshot another name than the command line."
+            raise CommandError(WRONG, message)
+    # As libvirt does it, but before the plan, in which names of files are made of it.
+    return replace(wanted, name=wanted.name or found.name or str(int(time.time())))
+
+
+def _checked_snapshot(text: str) -> Snapshot:
+    wanted = parse_snapshot(text, mirrors=True)
+    check_schema(text)
+    return wanted
+
+
 def _targets(disks: Iterable[str], domain: Domain) -> tuple[str, ...]:
     return tuple(dict.fromkeys(find_target(domain, disk) for disk in disks))
 
 
 def _destination(found: Namespace) -> Chain:
     if found.xml is not None:
-        try:
-            return parse_destination(Path(found.xml).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            message = f"{found.xml} cannot be read: {reason}."
-            raise CommandError(WRONG, message) from error
-        except InvalidXML as error:
-            message = f"{found.xml} is no destination: {error}."
-            raise CommandError(WRONG, message) from error
+        return _parsed(found.xml, parse_destination, "destination")
     place = found.destination or ""
     layer = Layer(_source(place, blockdev=found.blockdev), "raw" if found.raw else found.format)
     return Chain((layer,), complete=False)
+
+
+def _parsed(path: str, parse: Callable[[str], Parsed], what: str) -> Parsed:
+    """What a file of XML says.
+
+    Raises:
+        CommandError: when it cannot be read, or says no such thing.
+    """
+    try:
+        return parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"{path} cannot be read: {reason}."
+        raise CommandError(WRONG, message) from error
+    except InvalidXML as error:
+        message = f"{path} is no {what}: {error}."
+        raise CommandError(WRONG, message) from error
 
 
 def _source(place: str, *, blockdev: bool) -> Source:

@@ -1,24 +1,26 @@
-"""The commands about snapshots, and what they ask of the engine."""
+"""The commands about snapshots."""
 
 from __future__ import annotations
 
 import argparse
-import time
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from tui.cli import requests
 from tui.cli.commands import WriteCommand
-from tui.cli.errors import WRONG, CommandError
-from tui.cli.options import add_bandwidth, add_command, add_consent, add_losses, bandwidth, consent, losses
+from tui.cli.options import (
+    add_bandwidth,
+    add_command,
+    add_consent,
+    add_losses,
+    add_synchronous_writes,
+    bandwidth,
+    consent,
+)
 from tui.model.diskspec import InvalidDiskspec, parse_diskspec
-from tui.model.domain import Domain
 from tui.model.finding import Acceptance
-from tui.model.mirrored_snapshot import Snapshot, SnapshotDisk, parse_snapshot
-from tui.model.request import Ending, SnapshotEndRequest, SnapshotRequest
-from tui.model.snapshot_schema import check_schema
-from tui.model.xml import InvalidXML
+from tui.model.mirrored_snapshot import SnapshotDisk
+from tui.model.request import Ending
 
 _LOSSES = (Acceptance.LOSE_CHECKPOINTS, Acceptance.RISK_FULL_DESTINATION)
 _CREATE = (
@@ -57,9 +59,7 @@ def _add_create(commands: Any) -> None:
     )
     tuning = parser.add_argument_group("how to mirror")
     add_bandwidth(tuning)
-    tuning.add_argument(
-        "--synchronous-writes", action="store_true", help="slower for the guest, but converges"
-    )
+    add_synchronous_writes(tuning)
     add_losses(parser, _LOSSES)
     add_consent(parser)
     parser.set_defaults(make=lambda found: _create(parser, found))
@@ -97,7 +97,9 @@ def _add_delete(commands: Any) -> None:
     )
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: WriteCommand(found.domain, partial(_end, found), consent=consent(found))
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.snapshot_end, found), consent=consent(found)
+        )
     )
 
 
@@ -113,44 +115,5 @@ def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Write
         parser.error("say what is wanted either with --diskspec or with --xml FILE")
     if found.xml is not None and found.description is not None:
         parser.error("with --xml the description stands in the file")
-    wish = partial(_request, found, bandwidth(parser, found))
+    wish = partial(requests.snapshot, found, bandwidth(parser, found))
     return WriteCommand(found.domain, wish, consent=consent(found))
-
-
-def _request(found: argparse.Namespace, limit: int, domain: Domain) -> SnapshotRequest:
-    return SnapshotRequest(
-        uuid=domain.uuid,
-        snapshot=_snapshot(found),
-        reuse_external=found.reuse_external,
-        bandwidth=limit,
-        synchronous_writes=found.synchronous_writes,
-        accepted=losses(found),
-    )
-
-
-def _snapshot(found: argparse.Namespace) -> Snapshot:
-    if found.xml is None:
-        snapshot = Snapshot(found.name, found.description, disks=tuple(found.diskspec))
-    else:
-        snapshot = _read(found.xml)
-        if None not in (found.name, snapshot.name) and found.name != snapshot.name:
-            raise CommandError(WRONG, f"{found.xml} gives the snapshot another name than the command line.")
-    # As libvirt does it, but before the plan, in which names of files are made of it.
-    return replace(snapshot, name=snapshot.name or found.name or str(int(time.time())))
-
-
-def _read(path: str) -> Snapshot:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        snapshot = parse_snapshot(text, mirrors=True)
-        check_schema(text)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise CommandError(WRONG, f"{path} cannot be read: {reason}.") from error
-    except InvalidXML as error:
-        raise CommandError(WRONG, f"{path} is no snapshot that can be taken: {error}.") from error
-    return snapshot
-
-
-def _end(found: argparse.Namespace, domain: Domain) -> SnapshotEndRequest:
-    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)

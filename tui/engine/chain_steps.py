@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tui.engine.control import Level
 from tui.engine.errors import StepFailed
 from tui.engine.quiescing import frozen
-from tui.engine.steps import Left, happened, run, undo
+from tui.engine.steps import Left, await_shown, happened, run, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.finding import Finding, fine
@@ -49,18 +49,13 @@ def _(step: TakeOverlay, host: Host, left: threading.Event) -> tuple[Finding, ..
             host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
     finally:
         host.refresh(step.uuid)
-    if host.wait_for(lambda _: True if happened(step, host) else None, timeout=_SEEN) is None:
-        message = f"{step.domain} does not show the overlays that were made."
-        raise StepFailed(message)
+    await_shown(step, host, "the overlays that were made")
     return tuple(found)
 
 
-_SEEN = 30.0
-"""Seconds within which the definition shows what libvirt has done."""
-
-
 @happened.register(TakeOverlay)
-def _(step: TakeOverlay, host: Host) -> bool:
+@happened.register(TakeSnapshot)
+def _(step: TakeOverlay | TakeSnapshot, host: Host) -> bool:
     return all(_is_on(host, step.uuid, t, path) for t, path in zip(step.targets, step.paths, strict=True))
 
 

@@ -14,8 +14,13 @@ from tui.model.request import CopyRequest
 
 def copy_facts(request: CopyRequest, look: Look) -> CopyFacts:
     """Look, with as few calls as that takes."""
+    return placed(request, disk_facts(request.target, look), look)
+
+
+def disk_facts(target: str, look: Look) -> CopyFacts:
+    """What is known of a disk, wherever it is to be copied to."""
     connection, domain = look.connection, look.domain
-    disk = domain.disk(request.target)
+    disk = domain.disk(target)
     version = look.state.libvirt
     facts = CopyFacts(
         domain,
@@ -34,9 +39,15 @@ def copy_facts(request: CopyRequest, look: Look) -> CopyFacts:
         running=job_info(disk, look),
         checkpoints=unless_refused(lambda: connection.checkpoints(domain.uuid)),
         layers=layers_of(disk, look),
-        destination=(place := _destination(request, look)),
-        uses=_uses_with_names(request, place, look),
     )
+
+
+def placed(request: CopyRequest, facts: CopyFacts, look: Look) -> CopyFacts:
+    """Complete by what is known of the place that the disk goes to."""
+    if facts.disk is None or facts.disk.empty or not facts.domain.state.active:
+        return facts
+    place = _destination(request, look)
+    return replace(facts, destination=place, uses=_uses_with_names(request, place, look))
 
 
 def _destination(request: CopyRequest, look: Look) -> PathFacts:

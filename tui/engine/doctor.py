@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tui.engine import journal
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import POOLS_OF_FILES, snapshots_of, unless_refused, with_chains
+from tui.engine.room import taken
 from tui.model import xml
 from tui.model.definition import parse_domain
 from tui.model.doctor import DoctorFacts, PutAway, Volume, examine
@@ -62,18 +63,15 @@ def _put_away(domain: Domain, *, local: bool) -> Iterator[PutAway]:
                 continue
             try:
                 found = list(os.scandir(directory))
-                taken = sum(file.stat(follow_symlinks=False).st_blocks for file in found) * _SECTOR
+                amount = sum(taken(file.stat(follow_symlinks=False)) for file in found)
             except FileNotFoundError:
                 continue
             except OSError:
                 yield PutAway(domain.uuid, kept.mark, directory, kept.since)
                 continue
             yield PutAway(
-                domain.uuid, kept.mark, directory, kept.since, tuple(file.name for file in found), taken
+                domain.uuid, kept.mark, directory, kept.since, tuple(file.name for file in found), amount
             )
-
-
-_SECTOR = 512
 
 
 def _volumes(connection: Connection) -> tuple[Volume, ...]:

@@ -9,12 +9,12 @@ from tui.engine import proof
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.needs import needed_by
-from tui.engine.steps import await_end, happened, run
+from tui.engine.steps import await_end, happened, keep_at, run
 from tui.model import tracking
 from tui.model.destination import parse_destination
 from tui.model.domain import RunState
 from tui.model.finding import Finding, Severity, fine, warning
-from tui.model.host import HostState, Link
+from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.request import Ending
 from tui.model.steps import EndJobs, ProveChain, ProvePivot, RemoveDestination, SetSpeed
@@ -49,7 +49,8 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
             _insist_on_outcome(step, job, host.state)
     finally:
         if pause:
-            _resume(step, host)
+            away = f"{step.domain} is paused and the host is away; it is resumed first thing."
+            keep_at(lambda connection: connection.resume(step.uuid), host, away)
     return ()
 
 
@@ -104,19 +105,6 @@ def _what_is_where(step: EndJobs, state: HostState) -> str:
         active = domain.active_layer(target) if domain else None
         places.append(f"{target} is on {active.path if active else 'an unknown image'}")
     return ("Now " + ", ".join(places) + ".") if len(places) > 1 else ""
-
-
-def _resume(step: EndJobs, host: Host) -> None:
-    """The guest must go on, whatever happened: keep at it while the host is away."""
-    while True:
-        try:
-            host.connection().resume(step.uuid)
-        except NoConnection:
-            host.log(f"{step.domain} is paused and the host is away; it is resumed first thing.", Level.ERROR)
-            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
-                return
-        else:
-            return
 
 
 @happened.register(EndJobs)

@@ -26,8 +26,8 @@ class Files(Protocol):
     def readable(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that can be read."""
 
-    def writable(self, directory: str) -> bool:
-        """Whether files can be made in a directory."""
+    def writable(self, directory: str) -> bool | None:
+        """Whether files can be made in a directory; ``None`` where nothing is there."""
 
     def free(self, directory: str) -> int | None:
         """Bytes that are free in a directory."""
@@ -75,9 +75,9 @@ class FilesHere:
         """Asked for the user of this process."""
         return frozenset(path for path in paths if os.access(path, os.R_OK))
 
-    def writable(self, directory: str) -> bool:
+    def writable(self, directory: str) -> bool | None:
         """Asked for the user of this process."""
-        return os.access(directory, os.W_OK | os.X_OK)
+        return os.access(directory, os.W_OK | os.X_OK) if os.path.lexists(directory) else None
 
     def free(self, directory: str) -> int | None:
         """What a user who is not root may use; ``None`` where there is no such directory."""

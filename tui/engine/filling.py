@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from tui.engine import images
 from tui.engine.errors import StepFailed
-from tui.engine.room import CRAWL
+from tui.engine.room import CRAWL, taken
 from tui.model.chain_steps import ImageCopy
 
 CHUNK = 4 * 1024 * 1024
@@ -86,7 +86,7 @@ def _begun(copy: ImageCopy, stack: ExitStack) -> _Filling | None:
             return None
         status = os.fstat(source.fileno())
         target.truncate(status.st_size)
-        return _Filling(copy, source, target, status.st_size, status.st_blocks * 512)
+        return _Filling(copy, source, target, status.st_size, taken(status))
 
 
 @dataclass(slots=True)

@@ -109,11 +109,14 @@ class Host:
         """Whether the host's files are this machine's files."""
         return is_local(self._state.uri)
 
-    @cached_property
+    @property
     def files(self) -> Files | None:
         """The host's images, where they can be handled from here."""
-        if self.local:
-            return FilesHere()
+        # Which host libvirt chose by itself is known only when it has answered.
+        return FilesHere() if self.local else self._files_there
+
+    @cached_property
+    def _files_there(self) -> Files | None:
         words = ssh_words(self._wanted)
         return FilesThere(words) if words else None
 

@@ -79,8 +79,7 @@ def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, 
             for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
             if layer is not None and (path := layer.local_path) is not None
         ),
-        # A directory that is not there is told as such.
-        writable=files.writable(directory) if files.existing([directory]) else None,
+        writable=files.writable(directory),
     )
 
 

@@ -13,6 +13,7 @@ from lxml import etree
 from tui.engine.connection import Connection
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.images import ImageError, image_info
+from tui.engine.room import SECTOR, taken
 from tui.model import xml
 from tui.model.facts import ImageFacts, LayerFacts, PathFacts, PathKind, same_name
 from tui.model.storage import Layer
@@ -20,7 +21,6 @@ from tui.model.storage import Layer
 # Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
 # ruff: noqa: PTH116, PTH120
 
-_SECTOR = 512
 _ACL = "system.posix_acl_access"
 _HAS_HEADER = frozenset({"qcow2", "qcow"})
 
@@ -47,7 +47,7 @@ def look_here(
     facts = PathFacts(
         kind=kind,
         size=_size(status),
-        allocated=status.st_blocks * _SECTOR if status and kind is PathKind.FILE else None,
+        allocated=taken(status) if status and kind is PathKind.FILE else None,
         given_backing_exists=_exists(given) if given else None,
         parent_exists=facts.parent_exists,
         searchable=facts.searchable,
@@ -84,7 +84,7 @@ def _size(status: os.stat_result | None) -> int | None:
     # Opening the device would take rights that this user may not have.
     number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     try:
-        return int(Path(f"/sys/dev/block/{number}/size").read_text(encoding="ascii")) * _SECTOR
+        return int(Path(f"/sys/dev/block/{number}/size").read_text(encoding="ascii")) * SECTOR
     except (OSError, ValueError):
         return None
 
@@ -186,12 +186,12 @@ def layer_here(layer: Layer) -> LayerFacts:
             continue
         if stat.S_ISBLK(status.st_mode):
             # How much of a device an image has used is not seen from outside.
-            taken = _size(status) if layer.format == "raw" else None
-            if taken is None:
+            size = _size(status) if layer.format == "raw" else None
+            if size is None:
                 return _layer_facts(layer, None)
-            allocated += taken
+            allocated += size
         else:
-            allocated += status.st_blocks * _SECTOR
+            allocated += taken(status)
     return _layer_facts(layer, allocated)
 
 

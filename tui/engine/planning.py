@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
-from tui.engine.copy_facts import copy_facts
+from tui.engine.copy_facts import copy_facts, disk_facts, placed
 from tui.engine.files import Files
 from tui.engine.look import (
     Look,
@@ -27,9 +27,7 @@ from tui.engine.move_facts import move_facts
 from tui.model.copy_plan import plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
-from tui.model.facts import (
-    EndFacts,
-)
+from tui.model.facts import EndFacts
 from tui.model.finding import refused
 from tui.model.host import HostState
 from tui.model.journal import Entry
@@ -155,11 +153,12 @@ def _recover_facts(look: Look) -> RecoverFacts:
 
 def _take_facts(request: SnapshotRequest, look: Look) -> TakeFacts:
     disks = taken_disks(request.snapshot, look.domain) if look.domain.state.active else ()
+    known = {disk.target: disk_facts(disk.target, look) for disk in disks}
     return TakeFacts(
         look.domain,
         snapshots_of(look.connection, look.domain.uuid),
-        {disk.target: copy_facts(overlay_request(request, disk), look) for disk in disks},
-        {disk.target: copy_facts(mirror_request(request, disk), look) for disk in disks if disk.mirror},
+        {d.target: placed(overlay_request(request, d), known[d.target], look) for d in disks},
+        {d.target: placed(mirror_request(request, d), known[d.target], look) for d in disks if d.mirror},
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tui.engine import journal
 from tui.engine.look import Look
+from tui.engine.room import taken
 from tui.model.chain_steps import MakeImage
 from tui.model.finding import Severity, fine, warning
 from tui.model.journal import Entry
@@ -22,8 +23,6 @@ from tui.model.text import printable
 
 # Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
 # ruff: noqa: PTH116, PTH120
-
-_SECTOR = 512
 
 
 def device_of(directory: str) -> int | None:
@@ -129,7 +128,7 @@ def _together(path: str, directory: str, look: Look) -> bool:
 
 def _allocated(path: str) -> int:
     try:
-        return os.stat(path).st_blocks * _SECTOR
+        return taken(os.stat(path))
     except (OSError, ValueError):
         # Not made yet, or not a file that could be seen from here.
         return 0

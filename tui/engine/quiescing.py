@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.steps import keep_at
 from tui.model.finding import Finding, fine, warning
-from tui.model.host import Link
 from tui.model.text import printable
 
 if TYPE_CHECKING:
@@ -56,17 +56,10 @@ def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
 
 
 def thaw(host: Host, uuid: str, domain: str) -> None:
-    """The guest must be able to write again: keep at it while the host is away."""
-    while True:
-        try:
-            host.connection().thaw(uuid)
-        except NoConnection:
-            host.log(f"{domain} may be frozen and the host is away; it is thawed first thing.", Level.ERROR)
-            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
-                return
-        except HostError as error:
-            # Without an agent there is nothing that could be frozen.
-            host.log(f"The file systems of {domain} were not thawed: {error}", Level.WARNING, domain=domain)
-            return
-        else:
-            return
+    """Let the guest write again, whatever happened."""
+    away = f"{domain} may be frozen and the host is away; it is thawed first thing."
+    try:
+        keep_at(lambda connection: connection.thaw(uuid), host, away)
+    except HostError as error:
+        # Without an agent there is nothing that could be frozen.
+        host.log(f"The file systems of {domain} were not thawed: {error}", Level.WARNING, domain=domain)

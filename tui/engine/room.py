@@ -19,11 +19,23 @@ if TYPE_CHECKING:
 
     from tui.engine.host import Host
 
+SECTOR = 512
+"""Bytes in which the kernel counts blocks, whatever the file system's own are."""
 CRAWL = 1024 * 1024
 """Bytes per second of a copy whose destination is nearly full."""
 MOST_RESERVED = 1024**3
 SHARE_RESERVED = 20
 """A file system is nearly full when a 20th of it is left, or 1 GiB of a large one."""
+
+
+def taken(status: os.stat_result) -> int:
+    """Bytes that a file takes of its file system, holes left out."""
+    return status.st_blocks * SECTOR
+
+
+def few(free: int, total: int) -> int | None:
+    """The bytes that are free in a file system, when they are few; ``None`` while there is room."""
+    return free if free < min(MOST_RESERVED, total // SHARE_RESERVED) else None
 
 
 def left_in(path: str) -> int | None:
@@ -32,8 +44,7 @@ def left_in(path: str) -> int | None:
         system = os.statvfs(os.path.dirname(path))  # noqa: PTH120  the name stays as it is
     except (OSError, ValueError):
         return None
-    free, total = system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize
-    return free if free < min(MOST_RESERVED, total // SHARE_RESERVED) else None
+    return few(system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize)
 
 
 class RoomWatch:

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.chain_steps import take_back_overlays
-from tui.engine.errors import StepFailed
-from tui.engine.steps import happened, run, undo
+from tui.engine.steps import await_shown, happened, run, undo
 from tui.model.finding import Finding, fine
 from tui.model.snapshot import files_of
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
-
-_SEEN = 30.0
-"""Seconds within which the definition shows what libvirt has done."""
 
 
 @run.register(TakeSnapshot)
@@ -26,18 +22,8 @@ def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, .
         host.connection().take_snapshot(step.uuid, step.xml, reuse_external=step.reuse_external)
     finally:
         host.refresh(step.uuid)
-    if host.wait_for(lambda _: True if happened(step, host) else None, timeout=_SEEN) is None:
-        message = f"{step.domain} does not show the overlays of the snapshot {step.name}."
-        raise StepFailed(message)
+    await_shown(step, host, f"the overlays of the snapshot {step.name}")
     return ()
-
-
-@happened.register(TakeSnapshot)
-def _(step: TakeSnapshot, host: Host) -> bool:
-    domain = host.state.domain(step.uuid)
-    return domain is not None and all(
-        domain.is_on(target, path) for target, path in zip(step.targets, step.paths, strict=True)
-    )
 
 
 @undo.register(TakeSnapshot)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.filling import Crawl, Tell
-from tui.engine.room import MOST_RESERVED, SHARE_RESERVED
+from tui.engine.room import SECTOR, few
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.facts import LayerFacts
 from tui.model.image import ImageInfo, InvalidAnswer, parse_image_info
@@ -36,12 +36,13 @@ PATIENCE = 3
 UNREACHED = 255
 """The status with which ssh says that there was no command at all."""
 
-_SECTOR = 512
 _MAX_REASON = 300
 
 _EXISTING = 'for p; do if [ -e "$p" ] || [ -L "$p" ]; then echo 1; else echo 0; fi; done'
 _READABLE = 'for p; do if [ -r "$p" ]; then echo 1; else echo 0; fi; done'
-_WRITABLE = 'if [ -d "$1" ] && [ -w "$1" ] && [ -x "$1" ]; then echo 1; else echo 0; fi'
+_WRITABLE = """if [ -d "$1" ] && [ -w "$1" ] && [ -x "$1" ]; then echo 1
+elif [ -e "$1" ] || [ -L "$1" ]; then echo 0
+fi"""
 _ROOM = 'stat -f -c "%S %a %b" -- "$1"'
 _TAKEN = 'stat -c %b -- "$1"'
 _INFO = 'LC_ALL=C exec qemu-img info --output=json -U -f "$1" -- "$2"'
@@ -126,9 +127,9 @@ class FilesThere:
         """Asked for the user that ssh lets in."""
         return self._those(_READABLE, paths)
 
-    def writable(self, directory: str) -> bool:
+    def writable(self, directory: str) -> bool | None:
         """Asked for the user that ssh lets in."""
-        return self._run(_WRITABLE, directory).strip() == "1"
+        return {"1": True, "0": False}.get(self._run(_WRITABLE, directory).strip())
 
     def free(self, directory: str) -> int | None:
         """What a user who is not root may use; ``None`` where there is no such directory."""
@@ -138,7 +139,7 @@ class FilesThere:
     def left_for(self, path: str) -> int | None:
         """Bytes that are left where a file lies, when they are few."""
         room = self._room(os.path.dirname(path))  # noqa: PTH120  the name stays as it is
-        return room[0] if room and room[0] < min(MOST_RESERVED, room[1] // SHARE_RESERVED) else None
+        return few(*room) if room else None
 
     def layer(self, layer: Layer) -> LayerFacts:
         """One that cannot be read is known by its name alone."""
@@ -224,7 +225,7 @@ class FilesThere:
 
     def _taken(self, path: str) -> int:
         try:
-            return int(self._run(_TAKEN, path)) * _SECTOR
+            return int(self._run(_TAKEN, path)) * SECTOR
         except ValueError as error:
             message = f"{printable(path, _MAX_REASON)} could not be looked at."
             raise StepFailed(message) from error

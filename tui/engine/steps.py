@@ -6,17 +6,26 @@ Those that begin jobs are in ``tui.engine.begin_steps``, those that end and prov
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from tui.engine.errors import StepFailed
+from tui.engine.connection import Connection
+from tui.engine.control import Level
+from tui.engine.errors import NoConnection, StepFailed
+from tui.model.chain_steps import TakeOverlay
 from tui.model.finding import Finding
-from tui.model.host import HostState
+from tui.model.host import HostState, Link
 from tui.model.job import Job
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Step
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
+
+
+SEEN = 30.0
+"""Seconds within which the definition shows what libvirt has done."""
 
 
 class Left(Exception):  # nothing went wrong: somebody stopped waiting
@@ -56,6 +65,39 @@ def undo(step: Step, host: Host, since: float, *, failed: bool) -> list[str]:  #
         HostError: when that did not work.
     """
     return []
+
+
+def await_shown(step: TakeOverlay | TakeSnapshot, host: Host, what: str) -> None:
+    """Wait until the host shows that a step was done.
+
+    Raises:
+        StepFailed: when it does not; ``what`` is it that is missing then.
+    """
+    if host.wait_for(lambda _: True if happened(step, host) else None, timeout=SEEN) is None:
+        message = f"{step.domain} does not show {what}."
+        raise StepFailed(message)
+
+
+def keep_at(call: Callable[[Connection], object], host: Host, away: str) -> None:
+    """Call until the host has answered, however long it is away: without that a guest would stand still.
+
+    Args:
+        call: what must be done.
+        host: where.
+        away: what is logged while the host is away.
+
+    Raises:
+        HostError: when the host refuses.
+    """
+    while True:
+        try:
+            call(host.connection())
+        except NoConnection:
+            host.log(away, Level.ERROR)
+            if host.wait_for(lambda s: True if s.link is Link.LIVE else None) is None:
+                return
+        else:
+            return
 
 
 def await_end(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tui.model import quarantine
 from tui.model.command import typed, virsh
+from tui.model.diskspec import diskspec
+from tui.model.mirrored_snapshot import Kind, file_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,37 @@ class TakeOverlay:
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        specs = [f"{target},file={path}" for target, path in zip(self.targets, self.paths, strict=True)]
-        specs += [f"{target},snapshot=no" for target in self.others]
-        words = [word for spec in specs for word in ("--diskspec", spec)]
+        made = zip(self.targets, self.paths, strict=True)
+        disks = [file_disk(target, path=path) for target, path in made]
+        disks += [file_disk(target, kind=Kind.NO) for target in self.others]
+        words = [word for disk in disks for word in ("--diskspec", diskspec(disk))]
         take = virsh("snapshot-create-as", self.domain, "--disk-only", "--atomic", "--no-metadata", *words)
         if not self.quiesce:
             return (take,)
         return (virsh("domfsfreeze", self.domain), take, virsh("domfsthaw", self.domain))
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Merge what is in the overlay of {' and '.join(self.targets)} back, and remove it"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        return merging_back(self.domain, self.targets, self.paths, self.bases, keep=False)
+
+
+def merging_back(
+    domain: str, targets: tuple[str, ...], paths: tuple[str, ...], bases: tuple[str, ...], *, keep: bool
+) -> tuple[str, ...]:
+    """What a person would type to merge overlays into what they stand on, and to remove them unless they are kept."""
+    commands = []
+    for target, path, base in zip(targets, paths, bases, strict=True):
+        back = ("--base", base, "--active", "--wait", "--pivot")
+        commands.append(virsh("blockcommit", domain, target, *back))
+        if not keep:
+            commands.append(typed("rm", "--", path))
+    return tuple(commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +100,16 @@ class MakeImage:
         """What a person would type."""
         below = ("-u", "-b", self.backing, "-F", self.backing_format or "raw") if self.backing else ()
         return (typed("qemu-img", "create", "-f", self.format, *below, "--", self.path, str(self.size)),)
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Remove {self.path}, made for this plan"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        return (typed("rm", "--", self.path),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.model.chain_steps import merging_back
 from tui.model.command import typed, virsh
 from tui.model.diskspec import diskspec
 from tui.model.mirrored_snapshot import Kind, file_disk
@@ -63,13 +64,8 @@ class TakeSnapshot:
     @property
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
-        commands = []
-        for target, path, base in zip(self.targets, self.paths, self.bases, strict=True):
-            back = ("--base", base, "--active", "--wait", "--pivot")
-            commands.append(virsh("blockcommit", self.domain, target, *back))
-            if not self.reuse_external:
-                commands.append(typed("rm", "--", path))
-        return (*commands, virsh("snapshot-delete", self.domain, self.name, "--metadata"))
+        merged = merging_back(self.domain, self.targets, self.paths, self.bases, keep=self.reuse_external)
+        return (*merged, virsh("snapshot-delete", self.domain, self.name, "--metadata"))
 
     def deletion(self, ending: str = "--pivot") -> str:
         """The command that ends its mirrors."""

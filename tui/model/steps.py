@@ -358,45 +358,16 @@ class Undo:
     @property
     def title(self) -> str:
         """For people."""
-        match self.step:
-            case MakeImage(path=path):
-                return f"Remove {path}, made for this plan"
-            case TakeOverlay(targets=targets):
-                return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
-            case TakeSnapshot():
-                return self.step.undo_title
-            case _:
-                return f"Cancel the {self.step.job} of {self.step.target}"
+        if isinstance(self.step, Begin):
+            return f"Cancel the {self.step.job} of {self.step.target}"
+        return self.step.undo_title
 
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type, as far as it was done."""
-        step = self.step
-        match step:
-            case MakeImage(path=path):
-                return (typed("rm", "--", path),)
-            case TakeSnapshot():
-                return step.undo_commands
-            case TakeOverlay():
-                return tuple(
-                    command
-                    for target, path, base in zip(step.targets, step.paths, step.bases, strict=True)
-                    for command in (
-                        virsh(
-                            "blockcommit",
-                            step.domain,
-                            target,
-                            "--base",
-                            base,
-                            "--active",
-                            "--wait",
-                            "--pivot",
-                        ),
-                        typed("rm", "--", path),
-                    )
-                )
-            case _:
-                return (virsh("blockjob", step.domain, step.target, "--abort"),)
+        if isinstance(self.step, Begin):
+            return (virsh("blockjob", self.step.domain, self.step.target, "--abort"),)
+        return self.step.undo_commands
 
 
 Begin = StartCopy | StartCommit | StartPull
