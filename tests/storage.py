@@ -121,25 +121,72 @@ def cloning_file_system(hypervisor: Hypervisor, size: int = 512 * MIB) -> Iterat
     Raises:
         UnavailableError: this machine or this user cannot mount one.
     """
+    with (
+        _image(hypervisor.root / "cloning.disk", size) as image,
+        _mounted(hypervisor, image, "btrfs") as place,
+    ):
+        yield place
+
+
+@contextmanager
+def slow_file_system(hypervisor: Hypervisor, size: int, rate: int) -> Iterator[Path]:
+    """A new ext4 on a disk that takes ``rate`` bytes per second at most, mounted as the other one.
+
+    Raises:
+        UnavailableError: this machine or this user cannot mount one.
+    """
+    root = hypervisor.root
+    with ExitStack() as stack:
+        disk = stack.enter_context(_image(root / "fast.disk", size))
+        export = stack.enter_context(_image(root / "slow.disk", 0))
+        ready = root / "slow.pid"
+        options = (
+            f"--object=throttle-group,id=slow,x-bps-write={rate}",
+            f"--blockdev=driver=file,filename={disk},node-name=fast",
+            "--blockdev=driver=throttle,node-name=slow,throttle-group=slow,file=fast",
+            f"--export=type=fuse,id=slow,node-name=slow,mountpoint={export},writable=on",
+            f"--pidfile={ready}",
+        )
+        # Killed with this process, whichever way that ends.
+        command = ["setpriv", "--pdeathsig=KILL", "qemu-storage-daemon", *options]
+        try:
+            daemon = stack.enter_context(subprocess.Popen(command, start_new_session=True))
+        except FileNotFoundError as error:
+            msg = f"{error.filename} is not installed"
+            raise UnavailableError(msg) from None
+        stack.callback(daemon.terminate)
+        wait_for(ready.exists, what="qemu-storage-daemon serves the disk")
+        yield stack.enter_context(_mounted(hypervisor, export, "ext4"))
+
+
+@contextmanager
+def _image(path: Path, size: int) -> Iterator[Path]:
+    with path.open("wb") as file:
+        file.truncate(size)
+    try:
+        yield path
+    finally:
+        path.unlink()
+
+
+@contextmanager
+def _mounted(hypervisor: Hypervisor, image: Path, kind: str) -> Iterator[Path]:
+    """A new file system in an image."""
     if os.geteuid() != 0:
         msg = "only root can mount one"
         raise UnavailableError(msg)
-    image = hypervisor.root / "cloning.btrfs"
-    place = hypervisor.root / "cloning"
+    place = image.with_suffix("")
     with ExitStack() as stack:
-        with image.open("wb") as file:
-            stack.callback(image.unlink)
-            file.truncate(size)
-        _administer("mkfs.btrfs", "--quiet", str(image))
         device = _administer("losetup", "--find", "--show", str(image)).strip()
         stack.callback(_administer, "losetup", "--detach", device)
+        _administer(f"mkfs.{kind}", "-q", device)
         place.mkdir()
         stack.callback(place.rmdir)
-        _administer("mount", "-t", "btrfs", device, str(place))
+        _administer("mount", "-t", kind, device, str(place))
         stack.callback(_administer, "umount", str(place))
         # libvirtd does not see what is mounted outside of its namespace after its start.
         there = ("nsenter", f"--target={hypervisor.pid}", "--mount", "--")
-        _administer(*there, "mount", "-t", "btrfs", device, str(place))
+        _administer(*there, "mount", "-t", kind, device, str(place))
         stack.callback(_administer, *there, "umount", str(place))
         yield place
 
