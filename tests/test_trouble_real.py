@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -324,3 +326,36 @@ def test_a_plan_that_was_looked_at_for_long_is_checked_once_more(
         with pytest.raises(HostError, match="no job"):
             host.run(pivot)
     assert not vm.mirror()
+
+
+def test_a_listing_is_complete_only_with_what_was_being_read_before(
+    hypervisor: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event has a domain read at the very moment at which all are listed."""
+    vm = guest()
+    reading, measuring, let_go = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(Connection, "read", _held(Connection.read, reading, let_go))
+    monkeypatch.setattr(Connection, "capacities", _held(Connection.capacities, measuring, let_go))
+    let_go.set()
+    with watched(hypervisor) as host:
+        for event in (reading, measuring, let_go):
+            event.clear()
+        host.refresh(vm.uuid)
+        assert reading.wait(PATIENCE)
+        host.refresh()
+        # By then all domains have been asked for.
+        assert measuring.wait(PATIENCE)
+        assert host.state.unread == len(host.state.domains) + 1
+        let_go.set()
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+
+
+def _held(call: Callable[..., Any], begun: threading.Event, let_go: threading.Event) -> Callable[..., Any]:
+    """A call that says when it begins, and waits."""
+
+    def called(*given: Any) -> Any:
+        begun.set()
+        let_go.wait(PATIENCE)
+        return call(*given)
+
+    return called

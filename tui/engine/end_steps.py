@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tui.engine import proof
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.needs import needed_by
-from tui.engine.steps import await_end, happened, keep_at, run
+from tui.engine.quiescing import paused
+from tui.engine.steps import await_end, happened, run
 from tui.model import tracking
 from tui.model.destination import parse_destination
 from tui.model.domain import RunState
@@ -35,9 +37,8 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     targets = tuple(target for target in step.targets if not _went(step, host, target))
     if step.ending is not Ending.CANCEL:
         _insist_on_sync(step, host.state, targets)
-    if pause:
-        host.connection().suspend(step.uuid)
-    try:
+    found: list[Finding] = []
+    with paused(host, step.uuid, step.domain, found) if pause else nullcontext():
         if step.ending is Ending.CANCEL:
             for target in step.targets:
                 _ask_end(step, host, target)
@@ -47,11 +48,7 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
                 _ask_end(step, host, target)
             job = await_end(host, step.uuid, target, left, timeout=PAUSE_LIMIT if pause else None)
             _insist_on_outcome(step, job, host.state)
-    finally:
-        if pause:
-            away = f"{step.domain} is paused and the host is away; it is resumed first thing."
-            keep_at(lambda connection: connection.resume(step.uuid), host, away)
-    return ()
+    return tuple(found)
 
 
 def _went(step: EndJobs, host: Host, target: str) -> bool:

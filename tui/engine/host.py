@@ -110,6 +110,11 @@ class Host:
         return is_local(self._state.uri)
 
     @property
+    def reached_by(self) -> str:
+        """The URI by which anybody reaches the host without being asked for anything."""
+        return unattended(self._wanted or self._state.uri)
+
+    @property
     def files(self) -> Files | None:
         """The host's images, where they can be handled from here."""
         # Which host libvirt chose by itself is known only when it has answered.

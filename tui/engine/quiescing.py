@@ -1,14 +1,15 @@
-"""The file systems of a guest, frozen for an instant by its agent, and thawed whatever happens."""
+"""A guest that stands still for an instant, frozen by its agent or paused, and goes on whatever happens."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.guardian import guarded
 from tui.engine.steps import keep_at
 from tui.model.finding import Finding, fine, warning
 from tui.model.text import printable
@@ -32,27 +33,60 @@ def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
     """
     began = time.monotonic()
     frozen_ones: int | None = None
-    try:
+    with guarded(host.reached_by, uuid, "fsThaw"):
         try:
-            frozen_ones = host.connection().freeze(uuid)
-        except NoConnection:
-            raise
-        except HostError as error:
-            found.append(
-                warning(
-                    "not-quiesced",
-                    f"The agent of {printable(domain)} did not freeze its file systems: {error.message}",
-                    "The old chain is as after a power cut.",
+            try:
+                frozen_ones = host.connection().freeze(uuid)
+            except NoConnection:
+                raise
+            except HostError as error:
+                found.append(
+                    warning(
+                        "not-quiesced",
+                        f"The agent of {printable(domain)} did not freeze its file systems: {error.message}",
+                        "The old chain is as after a power cut.",
+                    )
                 )
-            )
-        yield
-    finally:
-        # An agent that reports a failure may have frozen some of them.
-        thaw(host, uuid, domain)
-        if frozen_ones is not None:
+            yield
+        finally:
+            # An agent that reports a failure may have frozen some of them.
+            thaw(host, uuid, domain)
+            if frozen_ones is not None:
+                took = time.monotonic() - began
+                count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
+                found.append(
+                    fine("quiesced", f"{count} of {printable(domain)} stood still for {took:.2f} s.")
+                )
+
+
+@contextmanager
+def paused(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator[None]:
+    """Pause the guest meanwhile; how long it was is added to what was found.
+
+    Raises:
+        HostError: when it cannot be paused, or does not go on.
+        NoConnection: when it is not known whether it was paused; it goes on first thing then.
+    """
+    began = time.monotonic()
+    with guarded(host.reached_by, uuid, "resume"):
+        try:
+            host.connection().suspend(uuid)
+        except NoConnection:
+            # One that was not paused does not mind.
+            with suppress(HostError):
+                _resume(host, uuid, domain)
+            raise
+        try:
+            yield
+        finally:
+            _resume(host, uuid, domain)
             took = time.monotonic() - began
-            count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
-            found.append(fine("quiesced", f"{count} of {printable(domain)} stood still for {took:.2f} s."))
+            found.append(fine("paused", f"{printable(domain)} stood still for {took:.2f} s."))
+
+
+def _resume(host: Host, uuid: str, domain: str) -> None:
+    away = f"{domain} is paused and the host is away; it is resumed first thing."
+    keep_at(lambda connection: connection.resume(uuid), host, away)
 
 
 def thaw(host: Host, uuid: str, domain: str) -> None:

@@ -34,6 +34,8 @@ class Reader:
         self._lock = threading.Lock()
         self._reading: dict[str, bool] = {}
         """Domains being read; true when something happened meanwhile, so that they are read again."""
+        self._counted: set[str] = set()
+        """Those among them without which a listing is not complete."""
         self._told: set[str] = set()
         """Problems with journals that were logged, so that each is logged once."""
 
@@ -41,6 +43,7 @@ class Reader:
         """What is being read never arrives: the connection is gone, and all is read anew after the next."""
         with self._lock:
             self._reading.clear()
+            self._counted.clear()
 
     def read_all(self, *, resync: bool) -> None:
         """Read every domain. ``resync`` says that events may have been missed, so that none is waited for."""
@@ -102,10 +105,10 @@ class Reader:
         with self._lock:
             busy = uuid in self._reading
             self._reading[uuid] = busy
+            if listing:
+                self._counted.add(uuid)
         if not busy:
             self._pool.submit(lambda: self._read_now(uuid, listing=listing, resync=resync), urgent=urgent)
-        elif listing:
-            self._count_read()
 
     def _read_now(self, uuid: str, *, listing: bool, resync: bool) -> None:
         try:
@@ -117,10 +120,12 @@ class Reader:
         except xml.InvalidXML as error:
             self._host.log(f"{uuid} has a definition that cannot be read: {error}", Level.ERROR)
         finally:
-            if listing:
-                self._count_read()
             with self._lock:
                 again = self._reading.pop(uuid, False)
+                counted = uuid in self._counted
+                self._counted.discard(uuid)
+            if counted:
+                self._count_read()
         if again and self._host.connected:
             self.read(uuid)
 
