@@ -130,21 +130,26 @@ def cloning_file_system(hypervisor: Hypervisor, size: int = 512 * MIB) -> Iterat
         with image.open("wb") as file:
             stack.callback(image.unlink)
             file.truncate(size)
-        _administer("mkfs.btrfs", "--quiet", str(image))
-        device = _administer("losetup", "--find", "--show", str(image)).strip()
-        stack.callback(_administer, "losetup", "--detach", device)
+        administer("mkfs.btrfs", "--quiet", str(image))
+        device = administer("losetup", "--find", "--show", str(image)).strip()
+        stack.callback(administer, "losetup", "--detach", device)
         place.mkdir()
         stack.callback(place.rmdir)
-        _administer("mount", "-t", "btrfs", device, str(place))
-        stack.callback(_administer, "umount", str(place))
+        administer("mount", "-t", "btrfs", device, str(place))
+        stack.callback(administer, "umount", str(place))
         # libvirtd does not see what is mounted outside of its namespace after its start.
         there = ("nsenter", f"--target={hypervisor.pid}", "--mount", "--")
-        _administer(*there, "mount", "-t", "btrfs", device, str(place))
-        stack.callback(_administer, *there, "umount", str(place))
+        administer(*there, "mount", "-t", "btrfs", device, str(place))
+        stack.callback(administer, *there, "umount", str(place))
         yield place
 
 
-def _administer(*command: str) -> str:
+def administer(*command: str) -> str:
+    """Run a program of the administrator's, and give what it printed.
+
+    Raises:
+        UnavailableError: it is not installed, or failed.
+    """
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
     try:
         done = subprocess.run(

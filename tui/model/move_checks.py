@@ -78,7 +78,10 @@ def images_of(disk: MovedDisk) -> tuple[str, ...]:
 
 
 def needed(disks: tuple[MovedDisk, ...]) -> int | None:
-    """Bytes that all disks together are likely to take."""
+    """Bytes that all disks together are likely to take; volumes take all of theirs at once."""
+    volumes = [disk.volume.size for disk in disks if disk.volume]
+    if volumes:
+        return sum(volumes) if all(volumes) else None
     layers = [layer for disk in disks for layer in _taken_along(disk)]
     known = [layer.allocated for layer in layers if layer.allocated is not None]
     return sum(known) if len(known) == len(layers) else None

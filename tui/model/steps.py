@@ -21,6 +21,7 @@ from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
+from tui.model.volume_steps import MakeVolume, RemoveVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +345,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage | TakeSnapshot
+    step: Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -363,6 +364,8 @@ class Undo:
                 return f"Remove {path}, made for this plan"
             case TakeOverlay(targets=targets):
                 return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
+            case MakeVolume(removal=removal):
+                return removal.title
             case TakeSnapshot():
                 return self.step.undo_title
             case _:
@@ -375,6 +378,8 @@ class Undo:
         match step:
             case MakeImage(path=path):
                 return (typed("rm", "--", path),)
+            case MakeVolume(removal=removal):
+                return removal.commands
             case TakeSnapshot():
                 return step.undo_commands
             case TakeOverlay():
@@ -409,6 +414,8 @@ Step = (
     Begin
     | ChainStep
     | TidyStep
+    | MakeVolume
+    | RemoveVolume
     | AwaitSync
     | AwaitEnd
     | EndJobs
