@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -71,9 +72,13 @@ def lvm(hypervisor: Hypervisor, size: int = 512 * MIB, extent: int = EXTENT) -> 
         UnavailableError: this machine or this user cannot have one.
     """
     _need_root()
-    if not Path("/dev/mapper/control").exists():
-        msg = "the kernel has no device mapper, and LVM nothing to make volumes with"
-        raise UnavailableError(msg)
+    try:
+        # The node may be there without the driver.
+        with Path("/dev/mapper/control").open("rb"):
+            pass
+    except OSError as error:
+        msg = f"the kernel has no device mapper: {error.strerror}"
+        raise UnavailableError(msg) from None
     name = _name()
     with ExitStack() as stack:
         device = stack.enter_context(_loop_device(hypervisor.root / f"{name}.pv", size + extent))
@@ -121,7 +126,7 @@ def _tools(hypervisor: Hypervisor, place: Path) -> Iterator[None]:
     for path in there.iterdir():
         (shown / path.name).symlink_to(real / path.name)
     tool = place / "tool"
-    shutil.copy(stand_in_lvm.__file__, tool)
+    tool.write_text(f"#!{sys.executable}\n{Path(stand_in_lvm.__file__).read_text()}")
     tool.chmod(0o755)
     for name in _TOOLS:
         (shown / name).unlink(missing_ok=True)

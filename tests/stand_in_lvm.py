@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What libvirt asks of LVM, done with loop devices: for kernels without a device mapper.
 
 Called by the names of LVM's tools, as libvirt calls them, with their options and their output. It keeps the volume

@@ -1,11 +1,14 @@
-"""Moving disks into volumes of a logical pool on a real host: LVM's where there is a device mapper, else loop devices
-that a real libvirt takes for such."""
+"""Moving disks into volumes of a logical pool on a real host.
+
+They are LVM's where there is a device mapper, and loop devices that a real libvirt takes for such.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +30,9 @@ from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
 from tests.logical import LogicalPool
 from tests.outside import check, image_info, images_equal, is_writing, virtual_size, wait_for
+from tests.ssh_server import SshServer
 from tests.test_cli_real import program
+from tests.test_ssh_real import socket_of
 from tui.engine import steps
 from tui.engine.control import End
 from tui.engine.errors import NoConnection
@@ -311,6 +316,31 @@ def test_the_connection_is_cut_at_every_step(
     assert len(seen) == len(plan.steps)
     assert len(group.volumes()) == 1
     assert made.chain() == [str(group.path / group.volumes()[0])]
+
+
+def test_on_a_host_behind_ssh(
+    group: LogicalPool, hypervisor: Hypervisor, guest: Guests, tmp_path: Path
+) -> None:
+    """libvirt makes and deletes the volumes there; nothing is looked for on this machine."""
+    made = guest(disks=[DiskSpec(layers=2, data=4 * MIB)])
+    before = made.chain()
+    server = SshServer(tmp_path)
+    try:
+        with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+            assert not host.local
+            request = move(made, group, how=How.FLATTEN, then=Then.HOLD)
+            carried_out(host, request)
+            assert len(group.volumes()) == 1
+            carried_out(host, RecoverRequest(made.uuid, undo=True))
+            assert journal_is_empty(host)
+            assert (group.volumes(), made.chain()) == ([], before)
+            assert host.wait_for(lambda s: True if not s.active_jobs else None, timeout=PATIENCE)
+            carried_out(host, replace(request, then=Then.PIVOT))
+            assert journal_is_empty(host)
+    finally:
+        server.stop()
+    (name,) = group.volumes()
+    assert made.chain() == [str(group.path / name)]
 
 
 def test_on_the_command_line(group: LogicalPool, hypervisor: Hypervisor, guest: Guests) -> None:

@@ -33,7 +33,7 @@ from tui.model.text import printable
 
 def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None) -> MoveFacts:
     """Look, first at the disks and then at what their move makes of their images."""
-    directory, problem, pool = _directory(request.directory, look.connection)
+    directory, problem, pool = pool_or_directory(request.directory, look.connection)
     facts = MoveFacts(
         look.domain,
         directory,
@@ -122,7 +122,7 @@ def _with_users(copy: CopyFacts, facts: MoveFacts, disk: MovedDisk) -> CopyFacts
     return replace(copy, uses={**copy.uses, **layers})
 
 
-def _directory(wanted: str, connection: Connection) -> tuple[str | None, str, LogicalPool | None]:
+def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, str, LogicalPool | None]:
     """Where images are to go, or why that is nowhere, and the pool where they become volumes."""
     if not wanted.startswith("pool:"):
         if not PurePath(wanted).is_absolute():

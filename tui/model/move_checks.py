@@ -102,7 +102,7 @@ def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[F
     """Room for all of them."""
     need = needed(disks)
     if need is None or facts.free is None:
-        if any(disk.how is How.KEEP_CHAIN for disk in disks):
+        if any(disk.how is How.KEEP_CHAIN or disk.volume for disk in disks):
             yield warning(
                 "space-unchecked", "Whether there is room for all disks is unchecked.", "Look first."
             )

@@ -319,10 +319,8 @@ def _short(step: Step) -> str:
             return f"copy {len(images)} layers"
         case CompareImages(path=path):
             return f"compare {posixpath.basename(path)}"
-        case MakeImage(path=path):
+        case MakeImage(path=path) | MakeVolume(path=path):
             return f"make {posixpath.basename(path)}"
-        case MakeVolume(name=name):
-            return f"make {name}"
         case AwaitSync():
             return "wait for sync"
         case _:
