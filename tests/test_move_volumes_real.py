@@ -119,6 +119,7 @@ def test_a_whole_move_and_back_to_files(
         assert journal_is_empty(host)
         assert not image.exists()
         (volume,) = group.volumes()
+        assert refusals(host.plan(move(made, group))) == {"already-there"}
         assert made.chain() == [str(group.path / volume)]
         carried_out(host, MoveRequest(made.uuid, str(tmp_path), format="qcow2"))
         assert journal_is_empty(host)
@@ -175,21 +176,31 @@ def test_what_is_refused(group: LogicalPool, hypervisor: Hypervisor, guest: Gues
             assert refusals(host.plan(move(made, group, "vdb", how=how))) == set()
         assert f"pool:{group.name}" in host.places()
         assert str(group.path) not in host.places()
+        assert refusals(host.plan(MoveRequest(made.uuid, str(group.path)))) == {"no-directory"}
         group.make("ballast", 400 * MIB)
         assert refusals(host.plan(move(made, group, how=How.FLATTEN))) == {"space-together"}
         assert refusals(host.plan(move(made, group, "vdb"))) == set()
 
 
+@pytest.mark.parametrize("since", ["held", "aborted", "off"])
 @pytest.mark.parametrize("way", ["undo", "cancel"])
 def test_a_held_move_is_taken_back(
-    group: LogicalPool, hypervisor: Hypervisor, guest: Guests, way: str
+    group: LogicalPool, hypervisor: Hypervisor, guest: Guests, way: str, since: str
 ) -> None:
+    """Also when the mirrors have ended meanwhile, with nobody there to see it."""
     made = guest(disks=[DiskSpec(data=8 * MIB), DiskSpec()])
     before = [made.chain(target) for target in ("vda", "vdb")]
     with watched(hypervisor) as host:
         carried_out(host, move(made, group, then=Then.HOLD))
         assert len(group.volumes()) == 2
+    if since == "aborted":
+        for target in ("vda", "vdb"):
+            made.virsh("blockjob", target, "--abort")
+    elif since == "off":
+        made.virsh("destroy")
     with watched(hypervisor) as later:
+        told = {"held": {"mirror-unfollowed"}}.get(since, {"copy-left-over"})
+        assert {finding.check for finding in later.examine(made.uuid)} == told
         request = (
             RecoverRequest(made.uuid, undo=True)
             if way == "undo"
@@ -199,6 +210,8 @@ def test_a_held_move_is_taken_back(
         assert journal_is_empty(later)
         assert {finding.check for finding in later.examine(made.uuid)} == {"healthy"}
     assert group.volumes() == []
+    if since == "off":
+        made.virsh("start")
     assert [made.chain(target) for target in ("vda", "vdb")] == before
     assert made.mirror() is None
     assert is_writing(Path(before[0][0]))

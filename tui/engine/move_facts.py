@@ -125,9 +125,8 @@ def _with_users(copy: CopyFacts, facts: MoveFacts, disk: MovedDisk) -> CopyFacts
 def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, str, LogicalPool | None]:
     """Where images are to go, or why that is nowhere, and the pool where they become volumes."""
     if not wanted.startswith("pool:"):
-        if not PurePath(wanted).is_absolute():
-            return None, f"{printable(wanted)} is no absolute path.", None
-        return wanted.rstrip("/") or "/", "", None
+        problem = _problem_of(wanted)
+        return None if problem else wanted.rstrip("/") or "/", problem, None
     name = wanted.removeprefix("pool:")
     for text in unless_refused(connection.pools) or ():
         pool = xml.parse(text)
@@ -145,6 +144,16 @@ def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, 
             )
         return path, "", None
     return None, f"There is no active pool {printable(name)} on this host.", None
+
+
+def _problem_of(directory: str) -> str:
+    """Why images cannot go to a directory, whatever it is like; nothing where they can."""
+    root, *names = PurePath(directory).parts or ("",)
+    if root != "/":
+        return f"{printable(directory)} is no absolute path."
+    if names[:1] == ["dev"] and names[1:2] != ["shm"]:
+        return f"{printable(directory)} is for devices: a file there would lie in memory."
+    return ""
 
 
 def _logical_pool(pool: xml.Element, name: str, path: str) -> LogicalPool:

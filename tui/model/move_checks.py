@@ -28,7 +28,9 @@ def check_subject(request: MoveRequest, facts: MoveFacts) -> Iterator[Finding]:
         return
     if facts.directory is None:
         yield refused(
-            "no-directory", facts.problem or "No directory is given.", "Name a directory or a pool."
+            "no-directory",
+            facts.problem or "No directory is given.",
+            "Name a directory, or a pool as pool:NAME.",
         )
     for target in request.targets:
         disk = facts.domain.disk(target)

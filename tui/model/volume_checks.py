@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from tui.model.finding import Finding, fine, refused
@@ -37,7 +38,12 @@ def _check_volume(facts: MoveFacts, pool: LogicalPool, disk: MovedDisk) -> Itera
             "Move it with --flatten, which takes its content along as one image, or to a pool of files.",
         )
         return
-    if volume is None or not volume.size:
+    (active, *_below) = disk.chain.layers
+    if volume is not None and active.format == volume.format and _lies_in(pool, active.path):
+        yield refused(
+            "already-there", f"{name} lies in {where} already.", "Name another pool or a directory."
+        )
+    elif volume is None or not volume.size:
         yield refused(
             "volume-size", f"The size of {name} is not known, and so no volume can be made.", "Try again."
         )
@@ -66,6 +72,10 @@ def _check_volume(facts: MoveFacts, pool: LogicalPool, disk: MovedDisk) -> Itera
             f"{name} gets a volume of {size(volume.size)} in {where}, as {volume.format}. Its size is looked at "
             "before anything is copied.",
         )
+
+
+def _lies_in(pool: LogicalPool, path: str) -> bool:
+    return posixpath.dirname(path) == pool.path
 
 
 def volume_steps(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[MakeVolume]:
