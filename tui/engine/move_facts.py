@@ -149,7 +149,7 @@ def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, 
 def _problem_of(directory: str) -> str:
     """Why images cannot go to a directory, whatever it is like; nothing where they can."""
     root, *names = PurePath(directory).parts or ("",)
-    if root != "/":
+    if not root.startswith("/"):
         return f"{printable(directory)} is no absolute path."
     if names[:1] == ["dev"] and names[1:2] != ["shm"]:
         return f"{printable(directory)} is for devices: a file there would lie in memory."
