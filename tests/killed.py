@@ -60,7 +60,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
             # waited for what comes of it.
             images.copy_range = _then_die(copy_range)
             FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
-            for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot"):
+            for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot", "create_volume"):
                 setattr(Connection, call, _then_die(getattr(Connection, call)))
         found = run(step, host, left)
         if here and when == "after":

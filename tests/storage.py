@@ -177,21 +177,26 @@ def _mounted(hypervisor: Hypervisor, image: Path, kind: str) -> Iterator[Path]:
         raise UnavailableError(msg)
     place = image.with_suffix("")
     with ExitStack() as stack:
-        device = _administer("losetup", "--find", "--show", str(image)).strip()
-        stack.callback(_administer, "losetup", "--detach", device)
-        _administer(f"mkfs.{kind}", "-q", device)
+        device = administer("losetup", "--find", "--show", str(image)).strip()
+        stack.callback(administer, "losetup", "--detach", device)
+        administer(f"mkfs.{kind}", "-q", device)
         place.mkdir()
         stack.callback(place.rmdir)
-        _administer("mount", "-t", kind, device, str(place))
-        stack.callback(_administer, "umount", str(place))
+        administer("mount", "-t", kind, device, str(place))
+        stack.callback(administer, "umount", str(place))
         # libvirtd does not see what is mounted outside of its namespace after its start.
         there = ("nsenter", f"--target={hypervisor.pid}", "--mount", "--")
-        _administer(*there, "mount", "-t", kind, device, str(place))
-        stack.callback(_administer, *there, "umount", str(place))
+        administer(*there, "mount", "-t", kind, device, str(place))
+        stack.callback(administer, *there, "umount", str(place))
         yield place
 
 
-def _administer(*command: str) -> str:
+def administer(*command: str) -> str:
+    """Run a program of the administrator's, and give what it printed.
+
+    Raises:
+        UnavailableError: it is not installed, or failed.
+    """
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
     try:
         done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, OptionList
 
 from tests.app_pilot import opened, played
 from tests.dialogs import Host
@@ -35,10 +35,15 @@ DOMAIN = make_domain(
 UUID = DOMAIN.uuid
 
 
-def in_form(act: Any = None, targets: tuple[str, ...] = (), size: tuple[int, int] = (120, 36)) -> Any:
+def in_form(
+    act: Any = None,
+    targets: tuple[str, ...] = (),
+    size: tuple[int, int] = (120, 36),
+    pools: tuple[str, ...] = ("/slow", "/fast", "/other"),
+) -> Any:
     """Open the form, wait for its plan, do something; what it answered, and the last that was asked for."""
     control = FakeControl(states=make_state(DOMAIN))
-    control.pools = ("/slow", "/fast", "/other")
+    control.pools = pools
     answers: list[Any] = []
 
     async def run() -> None:
@@ -62,6 +67,19 @@ def usual(*targets: str, **wish: Any) -> MoveRequest:
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)])
 def test_it_begins_with_what_can_be_written_and_another_place(size: tuple[int, int]) -> None:
     assert in_form(size=size)[1] == usual("vda", "vdb")
+
+
+def test_a_logical_pool_is_proposed_by_its_name_after_the_directories() -> None:
+    async def act(_pilot: Pilot[None], form: MoveForm) -> None:
+        listed = form.query_one("#proposals", OptionList)
+        found = [str(listed.get_option_at_index(n).prompt) for n in range(listed.option_count)]
+        assert found == ["/fast", "pool:vg"]
+        form.query_one("#place", Input).value = "pool:vg"
+
+    assert in_form(act, pools=("/slow", "/fast", "pool:vg"))[1] == replace(
+        usual("vda", "vdb"), directory="pool:vg"
+    )
+    assert in_form(pools=("/slow", "pool:vg"))[1] == replace(usual("vda", "vdb"), directory="pool:vg")
 
 
 def test_tagged_disks_are_ticked() -> None:

@@ -109,13 +109,19 @@ def add_move(commands: Any) -> None:
         "disks", metavar="DISK", nargs="*", help="the disks (default: all that can be written)"
     )
     parser.add_argument(
-        "--to", metavar="DIR|pool:NAME", required=True, help="where to: a directory or a pool"
+        "--to",
+        metavar="DIR|pool:NAME",
+        required=True,
+        help="where to: a directory or a storage pool of files; in a logical pool each disk, which must be a single"
+        " image or flattened, gets a volume",
     )
     chain = parser.add_mutually_exclusive_group()
     for how, what in _HOW.items():
         chain.add_argument(f"--{how}", dest="how", action="store_const", const=how, help=what)
     parser.add_argument(
-        "--format", metavar="FORMAT", help="of flattened images (default: that of the source)"
+        "--format",
+        metavar="FORMAT",
+        help="of flattened images (default: that of the source; raw in a logical pool)",
     )
     parser.add_argument(
         "--merge-overlay", action="store_true", help="fold the overlay back, so that the chain stays as deep"

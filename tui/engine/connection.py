@@ -20,6 +20,7 @@ import libvirt  # isort: skip
 from tui.engine.disk_calls import RUN_STATES, DiskCalls
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.snapshot_calls import SnapshotCalls
+from tui.engine.volume_calls import VolumeCalls
 from tui.model.domain import RunState
 from tui.model.job import JobEvent
 
@@ -88,7 +89,7 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
-class Connection(DiskCalls, SnapshotCalls):
+class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
     Raises:

@@ -115,7 +115,7 @@ class Control(Protocol):
         """
 
     def places(self) -> tuple[str, ...]:
-        """Directories of the storage pools, for completion. Blocks; empty where there are no pools."""
+        """Directories of the storage pools, and ``pool:NAME`` for those of volumes, for completion. Blocks."""
 
     def close(self) -> None:
         """Let go of the host at once; jobs go on in QEMU."""

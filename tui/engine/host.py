@@ -28,6 +28,7 @@ from tui.engine.control import Level, LogLine
 from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.files import Files, FilesHere
+from tui.engine.look import LOGICAL
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
 from tui.engine.pool import CallPool
@@ -207,15 +208,18 @@ class Host:
         self.apply(lambda state: tracking.without_job(state, number))
 
     def places(self) -> tuple[str, ...]:
-        """Directories for new images: those that were given, then the storage pools'."""
+        """Places for new images: directories that were given, then the pools' own, then pools of volumes."""
         try:
             pools = self.connection().pools()
         except HostError:
             # Embedded hypervisors have no pools, and a lost host has no completion.
             pools = ()
-        paths = (xml.parse(pool).findtext("target/path") for pool in pools)
+        parsed = [xml.parse(pool) for pool in pools]
+        paths = (pool.findtext("target/path") for pool in parsed if pool.get("type") != LOGICAL)
         found = sorted({p for p in paths if p and PurePath(p).is_absolute() and p != "/dev"})
-        return (*self._places, *(p for p in found if p not in self._places))
+        groups = sorted(pool.findtext("name") or "" for pool in parsed if pool.get("type") == LOGICAL)
+        named = (f"pool:{name}" for name in groups if name)
+        return (*self._places, *(p for p in found if p not in self._places), *named)
 
     def close(self) -> None:
         """Let go of the host at once; jobs go on in QEMU."""

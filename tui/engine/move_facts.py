@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os.path import lexists
 from pathlib import PurePath
 
 from tui.engine import places
@@ -10,10 +11,19 @@ from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
 from tui.engine.errors import HostError
 from tui.engine.files import Files
-from tui.engine.look import POOLS_OF_FILES, Look, snapshots_of, unfollowed, unless_refused, uses_of
-from tui.engine.promised import promised_in, remaining
+from tui.engine.look import (
+    LOGICAL,
+    POOLS_OF_FILES,
+    Look,
+    snapshots_of,
+    unfollowed,
+    unless_refused,
+    uses_of,
+)
+from tui.engine.promised import promised_in, promised_of, remaining
 from tui.model import xml
 from tui.model.facts import CopyFacts, same_name
+from tui.model.logical_pool import LogicalPool
 from tui.model.move_case import MovedDisk, MoveFacts, chosen, copy_request, moved_disks
 from tui.model.move_checks import images_of
 from tui.model.request import MoveRequest, Shared
@@ -23,11 +33,12 @@ from tui.model.text import printable
 
 def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None) -> MoveFacts:
     """Look, first at the disks and then at what their move makes of their images."""
-    directory, problem = _directory(request.directory, look.connection)
+    directory, problem, pool = pool_or_directory(request.directory, look.connection)
     facts = MoveFacts(
         look.domain,
         directory,
         problem,
+        pool,
         folds=request.merge_overlay,
         snapshots=snapshots_of(look.connection, look.domain.uuid),
     )
@@ -43,7 +54,9 @@ def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None)
     copies = {
         disk.target: _with_users(copy_facts(copy_request(request, disk), look), facts, disk) for disk in disks
     }
-    facts = replace(facts, copies=copies, free=_free_in(directory, look))
+    facts = replace(facts, copies=copies, free=_free_in(directory, facts, look))
+    if pool is not None:
+        facts = replace(facts, pool=replace(pool, taken=_taken(moved_disks(request, facts, mark), look)))
     if files is None:
         name = printable(look.state.name)
         return replace(facts, out_of_reach=f"the images of {name} are reached neither here nor through ssh")
@@ -56,10 +69,11 @@ def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None)
 def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, files: Files) -> MoveFacts:
     """What the images themselves say, where they lie."""
     directory = facts.directory or ""
+    if not look.local and facts.pool is None:
+        facts = replace(facts, free=remaining(files.free(directory), promised_where(facts, look)))
     if not look.local:
         # Pools know little of images; their headers say how the layers name each other.
-        free = remaining(files.free(directory), promised_in(directory, look))
-        facts = replace(facts, free=free, copies=_read_there(facts, files))
+        facts = replace(facts, copies=_read_there(facts, files))
     disks = moved_disks(request, facts, mark)
     # What a layer of the source would be called there, and the format that it has then.
     formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
@@ -107,29 +121,70 @@ def _with_users(copy: CopyFacts, facts: MoveFacts, disk: MovedDisk) -> CopyFacts
     return replace(copy, uses={**copy.uses, **layers})
 
 
-def _directory(wanted: str, connection: Connection) -> tuple[str | None, str]:
-    """Where images are to go, or why that is nowhere."""
+def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, str, LogicalPool | None]:
+    """Where images are to go, or why that is nowhere, and the pool where they become volumes."""
     if not wanted.startswith("pool:"):
-        if not PurePath(wanted).is_absolute():
-            return None, f"{printable(wanted)} is no absolute path."
-        return wanted.rstrip("/") or "/", ""
+        problem = _problem_of(wanted)
+        return None if problem else wanted.rstrip("/") or "/", problem, None
     name = wanted.removeprefix("pool:")
     for text in unless_refused(connection.pools) or ():
         pool = xml.parse(text)
         if pool.findtext("name") != name:
             continue
         kind = pool.get("type", "")
-        path = pool.findtext("target/path")
+        path = (pool.findtext("target/path") or "").rstrip("/")
+        if kind == LOGICAL and path.startswith("/"):
+            return path, "", _logical_pool(pool, name, path)
         if kind not in POOLS_OF_FILES or not path:
-            return None, f"The pool {printable(name)} is of the type {printable(kind)}, which holds no files."
-        return path.rstrip("/"), ""
-    return None, f"There is no active pool {printable(name)} on this host."
+            return (
+                None,
+                f"The pool {printable(name)} is of the type {printable(kind)}, which holds no files.",
+                None,
+            )
+        return path, "", None
+    return None, f"There is no active pool {printable(name)} on this host.", None
 
 
-def _free_in(directory: str, look: Look) -> int | None:
+def _problem_of(directory: str) -> str:
+    """Why images cannot go to a directory, whatever it is like; nothing where they can."""
+    root, *names = PurePath(directory).parts or ("",)
+    if not root.startswith("/"):
+        return f"{printable(directory)} is no absolute path."
+    if names[:1] == ["dev"] and names[1:2] != ["shm"]:
+        return f"{printable(directory)} is for devices: a file there would lie in memory."
+    return ""
+
+
+def _logical_pool(pool: xml.Element, name: str, path: str) -> LogicalPool:
+    said = {tag: xml.number(xml.content(pool, tag)) for tag in ("capacity", "allocation", "available")}
+    return LogicalPool(name, path, said["available"], tuple(amount for amount in said.values() if amount))
+
+
+def _taken(disks: tuple[MovedDisk, ...], look: Look) -> frozenset[str]:
+    """Which of the volumes that are to be made are there."""
+    wanted = [disk.volume for disk in disks if disk.volume]
+    found = {
+        volume.name: unless_refused(lambda v=volume: look.connection.volume_in(v.pool, v.name))  # type: ignore[misc]
+        for volume in wanted
+    }
+    # A device that the pool does not list was made by others since its last refresh.
+    devices = {volume.name for volume in wanted if look.local and lexists(volume.path)}
+    return frozenset(name for name, volume in found.items() if volume is not None) | devices
+
+
+def promised_where(facts: MoveFacts, look: Look) -> dict[str, int]:
+    """Bytes that other plans will still take where the move goes, by the names of their domains."""
+    if facts.pool is not None:
+        return promised_of(facts.pool.name, look)
+    return promised_in(facts.directory, look) if facts.directory else {}
+
+
+def _free_in(directory: str, facts: MoveFacts, look: Look) -> int | None:
+    if facts.pool is not None:
+        return remaining(facts.pool.available, promised_where(facts, look))
     image = Layer(FileSource(f"{directory}/image"), "raw")
     if look.local:
         place = places.look_here(image, None, reuse=False, owner=None, own=look.own)
     else:
         place = places.look_there(look.connection, image)
-    return remaining(place.free, promised_in(directory, look))
+    return remaining(place.free, promised_where(facts, look))

@@ -23,7 +23,7 @@ from tui.engine.look import (
     unless_refused,
     uses_of,
 )
-from tui.engine.move_facts import move_facts
+from tui.engine.move_facts import move_facts, promised_where
 from tui.model.copy_plan import plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
@@ -87,8 +87,7 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
             return plan_merge(request, _merge_facts(request, look), plan_id)
         case MoveRequest():
             facts = move_facts(request, look, plan_id, files)
-            taken = promised.promised_in(facts.directory, look) if facts.directory else {}
-            return promised.told(plan_move(request, facts, plan_id), taken)
+            return promised.told(plan_move(request, facts, plan_id), promised_where(facts, look))
         case SnapshotRequest():
             return plan_snapshot(request, _take_facts(request, look), plan_id)
         case SnapshotEndRequest():

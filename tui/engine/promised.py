@@ -20,6 +20,7 @@ from tui.model.quantity import size
 from tui.model.steps import StartCopy
 from tui.model.storage import Chain, FileSource, Layer
 from tui.model.text import printable
+from tui.model.volume_steps import MakeVolume
 
 # Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
 # ruff: noqa: PTH116, PTH120
@@ -41,6 +42,18 @@ def promised_in(directory: str, look: Look) -> dict[str, int]:
         if amount:
             name = next((step.domain for step in entry.copies), entry.uuid)
             found[name] = found.get(name, 0) + amount
+    return found
+
+
+def promised_of(pool: str, look: Look) -> dict[str, int]:
+    """Bytes of a logical pool for which other plans will still make volumes, by the names of their domains."""
+    found: dict[str, int] = {}
+    for entry in _others(look):
+        if not _carried_on(entry, look):
+            continue
+        for step in entry.steps[entry.reached :]:
+            if isinstance(step, MakeVolume) and step.pool == pool:
+                found[step.domain] = found.get(step.domain, 0) + step.size
     return found
 
 

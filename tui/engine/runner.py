@@ -14,6 +14,7 @@ from tui.engine import (  # noqa: F401  all but two only register
     snapshot_steps,
     steps,
     tidy_steps,
+    volume_steps,
 )
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, NoConnection, StepFailed

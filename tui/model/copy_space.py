@@ -29,15 +29,18 @@ class Space:
     """What is free, and what the destination has already."""
 
 
+def most_of(virtual: int, *, raw: bool) -> int:
+    """Bytes that an image can come to take when the guest has written everywhere."""
+    return virtual if raw else virtual + virtual // _METADATA_SHARE + _METADATA_LEAST
+
+
 def predict(case: CopyCase) -> Space:
     """What the destination will take."""
     place = case.facts.destination
     virtual = case.facts.sizes.capacity if case.facts.sizes else None
     allocated = [layer.allocated for layer in case.copied]
     known = [amount for amount in allocated if amount is not None]
-    most = virtual
-    if virtual is not None and not case.raw:
-        most = virtual + virtual // _METADATA_SHARE + _METADATA_LEAST
+    most = None if virtual is None else most_of(virtual, raw=case.raw)
     likely = sum(known) if known and len(known) == len(allocated) else None
     if likely is not None and most is not None:
         likely = min(likely, most)

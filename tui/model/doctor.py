@@ -94,8 +94,22 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 f"{name}: the mirrors of the snapshot {printable(entry.snapshot.name)} have ended.",
                 f"End the rest of it: {printable(entry.snapshot.deletions)}.",
             )
+        else:
+            yield from _left_over(domain, entry, facts)
     for problem in facts.problems.get(domain.uuid, ()):
         yield warning("plan-unreadable", f"{name}: {printable(problem)}.", "Look at virsh metadata.")
+
+
+def _left_over(domain: Domain, entry: Entry, facts: DoctorFacts) -> Iterator[Finding]:
+    """What was made for mirrors that have ended with nobody there to tidy up."""
+    name = printable(domain.name)
+    for copy in entry.copies:
+        if facts.state.leftover(domain.uuid, copy.target) == copy.path:
+            yield warning(
+                "copy-left-over",
+                f"{name}: {printable(copy.path)} is left of “{printable(entry.title)}”, whose mirror has ended.",
+                f"Tidy up: virt-mirror cancel {name} {printable(copy.target)}",
+            )
 
 
 def _mirrored(entry: Entry, facts: DoctorFacts) -> bool:

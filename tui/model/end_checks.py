@@ -102,7 +102,7 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
                 if entry.step is None
                 else f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
             )
-        elif case.request.ending is not Ending.PIVOT:
+        elif case.request.ending is not Ending.PIVOT and entry.layered:
             yield refused(
                 "part-of-a-move",
                 f"This is a part of “{printable(entry.title)}”, which has made more than this mirror.",
@@ -211,7 +211,8 @@ def check_cancel(case: EndCase) -> Iterator[Finding]:
             yield from _check_nobody_at_it(case, target)
         copy = begun.copy_of(target) if begun else None
         if copy is not None:
-            yield from _check_destination(case, target, copy)
+            made = begun.volume_of(target) is not None if begun else False
+            yield from _check_destination(case, target, copy, made=made)
 
 
 def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:
@@ -229,11 +230,13 @@ def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:
             )
 
 
-def _check_destination(case: EndCase, target: str, copy: StartCopy) -> Iterator[Finding]:
+def _check_destination(case: EndCase, target: str, copy: StartCopy, *, made: bool) -> Iterator[Finding]:
     path = printable(copy.path)
     users = case.others(target, copy.path)
     if users:
         yield fine("destination-kept", f"{path} is used by {', '.join(users)} and stays.")
+    elif made:
+        yield fine("destination-removed", f"The volume {path} was made for this copy and is deleted.")
     elif not copy.creates:
         yield fine("destination-kept", f"{path} was there before the copy and stays.")
     elif not case.facts.removable.get(copy.path, False):

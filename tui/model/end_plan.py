@@ -17,6 +17,7 @@ from tui.model.quantity import rate, size
 from tui.model.request import Ending, EndRequest, SpeedRequest
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, Step
 from tui.model.text import printable
+from tui.model.volume_steps import RemoveVolume
 from tui.model.xml import InvalidXML
 
 _VERBS = {Ending.PIVOT: "Pivot", Ending.KEEP: "Keep the copy of", Ending.CANCEL: "Cancel the job on"}
@@ -90,7 +91,7 @@ def _proofs(case: EndCase) -> Iterator[ProvePivot]:
             yield ProvePivot(domain.uuid, domain.name, job.target, xml, destination.path)
 
 
-def _removals(case: EndCase) -> Iterator[RemoveDestination]:
+def _removals(case: EndCase) -> Iterator[RemoveDestination | RemoveVolume]:
     domain = case.facts.domain
     for target in case.targets:
         entry = case.begun_by(target)
@@ -100,6 +101,9 @@ def _removals(case: EndCase) -> Iterator[RemoveDestination]:
         removable = copy.creates and case.facts.removable.get(copy.path, False)
         if removable and not case.others(target, copy.path):
             yield RemoveDestination(domain.uuid, domain.name, target, copy.path, entry.started)
+        volume = entry.volume_of(target)
+        if volume is not None and not case.others(target, volume.path):
+            yield volume.removal
 
 
 def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:

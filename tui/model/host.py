@@ -83,7 +83,7 @@ class HostState:
         if job is not None and not job.phase.ended:
             return None
         for entry in self.entries_of(uuid):
-            copy = None if entry.moves else entry.copy_of(target)
+            copy = None if entry.layered else entry.copy_of(target)
             used = copy is not None and domain is not None and domain.is_on(target, copy.path)
             if copy is not None and entry.stale(self.refreshed) and not used:
                 return copy.path

@@ -14,6 +14,7 @@ from tui.model.domain import PLAN_NAMESPACE
 from tui.model.request import Ending
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Begin, ChainStep, StartCopy, Step
+from tui.model.volume_steps import MakeVolume
 
 STALE_AFTER = 90.0
 """Seconds without a heartbeat after which the owner is taken to be gone."""
@@ -59,10 +60,20 @@ class Entry:
 
     @property
     def moves(self) -> bool:
-        """Whether it has made images that nobody but this entry knows of."""
+        """Whether it has made images or volumes that nobody but this entry knows of."""
+        return self.layered or bool(self.volumes)
+
+    @property
+    def layered(self) -> bool:
+        """Whether it has made layers, which are of use only together."""
         return any(
             isinstance(s, TakeOverlay | MakeImage | TakeSnapshot) for s in self.steps[: self.reached + 1]
         )
+
+    @property
+    def volumes(self) -> tuple[MakeVolume, ...]:
+        """The volumes that it has made for disks."""
+        return tuple(s for s in self.steps[: self.reached + 1] if isinstance(s, MakeVolume))
 
     @property
     def snapshot(self) -> TakeSnapshot | None:
@@ -91,6 +102,10 @@ class Entry:
     def copy_of(self, target: str) -> StartCopy | None:
         """The step that begins the copy of a disk."""
         return next((s for s in self.copies if s.target == target), None)
+
+    def volume_of(self, target: str) -> MakeVolume | None:
+        """The step that has made a volume for a disk."""
+        return next((s for s in self.volumes if s.target == target), None)
 
     def stale(self, now: float) -> bool:
         """Whether the owner has not been heard of for too long."""

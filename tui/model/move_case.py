@@ -8,9 +8,19 @@ from enum import Enum, auto
 
 from tui.model.disk import Device, Disk
 from tui.model.domain import Domain
-from tui.model.facts import CopyFacts, LayerFacts, SnapshotFacts, Use, Uses, same_name
+from tui.model.facts import (
+    CopyFacts,
+    LayerFacts,
+    PathFacts,
+    PathKind,
+    SnapshotFacts,
+    Use,
+    Uses,
+    same_name,
+)
+from tui.model.logical_pool import LogicalPool, NewVolume
 from tui.model.request import CopyRequest, How, MoveRequest, Shared, Then
-from tui.model.storage import Chain, FileSource, Layer
+from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
 MOVED_DEVICES = (Device.DISK, Device.LUN)
 """What goes along where no disks are named."""
@@ -25,6 +35,8 @@ class MoveFacts:
     """Where it goes: a path, the pool resolved; ``None`` where there is no such pool."""
     problem: str = ""
     """Why there is no directory, one sentence."""
+    pool: LogicalPool | None = None
+    """The logical pool that each disk gets a volume in; the directory is then that of its devices."""
     copies: dict[str, CopyFacts] = field(default_factory=dict)
     """By target: what is known of each disk and of the place that its active layer would have."""
     out_of_reach: str = ""
@@ -92,6 +104,8 @@ class MovedDisk:
     shared: Shared = Shared.COPY
     there: frozenset[str] = frozenset()
     """Paths that exist already."""
+    volume: NewVolume | None = None
+    """What is made for it in a logical pool."""
 
     @property
     def target(self) -> str:
@@ -176,7 +190,7 @@ class MovedDisk:
         match self.how:
             case How.KEEP_CHAIN:
                 return {layer.source: layer.path for layer in self.layers if layer.source != layer.path}
-            case How.FLATTEN if len(self.chain.layers) > 1:
+            case How.FLATTEN if self.volume or len(self.chain.layers) > 1:
                 return {}
             case _:
                 return {self.active.path: self.destination}
@@ -205,11 +219,15 @@ class MovedDisk:
     @property
     def destination(self) -> str:
         """Where the guest writes after the pivot."""
+        if self.volume is not None:
+            return self.volume.path
         return self.new_overlay if self.how is How.KEEP_CHAIN else self.place(self.active.path)
 
     def then(self, *, merged: bool) -> Chain:
         """The chain after the pivot, and after the overlay was folded back if it is to be."""
         match self.how:
+            case How.FLATTEN if self.volume:
+                return Chain((Layer(BlockSource(self.volume.path), self.volume.format),))
             case How.FLATTEN:
                 return Chain((Layer(FileSource(self.destination), self.active.format),))
             case How.SHALLOW:
@@ -239,20 +257,32 @@ def moved_disks(request: MoveRequest, facts: MoveFacts, mark: str) -> tuple[Move
             continue
         several = len(disk.chain.layers) > 1
         how = request.how or (How.KEEP_CHAIN if several else How.FLATTEN)
-        if how is How.KEEP_CHAIN and not several:
+        if not several and (how is How.KEEP_CHAIN or facts.pool):
             # A chain of one layer is kept by a plain copy, which needs no overlay.
             how = How.FLATTEN
         moved = MovedDisk(disk, copy, how, facts.directory, mark, request.shared, frozenset(facts.there))
         if how is How.KEEP_CHAIN and request.shared is Shared.LEAVE and moved.own == 1:
             moved = replace(moved, how=How.SHALLOW)
+        if facts.pool is not None:
+            moved = _in_volume(moved, facts.pool, request.format or "raw")
         disks.append(moved)
     return tuple(disks)
+
+
+def _in_volume(disk: MovedDisk, pool: LogicalPool, image_format: str) -> MovedDisk:
+    """A disk that goes to a volume, which its copy will find as a device."""
+    volume = pool.volume(disk.facts.domain.name, disk.target, disk.mark, image_format, disk.capacity)
+    place = PathFacts(PathKind.BLOCK, volume.size or None, parent_exists=True)
+    return replace(disk, volume=volume, facts=replace(disk.facts, destination=place))
 
 
 def copy_request(request: MoveRequest, disk: MovedDisk) -> CopyRequest:
     """The copy of a disk that its move comes down to, or whose checks it needs."""
     flat = disk.how is How.FLATTEN
-    layer = Layer(FileSource(disk.place(disk.active.path)), request.format if flat else None)
+    if disk.volume is not None:
+        layer = Layer(BlockSource(disk.volume.path), disk.volume.format)
+    else:
+        layer = Layer(FileSource(disk.place(disk.active.path)), request.format if flat else None)
     return CopyRequest(
         request.uuid,
         disk.target,

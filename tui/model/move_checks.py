@@ -28,7 +28,9 @@ def check_subject(request: MoveRequest, facts: MoveFacts) -> Iterator[Finding]:
         return
     if facts.directory is None:
         yield refused(
-            "no-directory", facts.problem or "No directory is given.", "Name a directory or a pool."
+            "no-directory",
+            facts.problem or "No directory is given.",
+            "Name a directory, or a pool as pool:NAME.",
         )
     for target in request.targets:
         disk = facts.domain.disk(target)
@@ -78,7 +80,10 @@ def images_of(disk: MovedDisk) -> tuple[str, ...]:
 
 
 def needed(disks: tuple[MovedDisk, ...]) -> int | None:
-    """Bytes that all disks together are likely to take."""
+    """Bytes that all disks together are likely to take; volumes take all of theirs at once."""
+    volumes = [disk.volume.size for disk in disks if disk.volume]
+    if volumes:
+        return sum(volumes) if all(volumes) else None
     layers = [layer for disk in disks for layer in _taken_along(disk)]
     known = [layer.allocated for layer in layers if layer.allocated is not None]
     return sum(known) if len(known) == len(layers) else None
@@ -99,7 +104,7 @@ def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[F
     """Room for all of them."""
     need = needed(disks)
     if need is None or facts.free is None:
-        if any(disk.how is How.KEEP_CHAIN for disk in disks):
+        if any(disk.how is How.KEEP_CHAIN or disk.volume for disk in disks):
             yield warning(
                 "space-unchecked", "Whether there is room for all disks is unchecked.", "Look first."
             )

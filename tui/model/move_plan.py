@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tui.model import move_checks
+from tui.model import move_checks, volume_checks
 from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
@@ -34,6 +34,9 @@ _OF_ONE_IMAGE = frozenset(
 )
 """Findings of a copy that do not hold for a chain that goes along as it is."""
 
+_WITHOUT_STEPS = frozenset({"layers-unknown", "layer-kind"}) | volume_checks.REFUSALS
+"""Refusals for which nobody could say what would be done."""
+
 _PACE = 200 * 1024 * 1024
 """Bytes per second; what storage can do is not known before, and so the time is told for a round figure."""
 
@@ -53,9 +56,10 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
         findings += _of_copies(disks, copies)
         for disk in disks:
-            if disk.how is How.KEEP_CHAIN:
+            if disk.how is How.KEEP_CHAIN and facts.pool is None:
                 findings += move_checks.check_chain(facts, disk)
-        known = not any(f.check in ("layers-unknown", "layer-kind") for f in findings)
+        findings += volume_checks.check_volumes(facts, disks)
+        known = not any(f.check in _WITHOUT_STEPS for f in findings)
         # A copy whose destination XML cannot carry has no steps, and says why.
         if known and all(plan.steps for plan in copies):
             try:
@@ -66,7 +70,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
     targets = " and ".join(printable(disk.target) for disk in disks) or "disks"
     return Plan(
         id=plan_id,
-        title=f"Move {targets} of {name} to {printable(facts.directory or request.directory)}",
+        title=f"Move {targets} of {name} to {_place(request, facts)}",
         uuid=facts.domain.uuid,
         domain=facts.domain.name,
         findings=in_order(dict.fromkeys(findings)),
@@ -81,11 +85,23 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
     )
 
 
+def _place(request: MoveRequest, facts: MoveFacts) -> str:
+    if facts.pool is not None:
+        return f"the pool {printable(facts.pool.name)}"
+    return printable(facts.directory or request.directory)
+
+
 def _of_copies(disks: tuple[MovedDisk, ...], copies: list[Plan]) -> Iterator[Finding]:
     """What the checks of each disk's copy found, as far as it holds for the move."""
     for disk, plan in zip(disks, copies, strict=True):
+        if disk.volume is not None and disk.how is not How.FLATTEN:
+            # It is refused, and nothing of it is copied.
+            continue
+        left_out = volume_checks.OF_A_DEVICE if disk.volume is not None else frozenset[str]()
+        if disk.how is How.KEEP_CHAIN:
+            left_out = _OF_ONE_IMAGE
         for finding in plan.findings:
-            if disk.how is not How.KEEP_CHAIN or finding.check not in _OF_ONE_IMAGE:
+            if finding.check not in left_out:
                 yield finding
 
 
@@ -113,6 +129,7 @@ def _steps(
         )
         for disk in kept:
             yield from _made(uuid, name, disk)
+    yield from volume_checks.volume_steps(facts, disks)
     destinations: dict[str, str] = {}
     for disk, plan in zip(disks, copies, strict=True):
         start = next(step for step in plan.steps if isinstance(step, StartCopy))

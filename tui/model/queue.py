@@ -14,6 +14,7 @@ from enum import StrEnum
 from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import StartCopy
+from tui.model.volume_steps import MakeVolume
 
 _NEVER_BEGUN = "Cancelled before its turn came."
 
@@ -163,7 +164,10 @@ class Hold:
 
 
 def writes_to(plan: Plan) -> str:
-    """The directory that a plan fills, or the device or network disk; empty where it copies nothing."""
+    """The directory that a plan fills, the pool, the device or the network disk; empty where it copies nothing."""
+    pool = next((step.pool for step in plan.steps if isinstance(step, MakeVolume)), None)
+    if pool is not None:
+        return f"pool:{pool}"
     path = next((step.path for step in plan.steps if isinstance(step, StartCopy)), "")
     if path.startswith("/dev/") or not path.startswith("/"):
         return path

@@ -15,6 +15,7 @@ from tui.model.request import RecoverRequest
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo
 from tui.model.text import printable
+from tui.model.volume_steps import MakeVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _past(entry: Entry, facts: RecoverFacts) -> bool:
 
 
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
-    if entry.moves and not facts.domain.state.active:
+    if entry.layered and not facts.domain.state.active:
         yield refused(
             "domain-not-running",
             f"{printable(facts.domain.name)} is {facts.domain.state}; what is in its overlay can be merged back "
@@ -204,5 +205,5 @@ def _undoing(entry: Entry) -> Iterator[Undo]:
     """What was begun, the last first."""
     for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
         step = entry.steps[index]
-        if isinstance(step, Begin | TakeOverlay | MakeImage | TakeSnapshot):
+        if isinstance(step, Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot):
             yield Undo(step, entry.started, failed=index == entry.reached)

@@ -138,7 +138,7 @@ class Shared(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
-    """Move disks of a running domain into a directory."""
+    """Move disks of a running domain into a directory or a storage pool."""
 
     uuid: str
     directory: str
@@ -148,7 +148,7 @@ class MoveRequest:
     how: How | None = None
     """``None`` keeps a chain where there is one."""
     format: str | None = None
-    """Of flattened images; ``None`` is that of the active layer."""
+    """Of flattened images; ``None`` is that of the active layer, and raw in a logical pool."""
     bandwidth: int = 0
     """Limit in bytes per second for each mirror, and for all lower layers together; 0 is none."""
     synchronous_writes: bool = False

@@ -21,6 +21,7 @@ from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
+from tui.model.volume_steps import MakeVolume, RemoveVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +345,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage | TakeSnapshot
+    step: Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -380,6 +381,8 @@ Step = (
     Begin
     | ChainStep
     | TidyStep
+    | MakeVolume
+    | RemoveVolume
     | AwaitSync
     | AwaitEnd
     | EndJobs

@@ -152,7 +152,9 @@ class WayFields(PlacedFields):
         self._offer()
 
     def _proposals(self) -> tuple[str, ...]:
-        places = dict.fromkeys(d for d in self._directories if d.startswith("/") and d.isprintable())
+        places = dict.fromkeys(
+            d for d in self._directories if d.startswith(("/", "pool:")) and d.isprintable()
+        )
         return tuple(place for place in places if place not in self._own)
 
     def _offer(self) -> None:

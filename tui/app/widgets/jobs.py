@@ -27,6 +27,7 @@ from tui.model.journal import Entry
 from tui.model.quantity import UNKNOWN, progress_size, rate
 from tui.model.request import Ending
 from tui.model.steps import AwaitSync, Step
+from tui.model.volume_steps import MakeVolume
 
 _WIDE = 100
 """Cells from which a job fits in two lines; below it takes three."""
@@ -302,7 +303,7 @@ def _why_not(row: JobRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
     if row.plan and row.plan.snapshot and command == "keep":
         return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
-    if row.plan and row.plan.moves and command == "keep":
+    if row.plan and row.plan.layered and command == "keep":
         return "This mirror is a part of a move: pivot, or take the move back."
     if row.plan and row.plan.filling and command == "pivot":
         return "The lower layers are not complete there yet."
@@ -318,7 +319,7 @@ def _short(step: Step) -> str:
             return f"copy {len(images)} layers"
         case CompareImages(path=path):
             return f"compare {posixpath.basename(path)}"
-        case MakeImage(path=path):
+        case MakeImage(path=path) | MakeVolume(path=path):
             return f"make {posixpath.basename(path)}"
         case AwaitSync():
             return "wait for sync"
