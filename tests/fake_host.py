@@ -21,6 +21,8 @@ from tui.model.facts import EndFacts
 from tui.model.finding import Finding, fine
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase, Progress, Sample
+from tui.model.live_case import LiveFacts
+from tui.model.live_plan import plan_live_snapshot
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.move_case import MoveFacts
@@ -32,6 +34,7 @@ from tui.model.request import (
     CopyRequest,
     Ending,
     EndRequest,
+    LiveSnapshotRequest,
     MoveRequest,
     PullRequest,
     RecoverRequest,
@@ -370,6 +373,9 @@ def default_plan(  # noqa: PLR0911  one for each kind of request
         case SnapshotRequest():
             taken = TakeFacts(domain or make_domain())
             return replace(plan_snapshot(request, taken, "p7"), findings=findings)
+        case LiveSnapshotRequest():
+            live = LiveFacts(domain or make_domain())
+            return replace(plan_live_snapshot(request, live, "p9", NOW), findings=findings)
         case SnapshotEndRequest():
             held = SnapshotEndFacts(EndFacts(domain or make_domain(), entries=state.entries_of(request.uuid)))
             return plan_snapshot_end(request, held, "p8")

@@ -120,6 +120,10 @@ def plan_document(control: Control, plan: Plan) -> Document:
             {"target": chain.target, "now": _chain(chain.now), "then": _chain(chain.then)}
             for chain in plan.chains
         ],
+        "held": [
+            {"target": held.target, "method": held.method, "disk": held.disk, "backup": held.backup}
+            for held in plan.held
+        ],
         "steps": [
             {"kind": type(step).__name__, "title": step.title, "commands": list(step.commands)}
             for step in plan.steps

@@ -15,12 +15,14 @@ from tui.cli.hosts import find_target
 from tui.cli.options import losses
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
-from tui.model.mirrored_snapshot import Snapshot, parse_snapshot
+from tui.model.methods import Method, Quiesce, Wish
+from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, parse_snapshot
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
     Ending,
     EndRequest,
+    LiveSnapshotRequest,
     MoveRequest,
     PullRequest,
     RecoverRequest,
@@ -30,6 +32,7 @@ from tui.model.request import (
     SpeedRequest,
     Then,
 )
+from tui.model.snapshot_case import target_of
 from tui.model.snapshot_schema import check_schema
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
 from tui.model.xml import InvalidXML
@@ -122,15 +125,18 @@ def speed(found: Namespace, limit: int, domain: Domain) -> SpeedRequest:
     return SpeedRequest(domain.uuid, find_target(domain, found.disk), limit)
 
 
-def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest:
-    """Take a snapshot.
+def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | LiveSnapshotRequest:
+    """Take a snapshot, with mirrors or without.
 
     Raises:
         CommandError: when its XML cannot be read, or has another name.
     """
+    wanted = _snapshot(found)
+    if not wanted.mirrored:
+        return _live(found, wanted, domain)
     return SnapshotRequest(
         uuid=domain.uuid,
-        snapshot=_snapshot(found),
+        snapshot=wanted,
         reuse_external=found.reuse_external,
         bandwidth=limit,
         synchronous_writes=found.synchronous_writes,
@@ -143,9 +149,43 @@ def snapshot_end(found: Namespace, domain: Domain) -> SnapshotEndRequest:
     return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)
 
 
+def _live(found: Namespace, wanted: Snapshot, domain: Domain) -> LiveSnapshotRequest:
+    if wanted.holds_memory:
+        message = f"{found.xml} asks for the memory of the guest in a file, which is not done here."
+        raise CommandError(
+            WRONG, message, "With its memory a guest is held inside of its images: --method internal."
+        )
+    wishes = found.wishes or tuple(_wish(disk) for disk in wanted.disks or ())
+    return LiveSnapshotRequest(
+        uuid=domain.uuid,
+        name=wanted.name or "",
+        description=wanted.description or "",
+        disks=tuple(replace(wish, target=target_of(domain, wish.target) or wish.target) for wish in wishes),
+        method=Method(found.method) if found.method else Method.QEMU if found.xml else None,
+        quiesce=Quiesce(found.quiesce),
+        pause=found.pause,
+        limit=found.limit,
+        command=found.command,
+        metadata=not found.no_metadata,
+        reuse_external=found.reuse_external,
+        accepted=losses(found),
+    )
+
+
+def _wish(disk: SnapshotDisk) -> Wish:
+    """What a ``<disk>`` of a ``<domainsnapshot>`` comes down to."""
+    methods = {
+        Kind.NO: Method.NO,
+        Kind.INTERNAL: Method.INTERNAL,
+        Kind.EXTERNAL: Method.QEMU,
+        Kind.MANUAL: Method.MANUAL,
+    }
+    return Wish(disk.name, methods[disk.kind] if disk.kind else None, disk.path, format=disk.format)
+
+
 def _snapshot(found: Namespace) -> Snapshot:
     if found.xml is None:
-        wanted = Snapshot(found.name, found.description, disks=tuple(found.diskspec))
+        wanted = Snapshot(found.name, found.description, disks=found.mirrored)
     else:
         wanted = _parsed(found.xml, _checked_snapshot, "snapshot that can be taken")
         if None not in (found.name, wanted.name) and found.name != wanted.name:

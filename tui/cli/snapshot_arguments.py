@@ -16,46 +16,82 @@ from tui.cli.options import (
     add_synchronous_writes,
     bandwidth,
     consent,
+    seconds,
 )
-from tui.model.diskspec import InvalidDiskspec, parse_diskspec
+from tui.model.diskspec import InvalidDiskspec, parse_diskspec, parse_wish
 from tui.model.finding import Acceptance
-from tui.model.mirrored_snapshot import SnapshotDisk
+from tui.model.methods import Method, Quiesce
 from tui.model.request import Ending
 
 _LOSSES = (Acceptance.LOSE_CHECKPOINTS, Acceptance.RISK_FULL_DESTINATION)
 _CREATE = (
-    "Take a snapshot of the disks of a running guest: what is new goes to an overlay, and to the mirror that is named"
-    " as well, until snapshot delete ends that. Meanwhile what stands still can be brought to the second place."
+    "Hold the state of the disks of a running guest at one instant, each by the method that suits its storage, or by"
+    " the one that you name. A disk that is given a mirror gets an overlay and writes what is new to both places, until"
+    " snapshot delete ends that."
 )
 
 
 def add_snapshot(commands: Any) -> None:
     """The command with its own commands."""
-    about = "Take snapshots whose disks have a second place, and let the guest go over to that or give it up."
-    parser = add_command(commands, "snapshot", "take and end snapshots with mirrors", about)
+    about = (
+        "Take snapshots of disks, each by the method that suits its storage, and end those that have mirrors."
+    )
+    parser = add_command(commands, "snapshot", "take snapshots, and end those with mirrors", about)
     deeds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_create(deeds)
     _add_delete(deeds)
 
 
 def _add_create(commands: Any) -> None:
-    parser = add_command(commands, "create", "take a snapshot with mirrors of what is new", _CREATE)
+    parser = add_command(commands, "create", "hold the state of disks at one instant", _CREATE)
     parser.add_argument("domain", metavar="DOMAIN", help="the running guest")
     parser.add_argument("name", metavar="NAME", nargs="?", help="of the snapshot (default: the time)")
     group = parser.add_argument_group("what")
-    group.add_argument("--xml", metavar="FILE", help="a <domainsnapshot> whose disks have a <mirror file=…/>")
+    group.add_argument(
+        "--xml", metavar="FILE", help="a <domainsnapshot>; its disks may have a <mirror file=…/>"
+    )
     group.add_argument(
         "--diskspec",
-        metavar="DISK[,snapshot=no|external][,driver=qcow2][,file=PATH][,mirror=PATH]",
-        type=_disk,
+        metavar="DISK[,method=METHOD][,file=PATH][,name=VOLUME][,size=SIZE][,snapshot=no][,mirror=PATH]",
         action="append",
-        help="a disk with its overlay and the mirror of that; a comma in a path is written ,,",
+        help="what is wanted of a disk: where its overlay or clone goes, or the name and size of its snapshot volume;"
+        " a comma in a path is written ,,",
     )
     group.add_argument("--description", metavar="TEXT", help="a remark that is kept with the snapshot")
     group.add_argument(
         "--reuse-external",
         action="store_true",
         help="overlays and mirrors are there already, and their headers name what they stand on",
+    )
+    group.add_argument("--no-metadata", action="store_true", help="libvirt keeps no record of the overlays")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--method",
+        choices=[method.value for method in Method if method is not Method.NO],
+        help="for all disks of which none is said (default: the best for each, which the plan names)",
+    )
+    how.add_argument(
+        "--quiesce",
+        choices=[quiesce.value for quiesce in Quiesce],
+        default=Quiesce.AUTO.value,
+        help="have the guest's agent freeze its file systems for the instant (default: auto, when it answers)",
+    )
+    how.add_argument(
+        "--pause", action="store_true", help="the guest may be paused for the instant, if need be"
+    )
+    how.add_argument(
+        "--limit",
+        metavar="SECONDS",
+        type=seconds,
+        default=30.0,
+        help="the guest stands still for so long at most (default: 30)",
+    )
+    how.add_argument(
+        "--command",
+        metavar="COMMAND",
+        default="",
+        help="for method=manual: run in a shell here while the guest stands still; VIRT_MIRROR_DOMAIN,"
+        " VIRT_MIRROR_DISKS and VIRT_MIRROR_SNAPSHOT say what for",
     )
     tuning = parser.add_argument_group("how to mirror")
     add_bandwidth(tuning)
@@ -103,17 +139,18 @@ def _add_delete(commands: Any) -> None:
     )
 
 
-def _disk(text: str) -> SnapshotDisk:
-    try:
-        return parse_diskspec(text)
-    except InvalidDiskspec as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> WriteCommand:
-    if (found.xml is None) == (found.diskspec is None):
+    if found.xml is not None and found.diskspec is not None:
         parser.error("say what is wanted either with --diskspec or with --xml FILE")
     if found.xml is not None and found.description is not None:
         parser.error("with --xml the description stands in the file")
+    try:
+        specs = [parse_diskspec(spec) for spec in found.diskspec or () if ",mirror=" in spec]
+        found.mirrored = tuple(map(parse_diskspec, found.diskspec)) if specs else ()
+        found.wishes = () if specs else tuple(map(parse_wish, found.diskspec or ()))
+    except InvalidDiskspec as error:
+        parser.error(f"argument --diskspec: {error}")
+    if specs and (found.method not in (None, Method.QEMU) or found.command):
+        parser.error("a snapshot with mirrors is taken by qemu alone")
     wish = partial(requests.snapshot, found, bandwidth(parser, found))
     return WriteCommand(found.domain, wish, consent=consent(found))

@@ -177,6 +177,16 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
     held = next((step for step in plan.steps if isinstance(step, TakeSnapshot)), None)
     if held is not None:
         output.say(f"End it: {printable(held.deletions)}")
+    for disk in plan.held:
+        _say_xml(f"{printable(disk.target)}, as the guest uses it now:", disk.disk, output)
+        if disk.backup is not None:
+            _say_xml(f"{printable(disk.target)}, to back up from:", disk.backup, output)
+
+
+def _say_xml(what: str, text: str, output: Output) -> None:
+    output.say(what)
+    for line in text.splitlines():
+        output.say(f"  {printable(line)}")
 
 
 def _begin(plan: Plan) -> Begin | None:

@@ -165,6 +165,10 @@ class DiskCalls:
         """Let the guest write to its file systems again; those that are not frozen do not mind."""
         return int(self._call("domainFSThaw", self._domain(uuid).fsThaw, None, 0))
 
+    def written(self, uuid: str, target: str) -> int:
+        """Bytes that the guest has written to a disk since it was started."""
+        return int(self._call("domainBlockStats", self._domain(uuid).blockStats, target)[3])
+
     def snapshot_disks(self, uuid: str, xml: str) -> None:
         """Give disks a new active layer, all or none, without a snapshot that libvirt would remember."""
         flags = (

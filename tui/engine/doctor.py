@@ -43,7 +43,7 @@ def diagnose(
             text = unless_refused(lambda u=domain.uuid: connection.inactive_xml(u))  # type: ignore[misc]
             if text is not None:
                 persistent[domain.uuid] = parse_domain(text)
-        needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain.uuid) or ()))
+        needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain) or ()))
     volumes = _volumes(connection) if uuid is None else ()
     put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
     facts = DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed), put_away, now)

@@ -57,6 +57,12 @@ class Files(Protocol):
     def compare(self, one: str, other: str, format: str, left: threading.Event) -> None:  # noqa: A002  qemu-img's word
         """As ``tui.engine.images.compare``."""
 
+    def shares_blocks(self, path: str) -> bool | None:
+        """Whether files beside an image can share its blocks; ``None`` where nobody could try."""
+
+    def clone(self, source: str, path: str) -> None:
+        """Make a file that shares the blocks of another one, in an instant, and that nobody writes to."""
+
     def remove(self, path: str, since: float) -> str:
         """Remove a file that is not older than a moment; why it stays, in a sentence, or nothing."""
 
@@ -128,6 +134,14 @@ class FilesHere:
     def compare(self, one: str, other: str, format: str, left: threading.Event) -> None:  # noqa: A002
         """By qemu-img."""
         images.compare(one, other, format, left)
+
+    def shares_blocks(self, path: str) -> bool | None:
+        """Tried with a file that has no name."""
+        return images.clonable(path)
+
+    def clone(self, source: str, path: str) -> None:
+        """With the owner of the image, and its mode without the right to write."""
+        images.clone(source, path)
 
     def remove(self, path: str, since: float) -> str:
         """Whatever is older was there before."""

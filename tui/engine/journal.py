@@ -34,6 +34,11 @@ def write(connection: Connection, domain: Domain, entry: Entry) -> None:
     )
 
 
+def write_note(connection: Connection, domain: Domain, space: str, note: str) -> None:
+    """Put an element that outlives its plan into the same places."""
+    connection.set_metadata(domain.uuid, space, note, config=domain.persistent, live=domain.state.active)
+
+
 def remove(connection: Connection, domain: Domain, plan_id: str) -> None:
     """Take an entry out; one that is not there is fine."""
     remove_note(connection, domain, namespace(plan_id))

@@ -20,6 +20,7 @@ from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.journal import Entry
 from tui.model.snapshot import files_of
+from tui.model.snapshot_note import parse_noted
 from tui.model.storage import Chain
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
@@ -149,15 +150,20 @@ def unfollowed(look: Look) -> tuple[str, ...]:
     )
 
 
-def snapshots_of(connection: Connection, uuid: str) -> tuple[SnapshotFacts, ...] | None:
-    """The snapshots that libvirt knows of, with the images that each needs; ``None`` where nobody can see."""
-    found = unless_refused(lambda: connection.snapshots(uuid))
+def snapshots_of(connection: Connection, domain: Domain) -> tuple[SnapshotFacts, ...] | None:
+    """The snapshots that libvirt or the domain's own notes know of, with the images that each needs.
+
+    ``None`` where nobody can see.
+    """
+    found = unless_refused(lambda: connection.snapshots(domain.uuid))
     if found is None:
         return None
     try:
-        return tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
+        known = tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
+        noted = tuple(map(parse_noted, domain.definition.noted_snapshots))
     except InvalidXML:
         return None
+    return (*known, *(SnapshotFacts(note.name, note.files, noted=True) for note in noted))
 
 
 def jobs_on(disks: list[Disk], look: Look) -> tuple[Running, ...]:

@@ -40,7 +40,7 @@ def move_facts(request: MoveRequest, look: Look, mark: str, files: Files | None)
         problem,
         pool,
         folds=request.merge_overlay,
-        snapshots=snapshots_of(look.connection, look.domain.uuid),
+        snapshots=snapshots_of(look.connection, look.domain),
     )
     if directory is None or not look.domain.state.active:
         return facts

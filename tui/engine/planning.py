@@ -12,6 +12,7 @@ from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts, disk_facts, placed
 from tui.engine.files import Files
+from tui.engine.live_facts import live_facts
 from tui.engine.look import (
     Look,
     job_info,
@@ -31,6 +32,7 @@ from tui.model.facts import EndFacts
 from tui.model.finding import refused
 from tui.model.host import HostState
 from tui.model.journal import Entry
+from tui.model.live_plan import plan_live_snapshot
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.move_plan import plan_move
@@ -41,6 +43,7 @@ from tui.model.request import (
     CopyRequest,
     Ending,
     EndRequest,
+    LiveSnapshotRequest,
     MergeRequest,
     MoveRequest,
     PullRequest,
@@ -58,7 +61,7 @@ from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
 
 
-def make_plan(  # noqa: PLR0911  one for each kind of request
+def make_plan(  # noqa: C901, PLR0911  one for each kind of request
     request: Request,
     connection: Connection,
     state: HostState,
@@ -90,6 +93,8 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
             return promised.told(plan_move(request, facts, plan_id), promised_where(facts, look))
         case SnapshotRequest():
             return plan_snapshot(request, _take_facts(request, look), plan_id)
+        case LiveSnapshotRequest():
+            return plan_live_snapshot(request, live_facts(request, look, files), plan_id, now)
         case SnapshotEndRequest():
             return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
         case RecoverRequest():
@@ -128,7 +133,7 @@ def _merge_facts(request: MergeRequest, look: Look) -> MergeFacts:
         room=tuple(_free_beside(layer, look) for layer in disk.chain.layers),
         uses=uses_of(whole),
         unfollowed=unfollowed(whole),
-        snapshots=snapshots_of(look.connection, domain.uuid),
+        snapshots=snapshots_of(look.connection, domain),
     )
 
 
@@ -155,7 +160,7 @@ def _take_facts(request: SnapshotRequest, look: Look) -> TakeFacts:
     known = {disk.target: disk_facts(disk.target, look) for disk in disks}
     return TakeFacts(
         look.domain,
-        snapshots_of(look.connection, look.domain.uuid),
+        snapshots_of(look.connection, look.domain),
         {d.target: placed(overlay_request(request, d), known[d.target], look) for d in disks},
         {d.target: placed(mirror_request(request, d), known[d.target], look) for d in disks if d.mirror},
     )
@@ -172,7 +177,7 @@ def _snapshot_end_facts(request: SnapshotEndRequest, look: Look) -> SnapshotEndF
         else None
         for path, layer in layers.items()
     }
-    return SnapshotEndFacts(_end_facts(end, look), snapshots_of(look.connection, look.domain.uuid), headers)
+    return SnapshotEndFacts(_end_facts(end, look), snapshots_of(look.connection, look.domain), headers)
 
 
 # Jobs

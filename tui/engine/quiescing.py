@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui.engine.control import Level
-from tui.engine.errors import HostError, NoConnection
+from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.guardian import guarded
 from tui.engine.steps import keep_at
+from tui.model.domain import RunState
 from tui.model.finding import Finding, fine, warning
 from tui.model.text import printable
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator[None]:
+def frozen(
+    host: Host, uuid: str, domain: str, found: list[Finding], *, needed: bool = False
+) -> Iterator[None]:
     """Freeze the guest's file systems meanwhile; an agent that fails at it is said, and keeps nothing back.
 
     Args:
@@ -27,8 +31,10 @@ def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
         uuid: the domain.
         domain: its name, for people.
         found: how it went is added here.
+        needed: it keeps everything back after all.
 
     Raises:
+        HostError: when it is needed, and the agent fails.
         NoConnection: when it is not known whether they were frozen; they are thawed first thing then.
     """
     began = time.monotonic()
@@ -40,6 +46,8 @@ def frozen(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
             except NoConnection:
                 raise
             except HostError as error:
+                if needed:
+                    raise
                 found.append(
                     warning(
                         "not-quiesced",
@@ -72,9 +80,7 @@ def paused(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
         try:
             host.connection().suspend(uuid)
         except NoConnection:
-            # One that was not paused does not mind.
-            with suppress(HostError):
-                _resume(host, uuid, domain)
+            _resume(host, uuid, domain)
             raise
         try:
             yield
@@ -86,7 +92,45 @@ def paused(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
 
 def _resume(host: Host, uuid: str, domain: str) -> None:
     away = f"{domain} is paused and the host is away; it is resumed first thing."
-    keep_at(lambda connection: connection.resume(uuid), host, away)
+    try:
+        keep_at(lambda connection: connection.resume(uuid), host, away)
+    except HostError:
+        reading = host.connection().read(uuid)
+        # One that runs already does not mind.
+        if reading is None or reading.state is not RunState.RUNNING:
+            raise
+
+
+@contextmanager
+def limited(host: Host, uuid: str, seconds: float, *, resume: bool, thaw: bool) -> Iterator[None]:
+    """Let a guest that stands still go on after a while, whatever is not done by then.
+
+    Raises:
+        StepFailed: at the end, when that was so: what was done meanwhile is not of one instant.
+    """
+    late = threading.Event()
+
+    def let_go() -> None:
+        late.set()
+        connection = host.connection()
+        for wanted, call in ((resume, connection.resume), (thaw, connection.thaw)):
+            if wanted:
+                # Whoever had it stand still tries again, and says what is wrong.
+                with suppress(HostError):
+                    call(uuid)
+
+    timer = threading.Timer(seconds, let_go)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+    if late.is_set():
+        message = (
+            f"It took longer than the {seconds:g} s for which the guest may stand still, and is not of one."
+        )
+        raise StepFailed(message)
 
 
 def thaw(host: Host, uuid: str, domain: str) -> None:

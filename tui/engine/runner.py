@@ -11,6 +11,7 @@ from tui.engine import (  # noqa: F401  all but two only register
     chain_steps,
     end_steps,
     journal,
+    live_steps,
     snapshot_steps,
     steps,
     tidy_steps,

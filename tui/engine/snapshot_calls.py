@@ -54,14 +54,27 @@ class SnapshotCalls:
         flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT if current else 0
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
 
-    def take_snapshot(self, uuid: str, xml: str, *, reuse_external: bool) -> None:
-        """Give disks new active layers, all or none, as a snapshot of which libvirt keeps a record."""
+    def take_snapshot(self, uuid: str, xml: str, *, reuse_external: bool, metadata: bool) -> None:
+        """Give disks new active layers, all or none, as a snapshot of which libvirt keeps a record, or none."""
         flags = (
             libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
             | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
             | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if reuse_external else 0)
+            | (0 if metadata else libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA)
         )
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
+
+    def take_internal(self, uuid: str, xml: str) -> None:
+        """Write the state of disks and memory into the images; the guest stands still meanwhile."""
+        self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, 0)
+
+    def delete_snapshot(self, uuid: str, name: str) -> bool:
+        """Delete a snapshot with what the images hold of it; whether there was one."""
+        found = self._snapshot(uuid, name)
+        if found is None:
+            return False
+        self._call("domainSnapshotDelete", found.delete, 0)
+        return True
 
     def snapshot_xml(self, uuid: str, name: str) -> str | None:
         """What libvirt remembers of a snapshot; ``None`` when there is none of that name."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @run.register(TakeSnapshot)
 def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     try:
-        host.connection().take_snapshot(step.uuid, step.xml, reuse_external=step.reuse_external)
+        host.connection().take_snapshot(
+            step.uuid, step.xml, reuse_external=step.reuse_external, metadata=step.metadata
+        )
     finally:
         host.refresh(step.uuid)
     await_shown(step, host, f"the overlays of the snapshot {step.name}")

@@ -8,7 +8,7 @@ from lxml import etree
 
 from tui.model import xml
 from tui.model.disk import Device, Disk, Driver, Mirror, MirrorJob, MirrorReady
-from tui.model.domain import PLAN_NAMESPACE, QUARANTINE_NAMESPACE, Definition
+from tui.model.domain import PLAN_NAMESPACE, QUARANTINE_NAMESPACE, SNAPSHOT_NAMESPACE, Definition
 from tui.model.read_storage import read_chain, read_layer
 from tui.model.storage import Chain
 
@@ -51,6 +51,7 @@ def parse_domain(text: str) -> Definition:
         agent=_has_agent(root),
         plans=_read_notes(root, PLAN_NAMESPACE),
         quarantines=_read_notes(root, QUARANTINE_NAMESPACE),
+        noted_snapshots=_read_notes(root, SNAPSHOT_NAMESPACE),
         problems=tuple(problems),
     )
 

@@ -10,7 +10,8 @@ from tui.model.storage import Layer
 
 PLAN_NAMESPACE = "urn:virt-mirror:plan:"
 QUARANTINE_NAMESPACE = "urn:virt-mirror:quarantine:"
-"""What the namespace of each of this program's plans in ``<metadata>`` begins with; the plan's id follows."""
+SNAPSHOT_NAMESPACE = "urn:virt-mirror:snapshot:"
+"""What the namespace of each of this program's elements in ``<metadata>`` begins with; a plan's id follows."""
 
 
 class RunState(StrEnum):
@@ -49,6 +50,8 @@ class Definition:
     """The XML of this program's plans in progress, one string each, as found in ``<metadata>``."""
     quarantines: tuple[str, ...] = ()
     """The XML of its notes on old images that were put away, likewise."""
+    noted_snapshots: tuple[str, ...] = ()
+    """The XML of its notes on snapshots of which libvirt does not know all, likewise."""
     problems: tuple[str, ...] = ()
     """What could not be understood and is missing here, a sentence each."""
 

@@ -87,11 +87,13 @@ class LayerFacts:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFacts:
-    """A snapshot that libvirt knows of."""
+    """A snapshot that libvirt knows of, or the domain's own notes."""
 
     name: str
     files: frozenset[str]
     """The images that its state needs."""
+    noted: bool = False
+    """The notes tell of it: what holds it stays where it is, whatever becomes of the disk."""
 
 
 @dataclass(frozen=True, slots=True)

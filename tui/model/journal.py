@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -11,6 +12,8 @@ from lxml import etree
 from tui.model import xml
 from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
+from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
+from tui.model.methods import Quiesce
 from tui.model.request import Ending
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Begin, ChainStep, StartCopy, Step
@@ -67,7 +70,8 @@ class Entry:
     def layered(self) -> bool:
         """Whether it has made layers, which are of use only together."""
         return any(
-            isinstance(s, TakeOverlay | MakeImage | TakeSnapshot) for s in self.steps[: self.reached + 1]
+            isinstance(s, TakeOverlay | MakeImage | TakeSnapshot | TakeTogether | TakeInternal)
+            for s in self.steps[: self.reached + 1]
         )
 
     @property
@@ -173,11 +177,25 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "ending": Ending,
+    "quiesce": lambda value: value if isinstance(value, bool) else Quiesce(value),
+    "images": lambda values: tuple(ImageCopy(**value) for value in values),
+    "clones": lambda values: tuple(Clone(**value) for value in values),
+    "volumes": lambda values: tuple(SnapshotVolume(**value) for value in values),
+    "overlays": lambda value: value and TakeSnapshot(**_fields(value)),
+}
+"""How the fields of steps are read that are no plain values, by their names."""
+
+
+def _fields(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: _frozen(part) for name, part in value.items()}
+
+
 def _step(kind: str, text: str) -> Step:
-    fields = {name: _frozen(value) for name, value in json.loads(text).items()}
-    if "ending" in fields:
-        fields["ending"] = Ending(fields["ending"])
-    if "images" in fields:
-        fields["images"] = tuple(ImageCopy(**image) for image in fields["images"])
+    fields = _fields(json.loads(text))
+    for name, read in _READERS.items():
+        if name in fields:
+            fields[name] = read(fields[name])
     step: Step = _KINDS[kind](**fields)
     return step

@@ -94,7 +94,7 @@ def _renames(disks: tuple[MovedDisk, ...]) -> dict[str, str]:
 
 
 def _following(facts: MoveFacts, renames: dict[str, str]) -> tuple[str, ...]:
-    return tuple(s.name for s in facts.snapshots or () if s.files & renames.keys())
+    return tuple(s.name for s in facts.snapshots or () if not s.noted and s.files & renames.keys())
 
 
 def _old(disk: MovedDisk) -> tuple[str, ...]:
@@ -120,7 +120,9 @@ def _needed(facts: MoveFacts, disks: tuple[MovedDisk, ...], path: str) -> str:
     # Overlays of other branches stand on these images, and only snapshots tell of them.
     known = {p for disk in disks for p in (*disk.renames, *disk.renames.values(), *_old(disk))}
     strangers = [s.name for s in facts.snapshots if s.files - known and s.files & known]
-    staying = [s.name for s in facts.snapshots if path in s.files - _renames(disks).keys()]
+    staying = [
+        s.name for s in facts.snapshots if path in (s.files if s.noted else s.files - _renames(disks).keys())
+    ]
     for name in (*staying, *strangers):
         return f"is needed by the snapshot {printable(name)}"
     return ""

@@ -23,6 +23,18 @@ class Redrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldDisk:
+    """A disk whose state a snapshot holds: what the guest uses from then on, and what a backup is made from."""
+
+    target: str
+    method: str
+    disk: str
+    """As ``<disk>``."""
+    backup: str | None
+    """As ``<disk>`` that nobody writes to any more; ``None`` where only the user knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done to a domain, and what speaks for and against it."""
 
@@ -41,6 +53,8 @@ class Plan:
     """What the user decides by, label and value, as ``("from", "/slow/a.qcow2")``."""
     chains: tuple[Redrawn, ...] = ()
     """The chains that come out with other layers."""
+    held: tuple[HeldDisk, ...] = ()
+    """What a snapshot makes of each disk."""
     request: Request | None = None
     """The wish that it was made for."""
     resumed: Entry | None = None

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model.chain_steps import CopyImages, MakeImage, TakeOverlay
+from tui.model.chain_steps import CopyImages
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
-from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo, Undoable
 from tui.model.text import printable
-from tui.model.volume_steps import MakeVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +203,5 @@ def _undoing(entry: Entry) -> Iterator[Undo]:
     """What was begun, the last first."""
     for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
         step = entry.steps[index]
-        if isinstance(step, Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot):
+        if isinstance(step, Undoable):
             yield Undo(step, entry.started, failed=index == entry.reached)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.model.finding import Acceptance
+from tui.model.methods import Method, Quiesce, Wish
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.storage import Chain
 
@@ -187,6 +188,31 @@ class SnapshotRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveSnapshotRequest:
+    """Hold the state of the disks of a running domain at one instant, each by the method that suits it."""
+
+    uuid: str
+    name: str
+    description: str = ""
+    disks: tuple[Wish, ...] = ()
+    """What is said of single disks; the others are as follows from their storage."""
+    method: Method | None = None
+    """For the disks of which none is said; ``None`` is the best for each."""
+    quiesce: Quiesce = Quiesce.AUTO
+    pause: bool = False
+    """The guest may be paused for the instant."""
+    limit: float = 30.0
+    """Seconds for which the guest may stand still."""
+    command: str = ""
+    """The user's own, for disks that are snapshot by hand."""
+    metadata: bool = True
+    """libvirt keeps a record of it."""
+    reuse_external: bool = False
+    """The overlays are images that exist already."""
+    accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotEndRequest:
     """End the mirrors of a snapshot, and have libvirt forget it."""
 
@@ -204,6 +230,7 @@ Request = (
     | MergeRequest
     | MoveRequest
     | SnapshotRequest
+    | LiveSnapshotRequest
     | SnapshotEndRequest
     | RecoverRequest
     | EndRequest

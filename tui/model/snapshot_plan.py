@@ -47,7 +47,7 @@ def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> P
             findings += snapshot_checks.check_overlay(request, facts, disk)
         findings += [f for plan in copies.values() for f in plan.findings if f.check not in _SAID_ONCE]
         try:
-            snapshot = _snapshot_step(request, facts, disks)
+            snapshot = snapshot_step(request, facts, disks)
             findings += snapshot_checks.check_meanwhile(facts, disks, snapshot.deletion())
             if all(plan.steps for plan in copies.values()):
                 steps = (snapshot, *_mirror_steps(disks, copies))
@@ -77,7 +77,14 @@ def _copies(
     }
 
 
-def _snapshot_step(request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...]) -> TakeSnapshot:
+def snapshot_step(
+    request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...], *, metadata: bool = True
+) -> TakeSnapshot:
+    """The step that gives disks their overlays.
+
+    Raises:
+        InvalidXML: when a name or a path has a character that XML cannot carry.
+    """
     wanted = explicit_snapshot(request.snapshot, facts.domain, disks)
     taken = {disk.target for disk in disks}
     return TakeSnapshot(
@@ -94,6 +101,7 @@ def _snapshot_step(request: SnapshotRequest, facts: TakeFacts, disks: tuple[Take
         description=wanted.description or "",
         reuse_external=request.reuse_external,
         simple=all(_is_plain(disk) for disk in disks),
+        metadata=metadata,
     )
 
 

@@ -33,6 +33,8 @@ class TakeSnapshot:
     description: str = ""
     reuse_external: bool = False
     """The new layers are images that exist already, and stay whatever happens."""
+    metadata: bool = True
+    """libvirt keeps a record of it."""
     simple: bool = True
     """Whether names, paths and formats say all of it; else the command needs the XML in a file."""
 
@@ -45,6 +47,7 @@ class TakeSnapshot:
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
         words = ["--disk-only", "--atomic", *(["--reuse-external"] if self.reuse_external else [])]
+        words += [] if self.metadata else ["--no-metadata"]
         if not self.simple:
             return (virsh("snapshot-create", self.domain, "snapshot.xml", *words),)
         if self.description:
@@ -65,7 +68,8 @@ class TakeSnapshot:
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
         merged = merging_back(self.domain, self.targets, self.paths, self.bases, keep=self.reuse_external)
-        return (*merged, virsh("snapshot-delete", self.domain, self.name, "--metadata"))
+        forgotten = (virsh("snapshot-delete", self.domain, self.name, "--metadata"),) if self.metadata else ()
+        return (*merged, *forgotten)
 
     def deletion(self, ending: str = "--pivot") -> str:
         """The command that ends its mirrors."""

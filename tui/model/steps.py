@@ -18,6 +18,7 @@ from tui.model.chain_steps import (
 )
 from tui.model.command import typed, virsh
 from tui.model.job import JobType
+from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether
 from tui.model.quantity import rate
 from tui.model.request import Ending
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
@@ -345,7 +346,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot
+    step: Undoable
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -373,6 +374,8 @@ class Undo:
 
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
+Undoable = Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot | TakeTogether | TakeInternal
+"""Steps that leave something behind when a plan is given up."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
 """Steps without which a chain is not complete elsewhere, or that make one longer."""
 TidyStep = MapSnapshots | Quarantine
@@ -391,5 +394,8 @@ Step = (
     | ProveChain
     | SetSpeed
     | DropSnapshot
+    | TakeTogether
+    | TakeInternal
+    | NoteSnapshot
     | Undo
 )

@@ -1,0 +1,137 @@
+"""Live snapshots of a Linux guest that writes to two disks all the time: what is held is of one instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.engine import accepted, carried_out, journal_is_empty, watched
+from tests.hypervisor import Hypervisor
+from tests.linux_content import needs_recovery, proved
+from tests.linux_guest import LinuxDisk, LinuxGuests
+from tests.outside import check
+from tests.ssh_server import SshServer
+from tui.engine.control import Outcome
+from tui.model.destination import parse_destination
+from tui.model.methods import Method, Quiesce, Wish
+from tui.model.plan import Plan
+from tui.model.request import LiveSnapshotRequest
+
+pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
+
+QCOW2 = LinuxDisk()
+DEEP = LinuxDisk(layers=2)
+RAW = LinuxDisk(format="raw")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How the two disks are held."""
+
+    methods: tuple[Method | None, Method | None]
+    agent: bool = True
+    far: bool = False
+    """The host is reached through ssh, as one that is somewhere else."""
+
+
+CASES = {
+    "overlays": Case((Method.QEMU, Method.QEMU)),
+    "overlays, no agent": Case((Method.QEMU, Method.QEMU), agent=False),
+    "clones": Case((Method.BTRFS, Method.BTRFS)),
+    "clones, paused": Case((Method.BTRFS, Method.BTRFS), agent=False),
+    "an overlay and a clone": Case((Method.QEMU, Method.BTRFS)),
+    "a clone and an overlay, paused": Case((Method.BTRFS, Method.QEMU), agent=False),
+    "the best for each": Case((None, None)),
+    "by hand": Case((Method.MANUAL, Method.MANUAL)),
+    "clones through ssh": Case((Method.BTRFS, Method.BTRFS), far=True),
+}
+
+
+def backups(plan: Plan) -> dict[str, Path]:
+    """What the plan says that a backup is made from."""
+    found = {held.target: held.backup for held in plan.held}
+    return {t: Path(parse_destination(text).layers[0].path) for t, text in found.items() if text}
+
+
+def said(outcome: Outcome) -> set[str]:
+    return {finding.check for finding in outcome.findings}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_all_disks_are_held_at_one_instant(
+    hypervisor: Hypervisor, cloning: Path, linux_guest: LinuxGuests, tmp_path: Path, case: Case
+) -> None:
+    made = linux_guest([DEEP, RAW], agent=case.agent, within=cloning)
+    old = {target: Path(made.chain(target)[0]) for target in made.targets}
+    clones = {target: path.with_name(f"{target}-held{path.suffix}") for target, path in old.items()}
+    wishes = tuple(
+        Wish(target, method, path=str(clones[target]) if method is Method.BTRFS else None)
+        for target, method in zip(made.targets, case.methods, strict=True)
+    )
+    command = " && ".join(f"cp --reflink=always {old[target]} {clones[target]}" for target in made.targets)
+    wish = LiveSnapshotRequest(made.uuid, "held", disks=wishes, pause=not case.agent, command=command)
+    before, server = made.last(), SshServer(tmp_path)
+    far = server.uri(hypervisor.root / "sock" / "libvirt-sock")
+    try:
+        with watched(far if case.far else hypervisor.uri, may_ask=False) as host:
+            plan = accepted(host, wish)
+            outcome = carried_out(host, wish)
+            assert journal_is_empty(host)
+    finally:
+        server.stop()
+    assert made.state() == "running"
+    if case.agent:
+        assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+    made.goes_on()
+    now = {target: Path(made.chain(target)[0]) for target in made.targets}
+    made.virsh("destroy")
+    held = backups(plan) if Method.MANUAL not in case.methods else clones
+    if case.methods == (None, None):
+        # An overlay for what is qcow2 anyway, and a clone of what is raw.
+        assert held["vda"] == old["vda"] != now["vda"]
+        assert now["vdb"] == old["vdb"] != held["vdb"]
+        held["vdb"] = held["vdb"].rename(clones["vdb"])
+    ticks = made.ticks()
+    assert before <= proved(held, ticks) < ticks[-1].number
+    end = ticks[-1].number
+    assert end <= proved(now_readable(now, tmp_path), ticks) <= end + 1
+    for path in held.values():
+        form = path.suffix[1:]
+        assert needs_recovery(path, form) is not case.agent
+        if form == "qcow2":
+            assert check(path) == 0
+        if path in clones.values() and Method.MANUAL not in case.methods:
+            assert not path.stat().st_mode & 0o222, "somebody could write to what is held"
+    assert ("quiesced" in said(outcome)) is case.agent
+    note = any(method is not Method.QEMU for method in case.methods)
+    assert ("urn:virt-mirror:snapshot:" in made.xml(inactive=True)) is note
+
+
+def now_readable(now: dict[str, Path], directory: Path) -> dict[str, Path]:
+    """The active layers under names that end as their formats are called."""
+    named = {}
+    for target, path in now.items():
+        if path.suffix in (".qcow2", ".raw"):
+            named[target] = path
+        else:
+            named[target] = directory / f"{target}.qcow2"
+            named[target].symlink_to(path)
+    return named
+
+
+def test_without_an_agent_and_a_pause_several_instants_are_refused(
+    hypervisor: Hypervisor, cloning: Path, linux_guest: LinuxGuests
+) -> None:
+    made = linux_guest([QCOW2, RAW], within=cloning)
+    with watched(hypervisor) as host:
+        mixed = LiveSnapshotRequest(
+            made.uuid, "held", disks=(Wish("vda", Method.QEMU), Wish("vdb", Method.BTRFS))
+        )
+        plan = host.plan(mixed)
+        assert {f.check for f in plan.findings if f.severity == "refused"} == {"not-one-instant"}
+        frozen = LiveSnapshotRequest(made.uuid, "held", method=Method.QEMU, quiesce=Quiesce.REQUIRED)
+        plan = host.plan(frozen)
+        assert {f.check for f in plan.findings if f.severity == "refused"} == {"no-agent"}
+    assert list(cloning.rglob("*held*")) == []

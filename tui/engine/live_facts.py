@@ -1,0 +1,94 @@
+"""What must be known before a live snapshot: of each disk, what its storage can do, and where its state would go."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from dataclasses import replace
+
+from tui.engine import places
+from tui.engine.copy_facts import disk_facts, placed
+from tui.engine.files import Files
+from tui.engine.look import LOGICAL, Look, snapshots_of, unless_refused
+from tui.model import xml
+from tui.model.disk import Disk
+from tui.model.facts import PathFacts, PathKind
+from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, method_of, overlay_part, place_of
+from tui.model.methods import Method
+from tui.model.request import LiveSnapshotRequest
+from tui.model.snapshot_case import overlay_request, taken_disks
+from tui.model.storage import BlockSource, FileSource, Layer
+
+_SAMPLE = 0.5
+"""Seconds over which it is seen how fast a guest writes."""
+
+
+def live_facts(request: LiveSnapshotRequest, look: Look, files: Files | None) -> LiveFacts:
+    """Look, first at what each disk can have, and then at what that makes of it."""
+    facts = LiveFacts(look.domain, snapshots_of(look.connection, look.domain), reached=files is not None)
+    if not look.domain.state.active:
+        return facts
+    disks = {disk.target: _disk_facts(disk, look, files) for disk in look.domain.disks}
+    disks = {target: _with_place(request, known, look, files) for target, known in disks.items()}
+    part = overlay_part(request, disks)
+    overlays = {
+        taken.target: placed(overlay_request(part, taken), disks[taken.target].copy, look)
+        for taken in taken_disks(part.snapshot, look.domain)
+    }
+    return replace(facts, disks=disks, overlays=overlays)
+
+
+def _disk_facts(disk: Disk, look: Look, files: Files | None) -> DiskFacts:
+    known = DiskFacts(disk_facts(disk.target, look))
+    active = disk.chain.active
+    if active is None:
+        return known
+    match active.source:
+        case FileSource(path=path):
+            return replace(known, shares_blocks=files.shares_blocks(path) if files else None)
+        case BlockSource(dev=path):
+            return replace(known, logical=_logical(path, look))
+    return known
+
+
+def _with_place(request: LiveSnapshotRequest, known: DiskFacts, look: Look, files: Files | None) -> DiskFacts:
+    method = method_of(request, known)
+    if method is Method.LVM:
+        return replace(known, rate=_write_rate(known.disk.target, look))
+    path = place_of(request, known, method) if method is Method.BTRFS else None
+    if path is None or files is None:
+        return known
+    layer = Layer(FileSource(path), "raw")
+    if look.local:
+        place = places.look_here(layer, None, reuse=False, owner=None, own=look.own)
+    else:
+        place = PathFacts(parent_exists=files.writable(posixpath.dirname(path)) is not None)
+        if files.existing([path]):
+            place = replace(places.look_there(look.connection, layer), kind=PathKind.FILE)
+    return replace(known, place=place)
+
+
+def _logical(path: str, look: Look) -> LogicalVolume | None:
+    """The volume of a logical pool that a device is."""
+    directory, name = posixpath.split(path)
+    for text in unless_refused(look.connection.pools) or ():
+        pool = xml.parse(text)
+        target = (pool.findtext("target/path") or "").rstrip("/")
+        pool_name = pool.findtext("name")
+        if pool.get("type") != LOGICAL or target != directory or not pool_name:
+            continue
+        if unless_refused(lambda pool_name=pool_name: look.connection.volume_in(pool_name, name)) is not None:  # type: ignore[misc]
+            return LogicalVolume(pool_name, name, xml.number(xml.content(pool, "available")))
+    return None
+
+
+def _write_rate(target: str, look: Look) -> float | None:
+    """How fast the guest writes to a disk just now."""
+    uuid = look.domain.uuid
+    begun = time.monotonic()
+    before = unless_refused(lambda: look.connection.written(uuid, target))
+    time.sleep(_SAMPLE)
+    after = unless_refused(lambda: look.connection.written(uuid, target))
+    if before is None or after is None:
+        return None
+    return max(0, after - before) / (time.monotonic() - begun)

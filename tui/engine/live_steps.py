@@ -1,0 +1,200 @@
+"""Holding the state of all disks at one instant, noting what holds it, and taking it back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from tui.engine import journal
+from tui.engine.chain_steps import reached_files
+from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.quiescing import frozen, limited, paused
+from tui.engine.steps import happened, run, undo
+from tui.model.finding import Finding, fine
+from tui.model.live_steps import NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether, snapshot_volume_xml
+from tui.model.methods import Quiesce
+from tui.model.steps import RemoveDestination
+from tui.model.text import printable
+from tui.model.volume_steps import RemoveVolume
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+_MAX_REASON = 300
+
+
+@run.register(TakeTogether)
+def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    made: list[SnapshotVolume] = []
+    try:
+        with _standing_still(step, host, found):
+            # What is easiest to take back comes first.
+            for volume in step.volumes:
+                host.connection().create_volume(volume.pool, snapshot_volume_xml(volume))
+                made.append(volume)
+            for clone in step.clones:
+                reached_files(host).clone(clone.source, clone.path)
+            if step.manual:
+                _run_command(step)
+            if step.overlays:
+                found += run(step.overlays, host, left)
+        for volume in step.volumes:
+            _insist_on_volume(volume, host)
+    except NoConnection:
+        raise
+    except HostError as error:
+        # Only now it is known that those whose names anybody could have given are this plan's.
+        for volume in made:
+            _remove_volume(step, volume, host)
+        # Whoever reads it wants to know that the guest goes on.
+        how = "the guest goes on" if step.pause or step.quiesce is not Quiesce.NO else ""
+        error.message = f"{error.message.rstrip('.')}; {how}." if how else error.message
+        raise
+    return tuple(found)
+
+
+@contextmanager
+def _standing_still(step: TakeTogether, host: Host, found: list[Finding]) -> Iterator[None]:
+    """The guest writes nothing meanwhile, as far as that was asked for, and never longer than its limit."""
+    uuid, domain = step.uuid, step.domain
+    freezes = step.quiesce is not Quiesce.NO
+    needed = step.quiesce is Quiesce.REQUIRED
+    with (
+        frozen(host, uuid, domain, found, needed=needed) if freezes else nullcontext(),
+        paused(host, uuid, domain, found) if step.pause else nullcontext(),
+        limited(host, uuid, step.limit, thaw=freezes, resume=step.pause)
+        if freezes or step.pause
+        else nullcontext(),
+    ):
+        yield
+
+
+def _run_command(step: TakeTogether) -> None:
+    """Run what the user gave, and end it with all that it began when the guest has stood still for long enough."""
+    environment = {
+        **os.environ,
+        "VIRT_MIRROR_DOMAIN": step.domain,
+        "VIRT_MIRROR_DISKS": " ".join(step.manual),
+        "VIRT_MIRROR_SNAPSHOT": step.name,
+    }
+    with subprocess.Popen(
+        ["sh", "-c", step.command],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            _said, complaint = process.communicate(timeout=step.limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            message = f"Your command did not end within {step.limit:g} s, and was ended."
+            raise StepFailed(message) from None
+    if process.returncode:
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        reason = f": {printable(lines[-1], _MAX_REASON)}" if lines else ""
+        message = f"Your command failed with {process.returncode}{reason}."
+        raise StepFailed(message)
+
+
+def _insist_on_volume(volume: SnapshotVolume, host: Host) -> None:
+    made = host.connection().volume_in(volume.pool, volume.name)
+    if made is None:
+        message = f"The pool {volume.pool} does not show the volume {volume.name} that was made."
+        raise StepFailed(message)
+
+
+@happened.register(TakeTogether)
+def _(step: TakeTogether, host: Host) -> bool:
+    # The command of the user's own leaves nothing to be seen, and half of it all is nothing.
+    if step.manual:
+        return False
+    paths = [clone.path for clone in step.clones]
+    there = not paths or (host.files is not None and host.files.existing(paths) == set(paths))
+    volumes = all(host.connection().volume_in(volume.pool, volume.name) for volume in step.volumes)
+    return there and volumes and (step.overlays is None or happened(step.overlays, host))
+
+
+@undo.register(TakeTogether)
+def _(step: TakeTogether, host: Host, since: float, *, failed: bool) -> list[str]:
+    remarks = undo(step.overlays, host, since, failed=failed) if step.overlays else []
+    nobody = threading.Event()
+    for clone in step.clones:
+        if host.files is not None and host.files.existing([clone.path]):
+            removal = RemoveDestination(step.uuid, step.domain, clone.target, clone.path, since)
+            remarks += [finding.reason for finding in run(removal, host, nobody)]
+    for volume in step.volumes:
+        if host.connection().volume_in(volume.pool, volume.name) is None:
+            continue
+        if failed and not volume.marked:
+            remarks.append(
+                f"Whether the volume {volume.name} of the pool {volume.pool} is this plan's nobody can tell."
+            )
+            continue
+        remarks += _remove_volume(step, volume, host)
+    return remarks
+
+
+def _remove_volume(step: TakeTogether, volume: SnapshotVolume, host: Host) -> list[str]:
+    gone = RemoveVolume(step.uuid, step.domain, volume.target, volume.pool, volume.name, volume.path)
+    return [finding.reason for finding in run(gone, host, threading.Event())]
+
+
+# Inside of images
+
+
+@run.register(TakeInternal)
+def _(step: TakeInternal, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    try:
+        host.connection().take_internal(step.uuid, step.xml)
+    finally:
+        host.refresh(step.uuid)
+    return (fine("state-held", f"The state {step.name} lies in the images of {', '.join(step.targets)}."),)
+
+
+@happened.register(TakeInternal)
+def _(step: TakeInternal, host: Host) -> bool:
+    return host.connection().snapshot_xml(step.uuid, step.name) is not None
+
+
+@undo.register(TakeInternal)
+def _(step: TakeInternal, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+    # One that failed has left nothing, or its name was somebody else's.
+    if failed or not host.connection().delete_snapshot(step.uuid, step.name):
+        return []
+    return [f"The snapshot {step.name} was deleted."]
+
+
+# The note
+
+
+@run.register(NoteSnapshot)
+def _(step: NoteSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    domain = host.state.domain(step.uuid)
+    if domain is None:
+        message = f"{step.domain} does not exist any more."
+        raise StepFailed(message)
+    journal.write_note(host.connection(), domain, step.space, step.note)
+    host.refresh(step.uuid)
+    return ()
+
+
+@happened.register(NoteSnapshot)
+def _(step: NoteSnapshot, host: Host) -> bool:
+    domain = host.state.domain(step.uuid)
+    return domain is not None and step.note in domain.definition.noted_snapshots
+
+
+@undo.register(NoteSnapshot)
+def _(step: NoteSnapshot, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+    domain = host.state.domain(step.uuid)
+    if domain is not None:
+        journal.remove_note(host.connection(), domain, step.space)
+    return []

@@ -1,0 +1,181 @@
+"""The steps of a live snapshot: all disks held at one instant, and what is remembered of them beside libvirt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from tui.model.command import typed, virsh
+from tui.model.methods import Quiesce
+from tui.model.snapshot_steps import TakeSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """An image, and the file that is to share its blocks."""
+
+    target: str
+    source: str
+    path: str
+    format: str
+
+    @property
+    def command(self) -> str:
+        """What a person would type."""
+        return typed("cp", "--reflink=always", "--", self.source, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotVolume:
+    """A logical volume, and the volume that is to keep its state."""
+
+    target: str
+    pool: str
+    origin: str
+    """The name of the volume."""
+    origin_path: str
+    name: str
+    path: str
+    """Where its device will be."""
+    size: int
+    """Bytes for what changes from then on."""
+    format: str
+    marked: bool = False
+    """Whether its name has the mark of the plan in it, so that nobody else has such a volume."""
+
+    @property
+    def command(self) -> str:
+        """What a person would type."""
+        below = ("--backing-vol", self.origin)
+        return virsh("vol-create-as", self.pool, self.name, f"{self.size}B", *below)
+
+
+def snapshot_volume_xml(volume: SnapshotVolume) -> str:
+    """The definition for virStorageVolCreateXML."""
+    root = etree.Element("volume")
+    etree.SubElement(root, "name").text = volume.name
+    # With less allocated libvirt would make a sparse volume and take the capacity for its virtual size.
+    for tag in ("capacity", "allocation"):
+        etree.SubElement(root, tag, unit="bytes").text = str(volume.size)
+    below = etree.SubElement(root, "backingStore")
+    etree.SubElement(below, "path").text = volume.origin_path
+    return etree.tostring(root, encoding="unicode")
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTogether:
+    """Hold the state of disks at one instant, each in its own way."""
+
+    uuid: str
+    domain: str
+    name: str
+    """Of the snapshot."""
+    targets: tuple[str, ...]
+    quiesce: Quiesce
+    pause: bool
+    limit: float
+    """Seconds for which the guest may stand still."""
+    clones: tuple[Clone, ...] = ()
+    volumes: tuple[SnapshotVolume, ...] = ()
+    manual: tuple[str, ...] = ()
+    """The disks that the user's own command is for."""
+    command: str = ""
+    """The user's own, for a shell."""
+    overlays: TakeSnapshot | None = None
+    """What libvirt does for the disks that get an overlay."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        how = {True: "the guest paused"}.get(self.pause, "")
+        if self.quiesce is not Quiesce.NO:
+            how = f"file systems frozen{', ' + how if how else ''}"
+        title = f"Hold the state of {' and '.join(self.targets)} as {self.name}"
+        return f"{title}; {how} meanwhile, at most {self.limit:g} s" if how else title
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        commands = [virsh("domfsfreeze", self.domain)] if self.quiesce is not Quiesce.NO else []
+        commands += [virsh("suspend", self.domain)] if self.pause else []
+        commands += [volume.command for volume in self.volumes]
+        commands += [clone.command for clone in self.clones]
+        commands += [self.command] if self.manual else []
+        commands += self.overlays.commands if self.overlays else []
+        commands += [virsh("resume", self.domain)] if self.pause else []
+        commands += [virsh("domfsthaw", self.domain)] if self.quiesce is not Quiesce.NO else []
+        return tuple(commands)
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Take back what holds the state {self.name} of {' and '.join(self.targets)}"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        commands = self.overlays.undo_commands if self.overlays else ()
+        removed = [typed("rm", "--", clone.path) for clone in self.clones]
+        removed += [virsh("vol-delete", "--pool", volume.pool, volume.name) for volume in self.volumes]
+        return (*commands, *removed)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeInternal:
+    """Hold the state of disks in their own images, with the memory of the guest."""
+
+    uuid: str
+    domain: str
+    name: str
+    targets: tuple[str, ...]
+    xml: str
+    description: str = ""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return (
+            f"Hold the state of {' and '.join(self.targets)} and of the memory as {self.name}, inside the images;"
+            " the guest stands still until that is written"
+        )
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        about = ("--description", self.description) if self.description else ()
+        return (virsh("snapshot-create-as", self.domain, "--name", self.name, *about),)
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Delete the snapshot {self.name}"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        return (virsh("snapshot-delete", self.domain, self.name),)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSnapshot:
+    """Write into the domain what libvirt does not know of a snapshot: which files and volumes hold it."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    name: str
+    note: str
+    """The element, as XML."""
+    space: str
+    """Its namespace."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Note in {self.domain} what holds the state {self.name}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (virsh("metadata", self.domain, self.space, "--key", "snap", "--set", self.note, "--live"),)
