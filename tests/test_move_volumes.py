@@ -105,7 +105,8 @@ def test_each_disk_gets_a_volume_and_is_copied_into_its_device() -> None:
 def test_a_chain_is_never_flattened_without_being_asked_for(how: How | None) -> None:
     plan = move(known(CHAIN), how=how)
     assert refusals(plan) == {"volume-chain"}
-    assert plan.steps == ()
+    assert (plan.steps, plan.chains) == ((), ())
+    assert not any("/dev/vg" in value for _label, value in plan.facts)
     (finding,) = (f for f in plan.findings if f.check == "volume-chain")
     assert "--flatten" in finding.remedy
     assert refusals(move(known(CHAIN), how=How.FLATTEN)) == set()
@@ -363,7 +364,13 @@ def test_a_volume_is_made_seen_and_taken_back(driver: Host) -> None:
     assert not steps.happened(make, driver)
     before = calls.copy()
     assert run(driver, make) == ["volume-made"]
-    assert calls - before == {"volCreateXML": 1, "poolLookupByName": 3, "volLookupByName": 2, "volInfo": 1}
+    assert calls - before == {
+        "volCreateXML": 1,
+        "poolLookupByName": 3,
+        "volLookupByName": 2,
+        "volGetPath": 1,
+        "volInfo": 1,
+    }
     assert steps.happened(make, driver)
     assert names() == [make.name]
     # Whoever was cut off after the call makes no second one.

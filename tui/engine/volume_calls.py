@@ -37,7 +37,8 @@ class VolumeCalls:
             if error.code == libvirt.VIR_ERR_NO_STORAGE_VOL:
                 return None
             raise
-        return VolumeFound(str(volume.path()), int(self._call("volInfo", volume.info)[1]))
+        path = str(self._call("volGetPath", volume.path))
+        return VolumeFound(path, int(self._call("volInfo", volume.info)[1]))
 
     def create_volume(self, pool: str, xml: str) -> None:
         """Make a volume; libvirt refuses one whose name is taken."""

@@ -68,6 +68,8 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
                 reason = f"A destination cannot be written as XML: {printable(str(error))}."
                 findings.append(refused("destination-xml", reason, "Choose another directory."))
     targets = " and ".join(printable(disk.target) for disk in disks) or "disks"
+    # Nobody can draw a chain in a volume.
+    going = tuple(disk for disk in disks if disk.volume is None or disk.how is How.FLATTEN)
     return Plan(
         id=plan_id,
         title=f"Move {targets} of {name} to {_place(request, facts)}",
@@ -75,12 +77,12 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         domain=facts.domain.name,
         findings=in_order(dict.fromkeys(findings)),
         steps=steps,
-        facts=tuple(_facts(request, facts, disks)),
+        facts=tuple(_facts(request, facts, going)),
         needs=move_checks.needed(disks) if disks else None,
         free=facts.free,
         chains=tuple(
             Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), gone="")
-            for disk in disks
+            for disk in going
         ),
     )
 
