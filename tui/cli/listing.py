@@ -61,7 +61,7 @@ def show_jobs(command: JobsCommand, fleet: Fleet, output: Output) -> int:
         draw = glyphs(ascii_only=output.ascii_only)
         for state, job in rows:
             name = job_name(state, job, several_hosts=len(fleet.live) > 1)
-            output.say(f"{name}  {bar(job, draw)}  {job_words(job, draw)}")
+            output.say(f"{name}  {bar(state, job, draw)}  {job_words(state, job, draw)}")
         if not rows:
             output.say("No jobs.")
     return _with_complaints(fleet, output)

@@ -49,7 +49,7 @@ class QueueRow:
     progress: str = ""
     """How far it is, as ``step 3 of 12``."""
     percent: int | None = None
-    """How far the copying of its disk is."""
+    """How far the copying of all its disks and layers is."""
 
     @property
     def disk(self) -> DiskKey:
