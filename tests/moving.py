@@ -43,9 +43,10 @@ def move_steps() -> tuple[Step, ...]:
 
 def move_jobs(*, flat: Progress | None = None) -> tuple[Job, Job]:
     """The mirror of the overlay, in sync, and that of the other disk, which is too unless it says how far it is."""
-    over = make_job(NAME, "vda", phase=Phase.IN_SYNC, plan=PLAN, cur=GIB, end=GIB)
+    over = make_job(NAME, "vda", phase=Phase.IN_SYNC, plan=PLAN, cur=GIB, end=GIB, number=1)
     phase = Phase.COPYING if flat else Phase.IN_SYNC
-    return (over, make_job(NAME, "vdb", phase=phase, plan=PLAN, progress=flat, cur=2 * GIB, end=2 * GIB))
+    other = make_job(NAME, "vdb", phase=phase, plan=PLAN, progress=flat, cur=2 * GIB, end=2 * GIB, number=2)
+    return (over, other)
 
 
 def moving(

@@ -81,3 +81,32 @@ async def test_the_queue_tells_how_far_all_disks_and_layers_are() -> None:
         # 1 GiB of the overlay, 1 of 2 of the other disk, and 4 of 8 of the layers.
         control.publish(moving(COPYING, 1, 3, flat=Progress(GIB, 2 * GIB, 0)))
         await screen.until(lambda: "step 5 of 9 · 54 %" in screen.painted(screen.main.queue_view))
+
+
+# After it was interrupted
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_the_footer_names_how_to_go_on_with_an_interrupted_plan(size: tuple[int, int]) -> None:
+    control = FakeControl(states=moving(COPYING, 1, 3))
+    async with opened(control, size=size) as screen:
+        await screen.go_to("db01")
+        assert "Resume" not in screen.main.keys.plain
+        assert "Pivot" in screen.main.keys.plain
+        control.publish(moving(COPYING, stale=True))
+        await screen.until(lambda: "R Resume" in screen.main.keys.plain)
+        assert "X Undo" in screen.main.keys.plain
+        assert "Pivot" not in screen.main.keys.plain
+        await screen.press("3")
+        assert "R Resume  X Undo" in screen.main.keys.plain
+
+
+@pytest.mark.parametrize(("key", "words"), [("p", "not complete there yet"), ("K", "a part of a move")])
+@played
+async def test_what_a_move_does_not_allow_yet_is_said_by_its_key(key: str, words: str) -> None:
+    control = FakeControl(states=moving(COPYING, 1, 3))
+    async with opened(control) as screen:
+        await screen.press("3", key)
+        assert any(words in note for note in screen.notes)
+        assert control.requests == []

@@ -388,6 +388,10 @@ async def test_the_footer_names_what_the_item_has() -> None:
     control = host()
     async with queued(control, "a") as screen:
         assert "Pause the queue" in screen.main.keys.plain
+        await screen.press("Z")
+        await screen.until(lambda: "Start the queue" in screen.main.keys.plain)
+        await screen.press("Z")
+        await screen.until(lambda: "Pause the queue" in screen.main.keys.plain)
         assert "Clear the ended" not in screen.main.keys.plain
         control.runs[0].finish(DONE)
         await screen.until(lambda: "Clear the ended" in screen.main.keys.plain)

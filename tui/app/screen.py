@@ -15,15 +15,15 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tui.app.background import Background
-from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_command
+from tui.app.commands import BY_ACTION, Command, Panel, Where, bindings, writing_command
 from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.details import JobDetails
+from tui.app.footer import Focus, named, possible, worded
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.keys import JOBS_GO_ON, Keys
 from tui.app.picture import Picture
 from tui.app.rows import DiskKey
 from tui.app.text import shown
-from tui.app.verbs import out_of_place, why_not
 from tui.app.widgets.bars import HeaderBar, HostsBar, KeysBar, Situation, TabsBar
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.domains import DomainsPanel
@@ -31,8 +31,6 @@ from tui.app.widgets.items import Items
 from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
 from tui.app.widgets.queue import QueueView
-from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
-from tui.app.widgets.queue import why_not as why_not_in_queue
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.queue import QueueRunner
 from tui.model.host import HostState
@@ -243,22 +241,27 @@ class MainScreen(Keys, Screen[None]):
 
     def show_keys(self) -> None:
         """The keys that matter in this panel; those that would do nothing are dim."""
-        hidden = frozenset[str]()
-        if self.panel is Panel.JOBS:
-            hidden = out_of_place(self.focused_job())
-        elif self.panel is Panel.QUEUE:
-            hidden = out_of_place_in_queue(self.focused_item())
-        commands = [command for command in footer(self.panel) if command.id not in hidden]
-        self.keys.show([(command, self._possible(command.id)) for command in commands])
+        focus = self._focus()
+        self.keys.show([(command, self._possible(command, focus)) for command in named(focus)])
 
-    def _possible(self, command: str) -> bool:
-        if self.check_action(command.replace("-", "_"), ()) is None:
-            return False
-        if self.panel is Panel.QUEUE:
-            return not why_not_in_queue(self.focused_item(), command)
-        if command in ("pivot", "keep", "cancel", "speed", "details", "dismiss-job"):
-            return not any(why_not(job, command) for job in self.aimed_jobs() or [None])
-        return True
+    def worded(self, command: Command) -> Command:
+        """A command as it is called now."""
+        return worded(command, self._focus())
+
+    def _focus(self) -> Focus:
+        disk, disks = self.focused_disk(), self.aimed_disks()
+        return Focus(
+            self.panel,
+            tuple(self.aimed_jobs()),
+            self.plan_of(disk) if disk else None,
+            interrupted=disk is not None and self.interrupted(disk),
+            leftover=bool(disks) and all(self.leftover_of(one) for one in disks),
+            item=self.focused_item(),
+            paused=self.runner.queue.paused,
+        )
+
+    def _possible(self, command: Command, focus: Focus) -> bool:
+        return self.check_action(command.action, ()) is not None and possible(command.id, focus)
 
     def _size_jobs(self) -> None:
         """As tall as the jobs are, as long as the table keeps more than half of the screen."""

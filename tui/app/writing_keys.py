@@ -7,7 +7,7 @@ from tui.app.deeds import Aim, running_number
 from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.queue_keys import QueueKeys
 from tui.app.rows import DiskKey
-from tui.app.verbs import ending_of, why_not, why_not_together
+from tui.app.verbs import ending_of, why_not, why_not_in_plan, why_not_together
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.jobs import JobsView
 from tui.model.job import Job
@@ -64,11 +64,18 @@ class WritingKeys(QueueKeys):
         number, uuid, target = disk
         return self.picture.states[number].job(uuid, target)
 
-    def _plan_of(self, disk: DiskKey) -> Entry | None:
+    def plan_of(self, disk: DiskKey) -> Entry | None:
+        """The plan in progress that is about a disk."""
         number, uuid, target = disk
         return self.picture.states[number].plan_of(uuid, target)
 
-    def _leftover_of(self, disk: DiskKey) -> str | None:
+    def interrupted(self, disk: DiskKey) -> bool:
+        """Whether nobody carries on the plan of a disk any more."""
+        number, uuid, target = disk
+        return self.picture.states[number].interrupted(uuid, target) is not None
+
+    def leftover_of(self, disk: DiskKey) -> str | None:
+        """The image that an interrupted copy of a disk has left behind."""
         number, uuid, target = disk
         return self.picture.states[number].leftover(uuid, target)
 
@@ -169,7 +176,7 @@ class WritingKeys(QueueKeys):
             return
         if self._tags_elsewhere(disks):
             return
-        plan = self._plan_of(disks[0])
+        plan = self.plan_of(disks[0])
         if plan is not None and plan.snapshot is not None and plan.step is None and command != "keep":
             self._end_snapshot(disks[0], plan.snapshot.name, ending_of(command))
             return
@@ -177,8 +184,9 @@ class WritingKeys(QueueKeys):
             # A mirror that is a part of a move is not all that it has made.
             self._recover(undo=True)
             return
-        tidying = command == "cancel" and all(self._leftover_of(disk) for disk in disks)
-        if not tidying and (reason := why_not_together(self.aimed_jobs(), command)):
+        tidying = command == "cancel" and all(self.leftover_of(disk) for disk in disks)
+        reason = why_not_together(self.aimed_jobs(), command) or why_not_in_plan(plan, command)
+        if reason and not tidying:
             self.hint(reason)
             return
         ending = ending_of(command)
@@ -221,7 +229,7 @@ class WritingKeys(QueueKeys):
         if disk is None:
             self.hint("Move to the disk whose plan is meant first.")
             return
-        entry = self._plan_of(disk)
+        entry = self.plan_of(disk)
         if entry is None:
             self.hint("No plan is open on this disk.")
             return

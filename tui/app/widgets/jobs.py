@@ -16,7 +16,7 @@ from tui.app.commands import BY_ID
 from tui.app.glyphs import DIM, PHASE_STYLES, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
-from tui.app.verbs import BUTTONS, why_not
+from tui.app.verbs import BUTTONS, why_not, why_not_in_plan
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
@@ -320,13 +320,7 @@ class JobsView(Items[JobRow]):
 
 def _why_not(row: JobRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
-    if row.plan and row.plan.snapshot and command == "keep":
-        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
-    if row.plan and row.plan.moves and command == "keep":
-        return "This mirror is a part of a move: pivot, or take the move back."
-    if row.plan and row.plan.filling and command == "pivot":
-        return "The lower layers are not complete there yet."
-    return why_not(row.job, command)
+    return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 
 def _short(step: Step) -> str:
