@@ -256,6 +256,52 @@ async def test_hostile_text(text: str, size: tuple[int, int]) -> None:
         await screen.press("5", "x", "d")
 
 
+# Its cursor
+
+
+def under_cursor(screen: Screen) -> str:
+    row = screen.main.queue_view.current
+    return row.item.domain if row else ""
+
+
+@played
+async def test_the_cursor_goes_on_to_what_is_not_over() -> None:
+    control = host()
+    async with queued(control) as screen:
+        assert under_cursor(screen) == "a"
+        control.runs[0].finish(DONE)
+        await screen.until(lambda: states(screen)["b"] is State.RUNNING and under_cursor(screen) == "b")
+        # The key was on its way when a ended.
+        await screen.press("x")
+        assert "press again if b is meant" in screen.notes[-1]
+        assert len(control.requests) == 2
+        screen.main.queue_view.clock = lambda: NOW + 80
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, ConfirmPlan))
+
+
+@played
+async def test_the_cursor_stays_on_what_is_not_over_and_on_the_last_that_is() -> None:
+    control = host()
+    async with queued(control) as screen:
+        await screen.press("G")
+        assert under_cursor(screen) == "c"
+        for domain in ("a", "b", "c"):
+            assert under_cursor(screen) == "c"
+            await screen.until(lambda d=domain: ran(control)[-1] == d)  # type: ignore[misc]
+            control.runs[-1].finish(DONE)
+        await screen.until(lambda: set(states(screen).values()) == {State.DONE})
+        assert under_cursor(screen) == "c"
+
+
+@played
+async def test_several_are_let_go_one_after_the_other() -> None:
+    async with queued(host()) as screen:
+        await screen.press("down", "x", "x")
+        await screen.until(lambda: states(screen)["c"] is State.CANCELLED)
+        assert states(screen) == {"a": State.RUNNING, "b": State.CANCELLED, "c": State.CANCELLED}
+
+
 # Its keys
 
 

@@ -90,7 +90,7 @@ class MainScreen(Keys, Screen[None]):
         self.domains = DomainsPanel(glyphs=glyphs, id="domains")
         self.chain = ChainPanel(glyphs=glyphs, id="chain")
         self.jobs = JobsView(glyphs=glyphs, id="jobs")
-        self.queue_view = QueueView(glyphs=glyphs, id="queue")
+        self.queue_view = QueueView(clock=clock, glyphs=glyphs, id="queue")
         self.log_panel = LogPanel(glyphs=glyphs, id="log")
         self.keys = KeysBar(glyphs=glyphs, id="keys")
         self.background = Background()

@@ -241,6 +241,9 @@ class JobsView(Items[JobRow]):
         sentence = outlook.sentence
         if job.phase is Phase.IN_SYNC and job.in_sync_since is not None:
             since = time.strftime("%H:%M", time.localtime(job.in_sync_since))
+            if row.below is not None:
+                # How far it lags behind matters once the rest is there, and then there is room to say it.
+                sentence = "in sync"
             sentence = sentence.replace("in sync", f"in sync since {since}", 1)
         if row.below is not None:
             sentence = f"{row.below.mirror} {sentence}"
