@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input
 
 from tests.app_pilot import Screen, opened, played
@@ -332,6 +333,31 @@ async def test_pausing_and_going_on() -> None:
         assert ran(control) == ["a"]
         await screen.press("Z")
         await screen.until(lambda: ran(control) == ["a", "b"])
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_what_follows_the_key_at_once_is_for_the_form(size: tuple[int, int]) -> None:
+    async with queued(host(), "a", size=size) as screen:
+        for key in ("L", "1", "2"):
+            # As from a terminal that has all of it at once.
+            screen.app.post_message(Key(key, key))
+        await screen.until(lambda: isinstance(screen.app.screen, LimitsDialog))
+        field = screen.app.screen.query_one("#per-host", Input)
+        await screen.until(lambda: field.value == "12")
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.runner.queue.limits == Limits(12, 1))
+        assert screen.main.panel is Panel.QUEUE
+
+
+@played
+async def test_what_follows_the_key_at_once_presses_no_button() -> None:
+    async with queued(host(), "a") as screen:
+        for key in ("q", "y"):
+            screen.app.post_message(Key(key, key))
+        await screen.until(lambda: isinstance(screen.app.screen, Question))
+        await screen.pilot.pause()
+        assert isinstance(screen.app.screen, Question)
 
 
 @played

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -43,6 +44,8 @@ _JOBS_SHARE = 0.42
 """The most of the height that the jobs take beside the table."""
 _BOTH_SHARE = 0.55
 """The same for jobs and queue together."""
+_KEYS_AHEAD = 32
+"""The most keys that can be on their way at once."""
 _QUEUE_LINES = 6
 """The most items of the queue that are in view beside the table."""
 
@@ -105,6 +108,8 @@ class MainScreen(Keys, Screen[None]):
             suggested_bandwidth=suggested_bandwidth,
         )
         self.panel = Panel.DOMAINS
+        self.passing: deque[events.Key] = deque(maxlen=_KEYS_AHEAD)
+        """The keys that went through here last."""
         self._details: JobDetails | None = None
         self.set_class(glyphs.ascii, "-ascii")
         self.add_class(f"-{self.panel.value}")
@@ -339,6 +344,7 @@ class MainScreen(Keys, Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that a read-only session does not have says so; the binding itself stays quiet."""
+        self.passing.append(event)
         command = writing_command(event.key)
         if command and self.check_action(command.action, ()) is None:
             self.hint(f"{command.title} is not possible: this session is read-only.")
