@@ -31,6 +31,7 @@ from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.items import Items
 from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
+from tui.app.widgets.news import NewsBar
 from tui.app.widgets.queue import QueueView
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.queue import QueueRunner
@@ -95,6 +96,7 @@ class MainScreen(Keys, Screen[None]):
         self.jobs = JobsView(glyphs=glyphs, id="jobs")
         self.queue_view = QueueView(clock=clock, glyphs=glyphs, id="queue")
         self.log_panel = LogPanel(glyphs=glyphs, id="log")
+        self.news = NewsBar(glyphs=glyphs, id="news")
         self.keys = KeysBar(glyphs=glyphs, id="keys")
         self.background = Background()
         self.deeds = Deeds(
@@ -127,6 +129,7 @@ class MainScreen(Keys, Screen[None]):
             yield self.queue_view
             yield self.log_panel
         yield Static("virt-mirror needs 60 columns and 15 lines.", id="too-small", markup=False)
+        yield self.news
         yield self.keys
         yield self.background
 
@@ -171,21 +174,25 @@ class MainScreen(Keys, Screen[None]):
         """A host says what happened."""
         self.log_panel.add(line)
         if line.level is Level.ERROR:
-            self._toast(line.level, line.text)
+            self._say(line.level, line.text)
 
     def tell(self, level: Level, host: str, text: str) -> None:
-        """Say what happened, in the log and for a moment on top of everything."""
+        """Say what happened, in the log and for a moment in the line above the keys."""
         self.log_panel.add(LogLine(self.clock(), host, level, text))
-        self._toast(level, text)
+        self._say(level, text)
 
     def hint(self, text: str) -> None:
         """Say for a moment why a key does nothing; nothing has happened that the log should know."""
         before, said = self._hint
         if text != before or self.clock() - said > self.app.NOTIFICATION_TIMEOUT:
             self._hint = (text, self.clock())
-            self._toast(Level.WARNING, text)
+            self._say(Level.WARNING, text)
 
-    def _toast(self, level: Level, text: str) -> None:
+    def _say(self, level: Level, text: str) -> None:
+        if self.app.screen is self:
+            self.news.say(level, shown(text).plain)
+            return
+        # Above a dialog, which may be all that is in view.
         severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
         self.app.notify(shown(text).plain, severity=severity, markup=False)  # type: ignore[arg-type]
 
