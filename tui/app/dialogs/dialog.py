@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 _WIDEST_LABEL = 16
 
 
-class Buttons(Horizontal):
+class Buttons(Vertical):
     """The buttons of a dialog, the harmless one first; the arrows go from one to the next."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,9 +37,15 @@ class Buttons(Horizontal):
         self._buttons = buttons
 
     def compose(self) -> ComposeResult:
-        """The hint to the left, the buttons to the right."""
-        yield Static(Content(self._hint), classes="hint")
-        yield from self._buttons
+        """The hint to the left, the buttons to the right, and a line above them that keeps clear of the rest."""
+        yield Static(classes="above", markup=False)
+        with Horizontal():
+            yield Static(Content(self._hint), classes="hint")
+            yield from self._buttons
+
+    def above(self, words: str) -> None:
+        """Say something in the line above."""
+        self.query_one(".above", Static).update(Content(words))
 
     def hint(self, hint: str) -> None:
         """Name other keys."""
