@@ -303,6 +303,19 @@ async def test_several_are_let_go_one_after_the_other() -> None:
         assert states(screen) == {"a": State.RUNNING, "b": State.CANCELLED, "c": State.CANCELLED}
 
 
+@played
+async def test_how_one_ended_is_told_once() -> None:
+    control = host()
+    async with queued(control, "a") as screen:
+        title = screen.app.runner.queue.items[0].title
+        control.runs[0].finish(Outcome(End.DONE, f"{title}: done."))
+        await screen.until(lambda: states(screen) == {"a": State.DONE})
+        await screen.until(lambda: "took" in lines(screen)[0])
+        words = lines(screen)[0]
+        assert words.count("done") == 1
+        assert ". ·" not in words
+
+
 # Its keys
 
 

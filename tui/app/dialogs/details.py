@@ -100,7 +100,8 @@ class JobDetails(Dialog[None]):
         self.query_one("#title", Static).update(where)
         below = self._below_now() if found else None
         state.show([*gone, *_state_lines(job, below, self.glyphs)])
-        self.query_one("#plot", RatePlot).show(history(job.samples))
+        until = "now" if job.ended is None else _clock_time(job.ended)
+        self.query_one("#plot", RatePlot).show(history(job.samples), until)
         self.query_one("#facts", Flow).show(_fact_lines(job, below, self._clock(), self.glyphs))
 
     def action_scroll_details(self, lines: int) -> None:
@@ -177,7 +178,11 @@ def _times(job: Job, now: float) -> Iterator[tuple[str, str]]:
 def _moment(at: float | None, now: float) -> str:
     if at is None:
         return UNKNOWN
-    return f"{time.strftime('%H:%M:%S', time.localtime(at))}, {duration(max(0.0, now - at))} ago"
+    return f"{_clock_time(at)}, {duration(max(0.0, now - at))} ago"
+
+
+def _clock_time(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def _layer(layer: Layer) -> Content:

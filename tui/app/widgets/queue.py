@@ -202,7 +202,9 @@ class QueueView(Items[QueueRow]):
         else:
             ended = time.strftime("%H:%M", time.localtime(item.ended or 0.0))
             style = "$text-error" if item.state in (State.FAILED, State.REFUSED) else ""
-            words = [styled(ended, DIM), shown(item.message, style)]
+            words = [styled(ended, DIM)]
+            if item.message.rstrip(".") != item.state.value:
+                words.append(shown(item.message, style))
             if item.state is State.DONE and item.started is not None and item.ended is not None:
                 words.append(styled(f"took {duration(item.ended - item.started)}", DIM))
         return join(*(part for n, word in enumerate(words) for part in ((dot, word) if n else (word,))))
