@@ -201,6 +201,18 @@ def test_yes_never_stands_for_a_loss(capsys: pytest.CaptureFixture[str]) -> None
     assert "\x1b" not in said
 
 
+@pytest.mark.parametrize(("more", "out", "err"), [((), 1, 0), (("--json",), 1, 1)])
+def test_a_dry_run_tells_a_refusal_once_where_people_read(
+    more: tuple[str, ...], out: int, err: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = FakeControl()
+    host.planner = refusing
+    assert invoke("copy", "db01", "vda", "/new", "--dry-run", *more, hosts=(host,)) == 3
+    said = capsys.readouterr()
+    assert (said.out.count("snapshots. "), said.err.count("snapshots. ")) == (out if not more else 0, err)
+    assert said.out.count("Think.") == 1
+
+
 def test_a_failed_run_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     host = FakeControl()
     host.outcome = Outcome(End.FAILED, "No space left.")
