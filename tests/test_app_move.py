@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.widgets import Static
 
 from tests.app_pilot import Screen, opened, played
-from tests.fake_host import GIB, FakeControl, make_state
+from tests.fake_host import GIB, FakeControl, make_disk, make_domain, make_state, uuid_of
 from tests.moving import COMPARING, COPYING, PLAN, SYNCING, UUID, move_domain, moving
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.flow import Flow
+from tui.app.dialogs.move import MoveForm
 from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.request import MoveRequest
@@ -81,6 +83,39 @@ async def test_the_queue_tells_how_far_all_disks_and_layers_are() -> None:
         # 1 GiB of the overlay, 1 of 2 of the other disk, and 4 of 8 of the layers.
         control.publish(moving(COPYING, 1, 3, flat=Progress(GIB, 2 * GIB, 0)))
         await screen.until(lambda: "step 5 of 9 · 54 %" in screen.painted(screen.main.queue_view))
+
+
+# Of what
+
+
+@played
+async def test_tags_win_over_the_cursor_and_the_title_says_so() -> None:
+    domains = [make_domain(name, disks=[make_disk("vda"), make_disk("vdb")]) for name in ("db01", "web01")]
+    async with opened(FakeControl(states=make_state(*domains))) as screen:
+        await screen.go_to("web01", "vdb")
+        await screen.press("space")
+        await screen.go_to("db01")
+        await screen.press("M")
+        form = screen.app.screen
+        assert isinstance(form, MoveForm)
+        assert "Move the tagged disks of web01" in str(form.query_one("#title", Static).render())
+        await screen.until(lambda: isinstance(form.wish(), MoveRequest))
+        wish = form.wish()
+        assert isinstance(wish, MoveRequest)
+        assert (wish.uuid, wish.targets) == (uuid_of("web01"), ("vdb",))
+        await screen.press("escape", "U", "M")
+        assert "Move disks of db01" in str(screen.app.screen.query_one("#title", Static).render())
+
+
+@played
+async def test_a_key_for_one_domain_says_what_stops_it() -> None:
+    domains = [make_domain("db01"), make_domain("web01")]
+    async with opened(FakeControl(states=make_state(*domains))) as screen:
+        await screen.go_to("web01")
+        await screen.press("space")
+        await screen.go_to("db01")
+        await screen.press("m")
+        assert screen.notes[-1].startswith("Tags are set on web01, the cursor is elsewhere")
 
 
 # After it was interrupted

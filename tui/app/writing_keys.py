@@ -85,7 +85,10 @@ class WritingKeys(QueueKeys):
         if self.panel in _LISTS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
             return False
         names = ", ".join(sorted({row.name for row in tagged}))
-        self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
+        self.hint(
+            f"Tags are set on {names}, the cursor is elsewhere, and this key is for one domain: "
+            "U forgets the tags, or go there."
+        )
         return True
 
     def _aim(self, disks: list[DiskKey]) -> Aim:
@@ -111,21 +114,20 @@ class WritingKeys(QueueKeys):
             self.deeds.mirror([self._aim([disk]) for disk in disks])
 
     def action_move(self) -> None:
-        """Fill in the form for the domain under the cursor; its tagged disks are ticked, or all.
+        """Fill in the form for the tagged disks, wherever the cursor is; without any for the domain under it.
 
-        With disks of several domains tagged, the form is for these.
+        With disks of several domains tagged, one form is for all of these.
         """
         everywhere = [] if self.panel in _LISTS else self.domains.tagged
         if len({(row.number, row.uuid) for row in everywhere}) > 1:
             self.move_several(everywhere)
             return
-        disk = self.focused_disk()
+        tagged = sorted(row.key for row in everywhere)
+        disk = tagged[0] if tagged else self.focused_disk()
         if disk is None or not disk[2]:
             self.hint("Move to the domain whose disks are to be moved first.")
             return
-        tagged = [row.key for row in self.domains.tagged if row.key[:2] == disk[:2]]
-        if not self._tags_elsewhere([disk, *tagged]):
-            self.deeds.move(self._aim([disk]), [target for _, _, target in sorted(tagged)])
+        self.deeds.move(self._aim([disk]), [target for _, _, target in tagged])
 
     def action_commit(self) -> None:
         """Merge layers down."""
