@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tui.engine.control import Control
+from tui.model.abandoned import heartbeat_age, ways_out
+from tui.model.command import addressed
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Finding, Severity
@@ -12,8 +15,9 @@ from tui.model.forecast import forecast
 from tui.model.headway import Below, below
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
+from tui.model.journal import Entry
 from tui.model.plan import Plan
-from tui.model.quantity import progress_size, rate
+from tui.model.quantity import duration, progress_size, rate
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 
@@ -117,6 +121,22 @@ def job_words(state: HostState, job: Job, draw: Glyphs) -> str:
     if job.remark:
         words.append(printable(job.remark))
     return "  ".join(words) if draw is not ASCII else "  ".join(words).replace("–", "-").replace("…", "...")
+
+
+def interrupted_words(control: Control, entry: Entry, *, several_hosts: bool) -> str:
+    """A plan that nobody carries on, and what can be done about it."""
+    state = control.state
+    domain = state.domain(entry.uuid)
+    host = f"{state.name}  " if several_hosts else ""
+    age = heartbeat_age(state, entry)
+    gone = "which has ended" if age is None else f"not heard of for {duration(age)}"
+    ways = ways_out(state, entry)
+    named = [control.uri] if control.uri else []
+    return printable(
+        f"{host}{domain.name if domain else entry.uuid}  interrupted at {entry.progress}: {entry.title}, "
+        f"begun by {entry.owner}, {gone}. "
+        + addressed(f"Go on with {ways['resume']}, or take it back with {ways['undo']}.", *named)
+    )
 
 
 def below_of(state: HostState, job: Job) -> Below | None:
