@@ -39,8 +39,9 @@ class Screen:
 
     @property
     def notes(self) -> list[str]:
-        """What was said for a moment on top of everything."""
-        return [note.message for note in self.app._notifications]  # noqa: SLF001
+        """What was said for a moment, above a dialog or above the keys."""
+        above = [note.message for note in self.app._notifications]  # noqa: SLF001
+        return [*above, *self.main.news.texts]
 
     async def press(self, *keys: str) -> None:
         """Press keys, each after the effects of the one before."""

@@ -9,13 +9,12 @@ import pytest
 from tests.app_pilot import opened, played
 from tests.fake_host import FakeControl, make_job
 from tui.app.app import MirrorApp
-from tui.app.commands import COMMANDS, Panel, Where, footer, writing_command
+from tui.app.commands import COMMANDS, Panel, Where, writing_command
 from tui.app.dialogs.help import HelpScreen
+from tui.app.footer import Focus, named
 from tui.app.screen import MainScreen
-from tui.app.verbs import out_of_place
 from tui.app.widgets.bars import key_entry
 from tui.app.widgets.items import Items
-from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
 from tui.model.job import Phase
 from tui.model.queue import Item, State
 from tui.model.request import MoveRequest
@@ -44,15 +43,36 @@ def an_item(state: State) -> Item:
     return Item("a", "u", "db01", MoveRequest("u", "/fast"), state=state)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("interrupted", [False, True])
 @pytest.mark.parametrize("phase", [None, Phase.COPYING, Phase.DONE])
 @pytest.mark.parametrize("panel", Panel)
-def test_the_footer_fits_80_columns(panel: Panel, phase: Phase | None) -> None:
-    hidden = out_of_place(make_job(phase=phase) if phase else None)
-    if panel is Panel.QUEUE:
-        hidden = out_of_place_in_queue(an_item(State.DONE if phase is Phase.DONE else State.WAITING))
-    commands = [command for command in footer(panel) if command.id not in hidden]
-    assert len(commands) <= 7
-    assert sum(key_entry(command).cell_length for command in commands) <= 80
+def test_the_footer_fits(panel: Panel, phase: Phase | None, interrupted: bool, width: int) -> None:  # noqa: FBT001
+    focus = Focus(
+        panel,
+        (make_job(phase=phase) if phase else None,),
+        interrupted=interrupted,
+        item=an_item(State.DONE if phase is Phase.DONE else State.WAITING),
+        paused=interrupted,
+    )
+    commands = named(focus)
+    assert len(commands) <= 8
+    assert sum(key_entry(command).cell_length for command in commands) <= width
+
+
+def test_the_footer_names_what_is_of_use() -> None:
+    idle, running = Focus(Panel.DOMAINS), Focus(Panel.DOMAINS, (make_job(),))
+    assert ids(idle) == ["mirror", "move", "tag", "filter", "help", "quit"]
+    assert ids(running) == ["pivot", "cancel", "tag", "filter", "help", "quit"]
+    broken = Focus(Panel.DOMAINS, (make_job(),), interrupted=True)
+    assert ids(broken) == ["resume", "undo", "tag", "filter", "help", "quit"]
+    assert ids(Focus(Panel.JOBS, (make_job(),), interrupted=True))[:2] == ["resume", "undo"]
+    left = [command for command in named(Focus(Panel.DOMAINS, leftover=True)) if command.id == "cancel"]
+    assert [command.title for command in left] == ["Tidy up"]
+
+
+def ids(focus: Focus) -> list[str]:
+    return [command.id for command in named(focus)]
 
 
 def test_what_writes_is_known() -> None:

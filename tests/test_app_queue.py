@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input
 
 from tests.app_pilot import Screen, opened, played
@@ -256,6 +257,65 @@ async def test_hostile_text(text: str, size: tuple[int, int]) -> None:
         await screen.press("5", "x", "d")
 
 
+# Its cursor
+
+
+def under_cursor(screen: Screen) -> str:
+    row = screen.main.queue_view.current
+    return row.item.domain if row else ""
+
+
+@played
+async def test_the_cursor_goes_on_to_what_is_not_over() -> None:
+    control = host()
+    async with queued(control) as screen:
+        assert under_cursor(screen) == "a"
+        control.runs[0].finish(DONE)
+        await screen.until(lambda: states(screen)["b"] is State.RUNNING and under_cursor(screen) == "b")
+        # The key was on its way when a ended.
+        await screen.press("x")
+        assert "press again if b is meant" in screen.notes[-1]
+        assert len(control.requests) == 2
+        screen.main.queue_view.clock = lambda: NOW + 80
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, ConfirmPlan))
+
+
+@played
+async def test_the_cursor_stays_on_what_is_not_over_and_on_the_last_that_is() -> None:
+    control = host()
+    async with queued(control) as screen:
+        await screen.press("G")
+        assert under_cursor(screen) == "c"
+        for domain in ("a", "b", "c"):
+            assert under_cursor(screen) == "c"
+            await screen.until(lambda d=domain: ran(control)[-1] == d)  # type: ignore[misc]
+            control.runs[-1].finish(DONE)
+        await screen.until(lambda: set(states(screen).values()) == {State.DONE})
+        assert under_cursor(screen) == "c"
+
+
+@played
+async def test_several_are_let_go_one_after_the_other() -> None:
+    async with queued(host()) as screen:
+        await screen.press("down", "x", "x")
+        await screen.until(lambda: states(screen)["c"] is State.CANCELLED)
+        assert states(screen) == {"a": State.RUNNING, "b": State.CANCELLED, "c": State.CANCELLED}
+
+
+@played
+async def test_how_one_ended_is_told_once() -> None:
+    control = host()
+    async with queued(control, "a") as screen:
+        title = screen.app.runner.queue.items[0].title
+        control.runs[0].finish(Outcome(End.DONE, f"{title}: done."))
+        await screen.until(lambda: states(screen) == {"a": State.DONE})
+        await screen.until(lambda: "took" in lines(screen)[0])
+        words = lines(screen)[0]
+        assert words.count("done") == 1
+        assert ". ·" not in words
+
+
 # Its keys
 
 
@@ -286,6 +346,31 @@ async def test_pausing_and_going_on() -> None:
         assert ran(control) == ["a"]
         await screen.press("Z")
         await screen.until(lambda: ran(control) == ["a", "b"])
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_what_follows_the_key_at_once_is_for_the_form(size: tuple[int, int]) -> None:
+    async with queued(host(), "a", size=size) as screen:
+        for key in ("L", "1", "2"):
+            # As from a terminal that has all of it at once.
+            screen.app.post_message(Key(key, key))
+        await screen.until(lambda: isinstance(screen.app.screen, LimitsDialog))
+        field = screen.app.screen.query_one("#per-host", Input)
+        await screen.until(lambda: field.value == "12")
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.runner.queue.limits == Limits(12, 1))
+        assert screen.main.panel is Panel.QUEUE
+
+
+@played
+async def test_what_follows_the_key_at_once_presses_no_button() -> None:
+    async with queued(host(), "a") as screen:
+        for key in ("q", "y"):
+            screen.app.post_message(Key(key, key))
+        await screen.until(lambda: isinstance(screen.app.screen, Question))
+        await screen.pilot.pause()
+        assert isinstance(screen.app.screen, Question)
 
 
 @played
@@ -388,6 +473,10 @@ async def test_the_footer_names_what_the_item_has() -> None:
     control = host()
     async with queued(control, "a") as screen:
         assert "Pause the queue" in screen.main.keys.plain
+        await screen.press("Z")
+        await screen.until(lambda: "Start the queue" in screen.main.keys.plain)
+        await screen.press("Z")
+        await screen.until(lambda: "Pause the queue" in screen.main.keys.plain)
         assert "Clear the ended" not in screen.main.keys.plain
         control.runs[0].finish(DONE)
         await screen.until(lambda: "Clear the ended" in screen.main.keys.plain)

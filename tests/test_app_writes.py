@@ -244,6 +244,21 @@ async def test_a_run_that_fails_is_told() -> None:
 
 
 @played
+async def test_what_was_cancelled_is_told_by_what_cancelled_it() -> None:
+    control = host()
+    control.outcome = None
+    async with opened(control) as screen:
+        await screen.press("x")
+        await question(screen)
+        await screen.press("y")
+        await screen.until(lambda: control.runs)
+        control.runs[0].finish(Outcome(End.FAILED, "It ended early.", cancelled=True))
+        await screen.until(lambda: control.calls)
+        await screen.pilot.pause()
+        assert not any("ended early" in note for note in screen.notes)
+
+
+@played
 async def test_a_late_plan_does_not_ask_on_top_of_another_window() -> None:
     control = host()
     async with opened(control) as screen:

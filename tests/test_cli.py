@@ -201,6 +201,34 @@ def test_yes_never_stands_for_a_loss(capsys: pytest.CaptureFixture[str]) -> None
     assert "\x1b" not in said
 
 
+def test_commands_that_are_proposed_name_the_hosts_that_were_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert invoke("-c", "test:///a b", "list", "nothing") == 2
+    assert "See: virt-mirror -c 'test:///a b' list" in capsys.readouterr().err
+    hosts = (FakeControl("a"), FakeControl("b", make_state(make_domain("web01"))))
+    assert invoke("-c", "a", "-c", "b", "copy", "web01", "vda", "/new", "--yes", hosts=hosts) == 0
+    said = capsys.readouterr().out
+    assert (
+        "Follow it: virt-mirror -c a -c b jobs --watch. In sync: virt-mirror -c a -c b pivot web01 vda"
+        in said
+    )
+    assert invoke("list", "nothing") == 2
+    assert "See: virt-mirror list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "out", "err"), [((), 1, 0), (("--json",), 1, 1)])
+def test_a_dry_run_tells_a_refusal_once_where_people_read(
+    more: tuple[str, ...], out: int, err: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = FakeControl()
+    host.planner = refusing
+    assert invoke("copy", "db01", "vda", "/new", "--dry-run", *more, hosts=(host,)) == 3
+    said = capsys.readouterr()
+    assert (said.out.count("snapshots. "), said.err.count("snapshots. ")) == (out if not more else 0, err)
+    assert said.out.count("Think.") == 1
+
+
 def test_a_failed_run_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     host = FakeControl()
     host.outcome = Outcome(End.FAILED, "No space left.")

@@ -90,7 +90,7 @@ def test_interrupted_it_leaves_the_job(hypervisor: Hypervisor, guest: Guests) ->
         os.kill(process.pid, signal.SIGINT)
         _said, complained = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert f"virt-mirror cancel {vm.name} vda" in complained
+    assert f"virt-mirror -c '{hypervisor.uri}' cancel {vm.name} vda" in complained
     assert vm.mirror() is not None
     program(hypervisor, "speed", vm.name, "vda", "3", "--yes")
     assert str(3 * MIB) in info(vm)
@@ -118,7 +118,7 @@ def test_commit_and_pull(hypervisor: Hypervisor, guest: Guests) -> None:
     program(hypervisor, "pull", vm.name, "vda", "--base", lower, "--wait", "--yes")
     assert vm.chain() == [top, lower, base]
     said = program(hypervisor, "commit", vm.name, "vda", "--shallow", "--yes").stdout
-    assert f"virt-mirror pivot {vm.name} vda" in said
+    assert f"virt-mirror -c '{hypervisor.uri}' pivot {vm.name} vda" in said
     vm.wait_ready()
     program(hypervisor, "pivot", vm.name, "--yes")
     assert vm.chain() == [lower, base]
@@ -135,7 +135,7 @@ def test_move_and_undo(hypervisor: Hypervisor, guest: Guests, tmp_path: Path) ->
     program(hypervisor, "move", vm.name, "--to", tmp_path, "--hold", "--yes")
     assert vm.mirror() is not None
     refusal = program(hypervisor, "cancel", vm.name, "--yes", status=3).stderr
-    assert f"virt-mirror undo {vm.name}" in refusal
+    assert f"virt-mirror -c '{hypervisor.uri}' undo {vm.name}" in refusal
     program(hypervisor, "undo", vm.name, "--yes")
     assert vm.chain() == before
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tui.engine import room
 from tui.engine.connection import Connection
-from tui.engine.control import End
+from tui.engine.control import End, Level, LogLine
 from tui.engine.disk_calls import CopyFlags
 from tui.engine.errors import ReadOnlyError
 from tui.model.finding import Acceptance, Severity
@@ -201,6 +201,26 @@ def test_cancel_removes_what_was_made_and_nothing_else(hypervisor: Hypervisor, g
     assert not made.exists()
     assert given.exists()
     assert "urn:virt-mirror" not in vm.xml() + vm.xml(inactive=True)
+
+
+def test_a_copy_that_is_waited_for_is_cancelled_and_has_not_failed(
+    hypervisor: Hypervisor, guest: Guests
+) -> None:
+    vm = guest(disks=[THREE])
+    made = vm.directory / "made.qcow2"
+    said: list[LogLine] = []
+    with watched(hypervisor) as host:
+        host.subscribe(lambda _state: None, said.append)
+        run = host.run(accepted(host, copy_request(vm, made, bandwidth=SLOW)))
+        job_in(host, vm, Phase.COPYING)
+        carried_out(host, end_request(vm, Ending.CANCEL))
+        outcome = run.wait(30)
+    assert outcome is not None
+    assert (outcome.end, outcome.cancelled) == (End.FAILED, True)
+    assert [line.text for line in said if line.level is not Level.INFO] == []
+    assert any(": cancelled. " in line.text for line in said)
+    assert not any("failed" in line.text for line in said)
+    assert not made.exists()
 
 
 def test_speed_changes_while_it_runs(hypervisor: Hypervisor, guest: Guests) -> None:

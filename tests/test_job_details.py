@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from textual.pilot import Pilot
@@ -73,6 +74,22 @@ def test_unknown_numbers_are_dashes() -> None:
         assert ["lag", "–"] in lines
 
     in_dialog(lambda: JobDetails(lambda: make_job(cur=0, end=0), lambda: NOW), act)
+
+
+def test_the_plot_of_an_ended_job_ends_with_it() -> None:
+    jobs = [make_job(samples=make_samples())]
+
+    async def act(pilot: Pilot[None], dialog: JobDetails) -> None:
+        plot = dialog.query_one(RatePlot)
+        assert "now" in str(plot.render())
+        jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90)
+        dialog.refresh_job()
+        await pilot.pause()
+        drawn = str(plot.render())
+        assert "now" not in drawn
+        assert time.strftime("%H:%M:%S", time.localtime(NOW + 90)) in drawn
+
+    in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW + 100), act)
 
 
 def test_history_leaves_out_what_says_nothing() -> None:

@@ -102,6 +102,16 @@ def test_what_is_waited_for_is_told(change: Callable[[Queue], Queue], words: str
     assert held.words == words
 
 
+def test_whoever_only_shares_the_file_system_does_not_go_there() -> None:
+    one, other, third = (replace(item(name, "dev 1"), to=f"/mnt/{name}") for name in "abc")
+    held = holds(begun(of(one, other), 1))[2]
+    assert held is not None
+    assert held.words == "waits: a takes room on the same file system"
+    both = holds(queue.limited(begun(of(one, other, third), 1, 2), Limits(3, 2)))[3]
+    assert both is not None
+    assert both.words == "waits: a, b take room on the same file system"
+
+
 @pytest.mark.parametrize("limits", [(0, 1), (1, 0), (1, -1)])
 def test_a_limit_of_nothing_is_none(limits: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="At least one"):

@@ -204,6 +204,16 @@ def test_one_that_fails_does_not_stop_the_others(way: str) -> None:
         assert "No." in b.item(1).message
 
 
+def test_one_whose_mirror_is_cancelled_has_not_failed() -> None:
+    control = host()
+    with bench() as b:
+        b.runner.add([wish(control, "a")])
+        b.until_planned(1)
+        run_of(control, "a").finish(Outcome(End.FAILED, "The guest stays.", cancelled=True))
+        b.until_ended(1)
+        assert (b.item(1).state, b.item(1).message) == (State.CANCELLED, "The guest stays.")
+
+
 def test_a_pause_begins_nothing_and_lets_go_on_what_runs() -> None:
     control = host()
     with bench() as b:

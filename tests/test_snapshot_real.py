@@ -93,7 +93,7 @@ def test_created_by_xml_and_pivoted(hypervisor: Hypervisor, guest: Guests, there
     wanted = there / "wanted.xml"
     wanted.write_text(XML.format(old=vm.directory, new=there))
     said = program(hypervisor, "snapshot", "create", vm.name, "--xml", wanted, "--yes").stdout
-    assert f"virt-mirror snapshot delete {vm.name} 'my snap' --pivot" in said
+    assert f"virt-mirror -c '{hypervisor.uri}' snapshot delete {vm.name} 'my snap' --pivot" in said
     assert vm.virsh("snapshot-list", "--name").strip() == "my snap"
     shown = vm.virsh("snapshot-dumpxml", "my snap")
     check_schema(shown)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from tui.app.dialogs.dialog import Dialog
 from tui.app.glyphs import ASCII, UNICODE
 from tui.app.inbox import Inbox
 from tui.app.keys import JOBS_GO_ON
@@ -144,6 +145,12 @@ class MirrorApp(App[None]):
             return
         self._hosts.append(control)
         self._open(control)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that came by way of the main screen when a dialog had been opened already is for that dialog."""
+        if isinstance(self.screen, Dialog) and any(event is passed for passed in self.main.passing):
+            event.prevent_default()
+            self.screen.type_ahead(event)
 
     async def action_quit(self) -> None:
         """Every way to quit is the one that asks."""

@@ -129,6 +129,7 @@ COMMANDS: tuple[Command, ...] = (
         "several domains tagged, queue a move for each.",
         "Disks",
         writes=True,
+        footer=frozenset({Panel.DOMAINS}),
     ),
     Command(
         "commit",
@@ -183,6 +184,7 @@ COMMANDS: tuple[Command, ...] = (
         "Go on with the interrupted plan of the disk, from the step that it had reached.",
         "Jobs",
         writes=True,
+        footer=DISKS_AND_JOBS | QUEUE,
     ),
     Command(
         "undo",
@@ -191,6 +193,7 @@ COMMANDS: tuple[Command, ...] = (
         "Take back what the interrupted or waiting plan of the disk has done.",
         "Jobs",
         writes=True,
+        footer=DISKS_AND_JOBS | QUEUE,
     ),
     Command(
         "pivot-paused",

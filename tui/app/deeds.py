@@ -252,7 +252,8 @@ class Deeds:
         self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:
-        if outcome is None or outcome.end is End.LEFT:
+        if outcome is None or outcome.end is End.LEFT or outcome.cancelled:
+            # Whoever cancelled it is told so by that.
             return
         level = Level.INFO if outcome.end is End.DONE else Level.ERROR
         self._tell(level, aim.host, outcome.message or f"{plan.title}: {outcome.end.value}.")

@@ -24,6 +24,7 @@ from tui.app.verbs import why_not
 from tui.app.widgets.log import LogPanel
 from tui.app.writing_keys import WritingKeys
 from tui.engine.control import Level
+from tui.model.headway import Below, below
 from tui.model.job import Job
 
 JOBS_GO_ON = (
@@ -74,7 +75,10 @@ class Keys(WritingKeys):
             jobs = self.picture.states[number].jobs
             return next((j for j in reversed(jobs) if j.key == key and j.number == this), None)
 
-        self.show_details(JobDetails(job_now, self.clock, glyphs=self.glyphs))
+        def below_now() -> Below | None:
+            return below(self.picture.states[number], *key)
+
+        self.show_details(JobDetails(job_now, self.clock, below_now=below_now, glyphs=self.glyphs))
 
     def action_dismiss_job(self) -> None:
         """Take the ended job under the cursor out of the list; in the table all that ended on that disk."""

@@ -20,7 +20,7 @@ class MainProvider(Provider):
 
     def _commands(self, main: MainScreen) -> list[Command]:
         usable = [c for c in COMMANDS if c.where is Where.SCREEN]
-        return [c for c in usable if main.check_action(c.action, ()) is not None]
+        return [main.worded(c) for c in usable if main.check_action(c.action, ()) is not None]
 
     async def discover(self) -> Hits:
         """What is offered before anything is typed."""

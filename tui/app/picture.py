@@ -9,6 +9,7 @@ from tui.app.rows import DiskKey, Row, rows_of
 from tui.app.widgets.jobs import JobRow
 from tui.app.widgets.queue import QueueRow
 from tui.engine.control import Control
+from tui.model.headway import below, percent_now, percent_of
 from tui.model.host import HostState, Link
 from tui.model.job import Job
 from tui.model.journal import Entry
@@ -85,7 +86,6 @@ class Picture:
             state = self.states[number]
             targets = self._targets(number, item)
             entry = next((e for e in state.entries_of(item.uuid) if e.id == item.plan), None)
-            job = next((j for j in state.active_jobs if j.plan == item.plan and j.uuid == item.uuid), None)
             running = item.state is State.RUNNING
             rows.append(
                 QueueRow(
@@ -96,7 +96,7 @@ class Picture:
                     place.get(item.id),
                     held.get(item.id),
                     entry.progress if entry and running else "",
-                    (state.copied(entry) or (job.percent if job else None)) if running else None,
+                    percent_of(state, entry) if running else None,
                 )
             )
         return rows
@@ -119,7 +119,8 @@ class Picture:
                 state.name,
                 job,
                 (plan := _plan_of(state, job)),
-                state.copied(plan),
+                percent_now(state, plan),
+                below(state, job.uuid, job.target) if plan else None,
                 plan is not None and state.interrupted(job.uuid, job.target) is plan,
             )
             for number, state in sorted(self.states.items())

@@ -47,6 +47,9 @@ class QueueKeys(Screen[None]):
     def _item_for(self, command: str) -> Item | None:
         """The item, if the command does something to it; else says why not."""
         item = self.focused_item()
+        if item is not None and self.queue_view.went_on:
+            self.hint(f"What was here has just ended; press again if {item.domain} is meant.")
+            return None
         if reason := why_not(item, command):
             self.hint(reason)
             return None

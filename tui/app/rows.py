@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.model.disk import Disk
-from tui.model.domain import Domain, RunState
+from tui.model.domain import RunState
+from tui.model.headway import Below, below
 from tui.model.host import HostState, Link
-from tui.model.job import Job, Phase
+from tui.model.job import Job
 from tui.model.journal import Entry
 from tui.model.move_case import MOVED_DEVICES
 
@@ -38,8 +39,8 @@ class Row:
     """An image that an interrupted copy left behind."""
     interrupted: Entry | None = None
     """A move of the disk that nobody carries on any more."""
-    filling: str = ""
-    """How far the lower layers are of a move whose mirror is in sync, in words: it is not done yet."""
+    below: Below | None = None
+    """What a move has still to do below a mirror that is in sync."""
     queued: int | None = None
     """Which of those it is that wait in the queue."""
     first: bool = True
@@ -124,19 +125,11 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             capacity=state.capacity(domain.uuid, disk.target) if disk else None,
             leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
             interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
-            filling=_filling(state, domain, disk) if disk and state.entries else "",
+            below=below(state, domain.uuid, disk.target) if disk and state.entries else None,
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))
     ]
-
-
-def _filling(state: HostState, domain: Domain, disk: Disk) -> str:
-    entry, job = state.plan_of(domain.uuid, disk.target), state.job(domain.uuid, disk.target)
-    if entry is None or not (entry.moves and entry.filling) or job is None or job.phase is not Phase.IN_SYNC:
-        return ""
-    percent = state.copied(entry)
-    return "layers" if percent is None else f"layers {percent} %"
 
 
 def matching(rows: Iterable[Row], needle: str) -> list[Row]:
@@ -166,7 +159,7 @@ def arranged(rows: Iterable[Row], order: Order) -> list[Row]:
 def _haystack(row: Row) -> str:
     words = [row.name, row.host, row.state.value, row.target, row.image, row.path]
     if row.job:
-        words.append(row.job.phase.value)
+        words.append(row.below.word if row.below else row.job.phase.value)
     return "\n".join(words).casefold()
 
 
@@ -181,7 +174,7 @@ def _by_job(row: Row) -> tuple[int, int]:
         return (3, 0)
     if job.phase.ended:
         return (2, 0)
-    return (0, 0) if job.pivotable else (1, -(job.percent or 0))
+    return (0, 0) if job.pivotable and row.below is None else (1, -(job.percent or 0))
 
 
 _KEYS: dict[Column, Callable[[Row], tuple[object, ...]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,24 +16,23 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tui.app.background import Background
-from tui.app.commands import BY_ACTION, Panel, Where, bindings, footer, writing_command
+from tui.app.commands import BY_ACTION, Command, Panel, Where, bindings, writing_command
 from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.details import JobDetails
+from tui.app.footer import Focus, named, possible, worded
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.keys import JOBS_GO_ON, Keys
 from tui.app.picture import Picture
 from tui.app.rows import DiskKey
 from tui.app.text import shown
-from tui.app.verbs import out_of_place, why_not
 from tui.app.widgets.bars import HeaderBar, HostsBar, KeysBar, Situation, TabsBar
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.items import Items
 from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
+from tui.app.widgets.news import NewsBar
 from tui.app.widgets.queue import QueueView
-from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
-from tui.app.widgets.queue import why_not as why_not_in_queue
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.queue import QueueRunner
 from tui.model.host import HostState
@@ -45,6 +45,8 @@ _JOBS_SHARE = 0.42
 """The most of the height that the jobs take beside the table."""
 _BOTH_SHARE = 0.55
 """The same for jobs and queue together."""
+_KEYS_AHEAD = 32
+"""The most keys that can be on their way at once."""
 _QUEUE_LINES = 6
 """The most items of the queue that are in view beside the table."""
 
@@ -92,8 +94,9 @@ class MainScreen(Keys, Screen[None]):
         self.domains = DomainsPanel(glyphs=glyphs, id="domains")
         self.chain = ChainPanel(glyphs=glyphs, id="chain")
         self.jobs = JobsView(glyphs=glyphs, id="jobs")
-        self.queue_view = QueueView(glyphs=glyphs, id="queue")
+        self.queue_view = QueueView(clock=clock, glyphs=glyphs, id="queue")
         self.log_panel = LogPanel(glyphs=glyphs, id="log")
+        self.news = NewsBar(glyphs=glyphs, id="news")
         self.keys = KeysBar(glyphs=glyphs, id="keys")
         self.background = Background()
         self.deeds = Deeds(
@@ -107,6 +110,8 @@ class MainScreen(Keys, Screen[None]):
             suggested_bandwidth=suggested_bandwidth,
         )
         self.panel = Panel.DOMAINS
+        self.passing: deque[events.Key] = deque(maxlen=_KEYS_AHEAD)
+        """The keys that went through here last."""
         self._details: JobDetails | None = None
         self.set_class(glyphs.ascii, "-ascii")
         self.add_class(f"-{self.panel.value}")
@@ -124,6 +129,7 @@ class MainScreen(Keys, Screen[None]):
             yield self.queue_view
             yield self.log_panel
         yield Static("virt-mirror needs 60 columns and 15 lines.", id="too-small", markup=False)
+        yield self.news
         yield self.keys
         yield self.background
 
@@ -168,21 +174,25 @@ class MainScreen(Keys, Screen[None]):
         """A host says what happened."""
         self.log_panel.add(line)
         if line.level is Level.ERROR:
-            self._toast(line.level, line.text)
+            self._say(line.level, line.text)
 
     def tell(self, level: Level, host: str, text: str) -> None:
-        """Say what happened, in the log and for a moment on top of everything."""
+        """Say what happened, in the log and for a moment in the line above the keys."""
         self.log_panel.add(LogLine(self.clock(), host, level, text))
-        self._toast(level, text)
+        self._say(level, text)
 
     def hint(self, text: str) -> None:
         """Say for a moment why a key does nothing; nothing has happened that the log should know."""
         before, said = self._hint
         if text != before or self.clock() - said > self.app.NOTIFICATION_TIMEOUT:
             self._hint = (text, self.clock())
-            self._toast(Level.WARNING, text)
+            self._say(Level.WARNING, text)
 
-    def _toast(self, level: Level, text: str) -> None:
+    def _say(self, level: Level, text: str) -> None:
+        if self.app.screen is self:
+            self.news.say(level, shown(text).plain)
+            return
+        # Above a dialog, which may be all that is in view.
         severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
         self.app.notify(shown(text).plain, severity=severity, markup=False)  # type: ignore[arg-type]
 
@@ -243,22 +253,27 @@ class MainScreen(Keys, Screen[None]):
 
     def show_keys(self) -> None:
         """The keys that matter in this panel; those that would do nothing are dim."""
-        hidden = frozenset[str]()
-        if self.panel is Panel.JOBS:
-            hidden = out_of_place(self.focused_job())
-        elif self.panel is Panel.QUEUE:
-            hidden = out_of_place_in_queue(self.focused_item())
-        commands = [command for command in footer(self.panel) if command.id not in hidden]
-        self.keys.show([(command, self._possible(command.id)) for command in commands])
+        focus = self._focus()
+        self.keys.show([(command, self._possible(command, focus)) for command in named(focus)])
 
-    def _possible(self, command: str) -> bool:
-        if self.check_action(command.replace("-", "_"), ()) is None:
-            return False
-        if self.panel is Panel.QUEUE:
-            return not why_not_in_queue(self.focused_item(), command)
-        if command in ("pivot", "keep", "cancel", "speed", "details", "dismiss-job"):
-            return not any(why_not(job, command) for job in self.aimed_jobs() or [None])
-        return True
+    def worded(self, command: Command) -> Command:
+        """A command as it is called now."""
+        return worded(command, self._focus())
+
+    def _focus(self) -> Focus:
+        disk, disks = self.focused_disk(), self.aimed_disks()
+        return Focus(
+            self.panel,
+            tuple(self.aimed_jobs()),
+            self.plan_of(disk) if disk else None,
+            interrupted=disk is not None and self.interrupted(disk),
+            leftover=bool(disks) and all(self.leftover_of(one) for one in disks),
+            item=self.focused_item(),
+            paused=self.runner.queue.paused,
+        )
+
+    def _possible(self, command: Command, focus: Focus) -> bool:
+        return self.check_action(command.action, ()) is not None and possible(command.id, focus)
 
     def _size_jobs(self) -> None:
         """As tall as the jobs are, as long as the table keeps more than half of the screen."""
@@ -336,6 +351,7 @@ class MainScreen(Keys, Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that a read-only session does not have says so; the binding itself stays quiet."""
+        self.passing.append(event)
         command = writing_command(event.key)
         if command and self.check_action(command.action, ()) is None:
             self.hint(f"{command.title} is not possible: this session is read-only.")

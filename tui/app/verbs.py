@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.model.job import Job, JobType, Phase
+from tui.model.journal import Entry
 from tui.model.request import Ending
 
 BUTTONS = ("pivot", "keep", "cancel")
@@ -35,6 +36,17 @@ def why_not(job: Job | None, command: str) -> str | None:  # noqa: PLR0911  one 
             return f"The job of {name} is running: x cancels it."
         case _:
             return None
+
+
+def why_not_in_plan(plan: Entry | None, command: str) -> str | None:
+    """Why the plan that a job is a part of forbids a command, one sentence; ``None`` where it does not."""
+    if plan and plan.snapshot and command == "keep":
+        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
+    if plan and plan.layered and command == "keep":
+        return "This mirror is a part of a move: pivot, or take the move back."
+    if plan and plan.filling and command in {"pivot", "pivot-paused"}:
+        return "The lower layers are not complete there yet."
+    return None
 
 
 def _why_no_end(job: Job, command: str, name: str) -> str | None:

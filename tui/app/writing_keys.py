@@ -7,7 +7,7 @@ from tui.app.deeds import Aim, running_number
 from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.queue_keys import QueueKeys
 from tui.app.rows import DiskKey
-from tui.app.verbs import ending_of, why_not, why_not_together
+from tui.app.verbs import ending_of, why_not, why_not_in_plan, why_not_together
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.jobs import JobsView
 from tui.model.job import Job
@@ -64,11 +64,18 @@ class WritingKeys(QueueKeys):
         number, uuid, target = disk
         return self.picture.states[number].job(uuid, target)
 
-    def _plan_of(self, disk: DiskKey) -> Entry | None:
+    def plan_of(self, disk: DiskKey) -> Entry | None:
+        """The plan in progress that is about a disk."""
         number, uuid, target = disk
         return self.picture.states[number].plan_of(uuid, target)
 
-    def _leftover_of(self, disk: DiskKey) -> str | None:
+    def interrupted(self, disk: DiskKey) -> bool:
+        """Whether nobody carries on the plan of a disk any more."""
+        number, uuid, target = disk
+        return self.picture.states[number].interrupted(uuid, target) is not None
+
+    def leftover_of(self, disk: DiskKey) -> str | None:
+        """The image that an interrupted copy of a disk has left behind."""
         number, uuid, target = disk
         return self.picture.states[number].leftover(uuid, target)
 
@@ -78,7 +85,10 @@ class WritingKeys(QueueKeys):
         if self.panel in _LISTS or not tagged or not set(disks).isdisjoint(row.key for row in tagged):
             return False
         names = ", ".join(sorted({row.name for row in tagged}))
-        self.hint(f"The tagged disks belong to {names}: go there, or untag them with U.")
+        self.hint(
+            f"Tags are set on {names}, the cursor is elsewhere, and this key is for one domain: "
+            "U forgets the tags, or go there."
+        )
         return True
 
     def _aim(self, disks: list[DiskKey]) -> Aim:
@@ -104,21 +114,20 @@ class WritingKeys(QueueKeys):
             self.deeds.mirror([self._aim([disk]) for disk in disks])
 
     def action_move(self) -> None:
-        """Fill in the form for the domain under the cursor; its tagged disks are ticked, or all.
+        """Fill in the form for the tagged disks, wherever the cursor is; without any for the domain under it.
 
-        With disks of several domains tagged, the form is for these.
+        With disks of several domains tagged, one form is for all of these.
         """
         everywhere = [] if self.panel in _LISTS else self.domains.tagged
         if len({(row.number, row.uuid) for row in everywhere}) > 1:
             self.move_several(everywhere)
             return
-        disk = self.focused_disk()
+        tagged = sorted(row.key for row in everywhere)
+        disk = tagged[0] if tagged else self.focused_disk()
         if disk is None or not disk[2]:
             self.hint("Move to the domain whose disks are to be moved first.")
             return
-        tagged = [row.key for row in self.domains.tagged if row.key[:2] == disk[:2]]
-        if not self._tags_elsewhere([disk, *tagged]):
-            self.deeds.move(self._aim([disk]), [target for _, _, target in sorted(tagged)])
+        self.deeds.move(self._aim([disk]), [target for _, _, target in tagged])
 
     def action_commit(self) -> None:
         """Merge layers down."""
@@ -169,7 +178,7 @@ class WritingKeys(QueueKeys):
             return
         if self._tags_elsewhere(disks):
             return
-        plan = self._plan_of(disks[0])
+        plan = self.plan_of(disks[0])
         if plan is not None and plan.snapshot is not None and plan.step is None and command != "keep":
             self._end_snapshot(disks[0], plan.snapshot.name, ending_of(command))
             return
@@ -177,8 +186,9 @@ class WritingKeys(QueueKeys):
             # A mirror that is a part of a move is not all that it has made.
             self._recover(undo=True)
             return
-        tidying = command == "cancel" and all(self._leftover_of(disk) for disk in disks)
-        if not tidying and (reason := why_not_together(self.aimed_jobs(), command)):
+        tidying = command == "cancel" and all(self.leftover_of(disk) for disk in disks)
+        reason = why_not_together(self.aimed_jobs(), command) or why_not_in_plan(plan, command)
+        if reason and not tidying:
             self.hint(reason)
             return
         ending = ending_of(command)
@@ -221,7 +231,7 @@ class WritingKeys(QueueKeys):
         if disk is None:
             self.hint("Move to the disk whose plan is meant first.")
             return
-        entry = self._plan_of(disk)
+        entry = self.plan_of(disk)
         if entry is None:
             self.hint("No plan is open on this disk.")
             return

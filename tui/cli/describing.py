@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tui.engine.control import Control
+from tui.model.abandoned import heartbeat_age, ways_out
+from tui.model.command import addressed
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Finding, Severity
 from tui.model.forecast import forecast
+from tui.model.headway import Below, below
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
+from tui.model.journal import Entry
 from tui.model.plan import Plan
-from tui.model.quantity import progress_size, rate
+from tui.model.quantity import duration, progress_size, rate
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 
@@ -73,7 +78,7 @@ def _disk_lines(state: HostState, domain: Domain, disk: Disk, draw: Glyphs) -> I
     if disk.mirror and disk.mirror.destination:
         yield f"      {draw.mirror} mirror: {_layer(disk.mirror.destination)}"
     if job and not job.phase.ended:
-        yield f"      {draw.mirror} {job.type}: {job_words(job, draw)}"
+        yield f"      {draw.mirror} {job.type}: {job_words(state, job, draw)}"
 
 
 def _chain_lines(chain: Chain, indent: str) -> Iterator[str]:
@@ -94,11 +99,12 @@ def job_name(state: HostState, job: Job, *, several_hosts: bool) -> str:
     return f"{host}{printable(job.domain)}  {printable(job.target)}"
 
 
-def job_words(job: Job, draw: Glyphs) -> str:
+def job_words(state: HostState, job: Job, draw: Glyphs) -> str:
     """Where a job is, in a line without its name."""
     future = forecast(job)
     words = [job.phase.value]
     progress = job.progress
+    still = below_of(state, job)
     if job.phase is Phase.COPYING:
         words.append(f"{draw.dash if job.percent is None else job.percent} %")
         if progress and progress.known:
@@ -106,6 +112,8 @@ def job_words(job: Job, draw: Glyphs) -> str:
         if future.rate is not None:
             words.append(rate(future.rate))
         words.append(future.sentence)
+    elif still is not None:
+        words = [still.words, f"{still.mirror} {future.sentence}"]
     elif not job.phase.ended:
         words = [future.sentence]
     if progress and progress.bandwidth and not job.phase.ended:
@@ -115,9 +123,31 @@ def job_words(job: Job, draw: Glyphs) -> str:
     return "  ".join(words) if draw is not ASCII else "  ".join(words).replace("–", "-").replace("…", "...")
 
 
-def bar(job: Job, draw: Glyphs, width: int = 24) -> str:
-    """A bar for a terminal; empty while nothing is known."""
-    done = width * (job.filled or 0) // 100
+def interrupted_words(control: Control, entry: Entry, *, several_hosts: bool) -> str:
+    """A plan that nobody carries on, and what can be done about it."""
+    state = control.state
+    domain = state.domain(entry.uuid)
+    host = f"{state.name}  " if several_hosts else ""
+    age = heartbeat_age(state, entry)
+    gone = "which has ended" if age is None else f"not heard of for {duration(age)}"
+    ways = ways_out(state, entry)
+    named = [control.uri] if control.uri else []
+    return printable(
+        f"{host}{domain.name if domain else entry.uuid}  interrupted at {entry.progress}: {entry.title}, "
+        f"begun by {entry.owner}, {gone}. "
+        + addressed(f"Go on with {ways['resume']}, or take it back with {ways['undo']}.", *named)
+    )
+
+
+def below_of(state: HostState, job: Job) -> Below | None:
+    """What a move has still to do below the mirror that this job is."""
+    return below(state, job.uuid, job.target) if state.job(job.uuid, job.target) is job else None
+
+
+def bar(state: HostState, job: Job, draw: Glyphs, width: int = 24) -> str:
+    """A bar for a terminal; empty while nothing is known, and full only when nothing is left to do."""
+    still = below_of(state, job)
+    done = width * ((still.percent if still else job.filled) or 0) // 100
     return draw.full * done + draw.rest * (width - done)
 
 

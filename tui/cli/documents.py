@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tui.engine.control import Control, Outcome
+from tui.model.abandoned import heartbeat_age, ways_out
+from tui.model.command import addressed
 from tui.model.disk import Disk, Mirror
 from tui.model.domain import Domain
 from tui.model.finding import Finding
 from tui.model.forecast import forecast
 from tui.model.host import HostState
 from tui.model.job import Job
+from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.storage import Chain, Layer
 from tui.model.write_storage import type_of
@@ -98,6 +101,25 @@ def job_document(state: HostState, job: Job) -> Document:
         "destination": layer_document(job.destination.active) if job.destination.active else None,
         "plan": job.plan,
         "remark": job.remark,
+    }
+
+
+def interrupted_document(control: Control, entry: Entry) -> Document:
+    """A plan that nobody carries on, and what can be done about it."""
+    state, named = control.state, [control.uri] if control.uri else []
+    domain = state.domain(entry.uuid)
+    ways = {verb: addressed(command, *named) for verb, command in ways_out(state, entry).items()}
+    return {
+        "host": state.uri,
+        "domain": domain.name if domain else None,
+        "uuid": entry.uuid,
+        "plan": entry.id,
+        "title": entry.title,
+        "step": entry.reached + 1,
+        "steps": len(entry.steps),
+        "owner": entry.owner,
+        "heartbeat_age_seconds": _whole(heartbeat_age(state, entry)),
+        **ways,
     }
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from tui.cli.commands import JobsCommand, ListCommand
-from tui.cli.describing import bar, glyphs, host_lines, job_name, job_words
-from tui.cli.documents import host_document, job_document
+from tui.cli.describing import bar, glyphs, host_lines, interrupted_words, job_name, job_words
+from tui.cli.documents import host_document, interrupted_document, job_document
 from tui.cli.errors import DONE, UNREACHED
 from tui.cli.hosts import Fleet, Follower, find_domain
 from tui.cli.output import Output
 from tui.cli.progress import Row, progress
 from tui.engine.control import Control
+from tui.model.abandoned import abandoned
 from tui.model.domain import Domain
+from tui.model.journal import Entry
 
 PATIENCE = 3.0
 """Seconds that a look waits for what a host is slow to say."""
@@ -56,14 +58,19 @@ def show_jobs(command: JobsCommand, fleet: Fleet, output: Output) -> int:
     await_progress(fleet)
     rows = _rows(fleet)
     if command.json:
-        output.document({"jobs": [job_document(state, job) for state, job in rows]})
+        interrupted = [interrupted_document(control, entry) for control, entry in _interrupted(fleet)]
+        output.document(
+            {"jobs": [job_document(state, job) for state, job in rows], "interrupted": interrupted}
+        )
     else:
         draw = glyphs(ascii_only=output.ascii_only)
         for state, job in rows:
             name = job_name(state, job, several_hosts=len(fleet.live) > 1)
-            output.say(f"{name}  {bar(job, draw)}  {job_words(job, draw)}")
+            output.say(f"{name}  {bar(state, job, draw)}  {job_words(state, job, draw)}")
         if not rows:
             output.say("No jobs.")
+        for control, entry in _interrupted(fleet):
+            output.say(interrupted_words(control, entry, several_hosts=len(fleet.live) > 1))
     return _with_complaints(fleet, output)
 
 
@@ -86,6 +93,10 @@ def _watch(fleet: Fleet, output: Output, *, json: bool) -> int:
 
 def _rows(fleet: Fleet) -> list[Row]:
     return [(state, job) for state in (c.state for c in fleet.live) for job in state.jobs]
+
+
+def _interrupted(fleet: Fleet) -> list[tuple[Control, Entry]]:
+    return [(control, entry) for control in fleet.live for entry in abandoned(control.state)]
 
 
 def await_progress(fleet: Fleet) -> None:

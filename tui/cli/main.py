@@ -31,7 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # each kind of error has its status
     """Carry out a headless command; the exit status."""
     command = invocation.command
-    output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation))
+    output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation), uris=invocation.uris)
     reading = isinstance(command, ListCommand | JobsCommand | DoctorCommand)
     if invocation.read_only and not reading:
         dry = not isinstance(command, ListCommand | JobsCommand | DoctorCommand) and _is_dry(invocation)

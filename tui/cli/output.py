@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
+from tui.model.command import addressed
 from tui.model.text import printable
 
 
@@ -18,15 +19,19 @@ class Output:
     ``broken`` says so.
     """
 
-    def __init__(self, *, ascii_only: bool = False, json_only: bool = False) -> None:
+    def __init__(
+        self, *, ascii_only: bool = False, json_only: bool = False, uris: Sequence[str] = ()
+    ) -> None:
         """Write to the process's streams as they are now.
 
         Args:
             ascii_only: use no other characters for what is drawn.
             json_only: standard output carries nothing but documents; words for people go to standard error.
+            uris: the hosts that were named; commands in what is said name them too.
         """
         self.json_only = json_only
         self.broken = False
+        self._uris = tuple(uris)
         self._out = _open(sys.stdout)
         self._err = _open(sys.stderr)
         self.ascii_only = ascii_only or not (self.people.encoding or "").lower().startswith("utf")
@@ -43,7 +48,7 @@ class Output:
 
     def say(self, text: str = "") -> None:
         """A line for people."""
-        self._write(self.people, text)
+        self._write(self.people, addressed(text, *self._uris))
 
     def document(self, value: object, *, indent: int | None = 2) -> None:
         """JSON on standard output; every character beyond ASCII is escaped, control characters with it."""
@@ -51,7 +56,7 @@ class Output:
 
     def complain(self, text: str) -> None:
         """A sentence on standard error; whatever is in it can be shown."""
-        self._write(self._err, f"virt-mirror: {printable(text)}")
+        self._write(self._err, f"virt-mirror: {printable(addressed(text, *self._uris))}")
 
     def prompt(self, question: str) -> None:
         """The words before an answer, without a line's end, where they are seen even if output is redirected."""

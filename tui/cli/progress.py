@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tui.cli.describing import bar, glyphs, job_name, job_words
+from tui.cli.describing import bar, below_of, glyphs, job_name, job_words
 from tui.cli.output import Output
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
@@ -80,7 +80,7 @@ class Painted:
 
     def _line(self, state: HostState, job: Job) -> str:
         name = job_name(state, job, several_hosts=self._several)
-        return f"{name}  {bar(job, self._draw)}  {job_words(job, self._draw)}"
+        return f"{name}  {bar(state, job, self._draw)}  {job_words(state, job, self._draw)}"
 
 
 class Lines:
@@ -109,12 +109,14 @@ class Lines:
     def show(self, rows: Iterable[Row]) -> None:
         """Print the jobs that have news."""
         for state, job in rows:
-            key, now, news = (state.uri, job.number), self._clock(), (job.phase, job.percent)
+            still = below_of(state, job)
+            key, now = (state.uri, job.number), self._clock()
+            news = (job.phase, still.percent if still else job.percent)
             if self._last.get(key) == news and now - self._said[key] < QUIET:
                 continue
             self._last[key], self._said[key] = news, now
             name = job_name(state, job, several_hosts=self._several)
-            self._output.say(f"{name}  {job_words(job, self._draw)}")
+            self._output.say(f"{name}  {job_words(state, job, self._draw)}")
 
     def note(self, sentence: str) -> None:
         """Print on standard error."""

@@ -49,11 +49,13 @@ def _show(control: Control, plan: Plan, consent: Consent, output: Output) -> int
         output.document({"plan": plan_document(control, plan)})
     elif consent.dry_run:
         _say_plan(control, plan, output)
-    if plan.refused:
+    if not plan.refused:
+        return DONE
+    if consent.json or not consent.dry_run:
+        # The plan that was shown says it already.
         for refusal in refusals(plan.findings):
             output.complain(refusal)
-        return REFUSED
-    return DONE
+    return REFUSED
 
 
 def _say_plan(control: Control, plan: Plan, output: Output) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tui.engine.disk_calls import CommitFlags, CopyFlags
-from tui.engine.errors import HostError, StepFailed
+from tui.engine.errors import HostError, JobCancelled, StepFailed
 from tui.engine.steps import Left, await_end, happened, run, undo
 from tui.model import tracking
 from tui.model.destination import parse_destination
@@ -178,8 +178,13 @@ def _(step: AwaitSync, host: Host, left: threading.Event) -> tuple[Finding, ...]
         message = f"{step.target} of {step.domain} was not in sync within {step.timeout:g} s."
         raise StepFailed(message)
     if job.phase.ended and job.phase is not Phase.DONE:
-        raise StepFailed(job.remark or f"The copy of {step.target} ended.")
+        raise _ended_early(job, f"The copy of {step.target} ended.")
     return ()
+
+
+def _ended_early(job: Job, words: str) -> StepFailed:
+    kind = JobCancelled if job.phase is Phase.CANCELLED else StepFailed
+    return kind(job.remark or words)
 
 
 @happened.register(AwaitSync)
@@ -192,7 +197,7 @@ def _(step: AwaitSync, host: Host) -> bool:
 def _(step: AwaitEnd, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     job = await_end(host, step.uuid, step.target, left, timeout=None)
     if job.phase is not Phase.DONE:
-        raise StepFailed(job.remark or f"The job on {step.target} ended.")
+        raise _ended_early(job, f"The job on {step.target} ended.")
     return ()
 
 

@@ -147,11 +147,14 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
             )
         return room is not None
 
+    filled = False
     try:
         amount = files.fill(step.images, step.bandwidth, tell, crawls, left)
+        filled = not left.is_set()
     finally:
-        host.apply(partial(tracking.without_copied, paths=[image.path for image in step.images]))
-    if left.is_set():
+        if not filled:
+            host.apply(partial(tracking.without_copied, paths=[image.path for image in step.images]))
+    if not filled:
         raise Left
     for image in step.images:
         files.rename_backing(image)

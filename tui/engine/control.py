@@ -53,6 +53,8 @@ class Outcome:
     """One sentence."""
     findings: tuple[Finding, ...] = ()
     """What was proved."""
+    cancelled: bool = False
+    """Whether it failed only because somebody cancelled what it waited for."""
 
 
 class Run(Protocol):

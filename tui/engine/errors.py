@@ -5,6 +5,7 @@ HostError              the host, or the way to it, said no
 │   └── AccessDenied   the host is there, and does not let us in
 ├── ReadOnlyError      a write was asked for on a read-only connection
 └── StepFailed         a step of a plan did not do what it should
+    └── JobCancelled   since somebody cancelled the job that it waits for
 """
 
 from __future__ import annotations
@@ -42,3 +43,7 @@ class ReadOnlyError(HostError):
 
 class StepFailed(HostError):
     """The host did not do it, or did something else."""
+
+
+class JobCancelled(StepFailed):
+    """Somebody cancelled the job that a step waits for: nothing went wrong."""

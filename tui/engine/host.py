@@ -37,6 +37,7 @@ from tui.engine.runner import PlanRun
 from tui.engine.ssh_files import FilesThere, ssh_words
 from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
+from tui.model.command import addressed
 from tui.model.finding import Finding, Severity
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
@@ -86,6 +87,8 @@ class Host:
         self.clock = clock
         self._may_ask = may_ask
         self._places = places
+        self._named = (uri,) if uri else ()
+        """What commands that are proposed have to name it by; by default it is found without."""
         self._wanted = self.uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
         self._state = HostState(uri=self._wanted or "default", link_since=clock(), read_only=read_only)
         self._changed = threading.Condition()
@@ -150,7 +153,9 @@ class Host:
         plan = make_plan(
             request, self.connection(), self._state, plan_id, now, under_way=self.under_way, files=self.files
         )
-        return replace(plan, request=request, made=now)
+        facts = tuple((label, addressed(value, *self._named)) for label, value in plan.facts)
+        findings = tuple(finding.addressed(*self._named) for finding in plan.findings)
+        return replace(plan, request=request, made=now, facts=facts, findings=findings)
 
     def run(self, plan: Plan) -> PlanRun:
         """Begin to carry out a plan; one that it takes back, and that is carried out here, is stopped first."""
@@ -201,7 +206,8 @@ class Host:
 
     def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
         """Look for what is wrong or left over, on one domain or everywhere."""
-        return diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
+        found = diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
+        return tuple(finding.addressed(*self._named) for finding in found)
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""

@@ -227,7 +227,8 @@ class QueueRunner:
     def _take_outcome(self, item: Item, outcome: Outcome) -> None:
         now = self._queue.item(item.id)
         if outcome.end is not End.LEFT:
-            state = State.DONE if outcome.end is End.DONE else State.FAILED
+            stopped = State.CANCELLED if outcome.cancelled else State.FAILED
+            state = State.DONE if outcome.end is End.DONE else stopped
             # The title stands beside it.
             self._end(item, state, outcome.message.removeprefix(f"{item.title}: "))
         elif now is not None and not now.cancelling:

@@ -18,7 +18,7 @@ from tui.engine import (  # noqa: F401  all but two only register
     volume_steps,
 )
 from tui.engine.control import End, Level, Outcome
-from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.model.finding import Finding
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
@@ -137,6 +137,7 @@ class PlanRun:
         """Undo what this plan began, as far as the host says that it is there."""
         self._quiet.set()
         remarks = [str(error)]
+        cancelled = isinstance(error, JobCancelled)
         if self._torn():
             # Taking the others back would leave a guest whose disks lie in two places for good.
             self._sign_off()
@@ -150,6 +151,7 @@ class PlanRun:
                 remarks += steps.undo(step, self._host, self._entry.started, failed=failed)
             except HostError as again:
                 remarks.append(f"It could not be undone: {again}")
+                cancelled = False
                 # Whoever comes next may try at once.
                 self._sign_off()
                 break
@@ -160,8 +162,9 @@ class PlanRun:
             except HostError as again:
                 remarks.append(f"The journal could not be removed: {again}")
         message = " ".join(remarks)
-        self._host.log(f"{self.plan.title}: failed. {message}", Level.ERROR, domain=self.plan.domain)
-        return Outcome(End.FAILED, message)
+        word, level = ("cancelled", Level.INFO) if cancelled else ("failed", Level.ERROR)
+        self._host.log(f"{self.plan.title}: {word}. {message}", level, domain=self.plan.domain)
+        return Outcome(End.FAILED, message, cancelled=cancelled)
 
     def _torn(self) -> bool:
         """Whether a disk has gone over while another one still has the mirror to follow it."""

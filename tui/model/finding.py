@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from tui.model.command import addressed
 
 
 class Severity(StrEnum):
@@ -39,6 +41,10 @@ class Finding:
     """One sentence: what to do about it."""
     acceptance: Acceptance | None = None
     """The option that would turn this refusal into a warning."""
+
+    def addressed(self, *uris: str) -> Finding:
+        """The same; commands of this program in it name their hosts."""
+        return replace(self, reason=addressed(self.reason, *uris), remedy=addressed(self.remedy, *uris))
 
 
 def refused(check: str, reason: str, remedy: str = "", acceptance: Acceptance | None = None) -> Finding:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tui.model.chain_steps import CopyImages
 from tui.model.domain import Domain
 from tui.model.job import Job
 from tui.model.journal import Entry
@@ -50,7 +49,7 @@ class HostState:
     capacities: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Virtual sizes in bytes, by domain UUID and target; what was not asked for is missing. Never changed."""
     files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Images that this program is filling: by path, bytes done and bytes to do. Never changed."""
+    """Images that plans in progress fill from here: by path, bytes done and bytes to do. Never changed."""
     refreshed: float = 0.0
     """Wall clock of the last news from the host."""
 
@@ -102,14 +101,6 @@ class HostState:
             # The mirror of a single disk is all that there is to see, and can be ended by itself.
             return None
         return entry if entry.reached < len(entry.steps) else None
-
-    def copied(self, entry: Entry | None) -> int | None:
-        """How much of the images that a plan is filling is there, in whole percent, never 100."""
-        step = entry.step if entry else None
-        paths = [image.path for image in step.images] if isinstance(step, CopyImages) else []
-        amounts = [self.files[path] for path in paths if path in self.files]
-        total = sum(total for _done, total in amounts)
-        return min(99, 100 * sum(done for done, _total in amounts) // total) if total else None
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

@@ -64,13 +64,15 @@ class Entry:
     @property
     def moves(self) -> bool:
         """Whether it has made images or volumes that nobody but this entry knows of."""
-        return self.layered or bool(self.volumes)
+        held = any(isinstance(s, TakeTogether | TakeInternal) for s in self.steps[: self.reached + 1])
+        return self.layered or held or bool(self.volumes)
 
     @property
     def layered(self) -> bool:
         """Whether it has made layers, which are of use only together."""
         return any(
-            isinstance(s, TakeOverlay | MakeImage | TakeSnapshot | TakeTogether | TakeInternal)
+            isinstance(s, TakeOverlay | MakeImage | TakeSnapshot)
+            or (isinstance(s, TakeTogether) and s.overlays)
             for s in self.steps[: self.reached + 1]
         )
 

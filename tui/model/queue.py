@@ -145,6 +145,8 @@ class Hold:
     wait: Wait
     behind: tuple[Item, ...] = ()
     """The items that it waits for; one of them is enough."""
+    elsewhere: bool = False
+    """Whether one of them goes to another place, which only shares the file system."""
 
     @property
     def words(self) -> str:
@@ -160,7 +162,10 @@ class Hold:
             case Wait.HOST:
                 return f"waits for {names} on its host"
             case Wait.DESTINATION:
-                return f"waits for {names}, going there"
+                if not self.elsewhere:
+                    return f"waits for {names}, going there"
+                take = "takes" if len(self.behind) == 1 else "take"
+                return f"waits: {names} {take} room on the same file system"
 
 
 def writes_to(plan: Plan) -> str:
@@ -208,7 +213,7 @@ def _hold(queue: Queue, item: Item, taken: Sequence[Item], away: Collection[str]
         return Hold(Wait.LINK)
     there = tuple(other for other in taken if item.destination and other.destination == item.destination)
     if len(there) >= queue.limits.per_destination:
-        return Hold(Wait.DESTINATION, there)
+        return Hold(Wait.DESTINATION, there, elsewhere=any(other.to != item.to for other in there))
     beside = tuple(other for other in taken if other.host == item.host)
     if len(beside) >= queue.limits.per_host:
         return Hold(Wait.HOST, beside)

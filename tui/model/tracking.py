@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from tui.model.chain_steps import CopyImages
 from tui.model.disk import Mirror, MirrorJob
 from tui.model.domain import Domain
 from tui.model.finding import Finding
@@ -45,7 +46,8 @@ def without_domain(state: HostState, uuid: str, now: float) -> HostState:
     return replace(
         state,
         domains=tuple(d for d in state.domains if d.uuid != uuid),
-        entries=tuple(e for e in state.entries if e.uuid != uuid),
+        entries=(entries := tuple(e for e in state.entries if e.uuid != uuid)),
+        files=_files_of(state, entries),
         jobs=_trim(jobs),
         refreshed=now,
     )
@@ -59,10 +61,12 @@ def with_domain(
     ``first_look`` says that events may have been missed before this reading, so that nothing is waited for.
     """
     others = [d for d in state.domains if d.uuid != domain.uuid]
+    kept = (*(e for e in state.entries if e.uuid != domain.uuid), *entries)
     state = replace(
         state,
         domains=tuple(sorted([*others, domain], key=lambda d: (d.name, d.uuid))),
-        entries=(*(e for e in state.entries if e.uuid != domain.uuid), *entries),
+        entries=kept,
+        files=_files_of(state, kept),
         refreshed=now,
     )
     for disk in domain.disks:
@@ -194,6 +198,15 @@ def without_job(state: HostState, number: int) -> HostState:
 def next_number(state: HostState) -> int:
     """A number for a new job."""
     return max((j.number for j in state.jobs), default=0) + 1
+
+
+def _files_of(state: HostState, entries: Iterable[Entry]) -> dict[str, tuple[int, int]]:
+    """What is known of images whose plan is still open: until its end they count for how far it is."""
+    if not state.files:
+        return {}
+    steps = [step for entry in entries for step in entry.steps if isinstance(step, CopyImages)]
+    wanted = {image.path for step in steps for image in step.images}
+    return {path: amount for path, amount in state.files.items() if path in wanted}
 
 
 def _gone_from(job: Job, domain: Domain) -> bool:

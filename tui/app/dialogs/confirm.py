@@ -12,7 +12,7 @@ from textual.widgets import Button
 
 from tui.app.dialogs.clipboard import copy_commands
 from tui.app.dialogs.dialog import Buttons, Dialog, button
-from tui.app.dialogs.plan_view import PlanView, plan_lines
+from tui.app.dialogs.plan_view import PAGING, PlanView, plan_lines
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.model.plan import Plan
 
@@ -27,6 +27,7 @@ class ConfirmPlan(Dialog[bool]):
         Binding("c", "copy", "Copy the commands", show=False, id="confirm-copy"),
         Binding("down", "scroll_plan(1)", "Down", show=False, id="confirm-down"),
         Binding("up", "scroll_plan(-1)", "Up", show=False, id="confirm-up"),
+        *PAGING,
     ]
     HARMLESS = False
 
@@ -52,6 +53,11 @@ class ConfirmPlan(Dialog[bool]):
         """Nothing happens by a habitual Enter."""
         self.query_one("#leave", Button).focus()
 
+    @on(PlanView.Below)
+    def tell_below(self, event: PlanView.Below) -> None:
+        """More of the plan is out of view."""
+        self.query_one(Buttons).above(event.words)
+
     @on(Button.Pressed, "#agree")
     def agree_by_button(self) -> None:
         """The plan shall run."""
@@ -65,6 +71,10 @@ class ConfirmPlan(Dialog[bool]):
     def action_copy(self) -> None:
         """Give the commands to the clipboard."""
         copy_commands(self.app, self.plan.commands)
+
+    def action_page_plan(self, pages: int) -> None:
+        """Page without leaving the buttons."""
+        self.query_one(PlanView).page(pages)
 
     def action_scroll_plan(self, lines: int) -> None:
         """Scroll without leaving the buttons."""

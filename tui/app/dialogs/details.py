@@ -21,6 +21,7 @@ from tui.app.dialogs.rate_plot import RatePlot, legend
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.model.forecast import Forecast, forecast
+from tui.model.headway import Below
 from tui.model.job import Job, Phase
 from tui.model.quantity import UNKNOWN, duration, progress_size, rate, size
 from tui.model.storage import Chain, Layer
@@ -41,11 +42,20 @@ class JobDetails(Dialog[None]):
     ]
 
     def __init__(
-        self, job_now: Callable[[], Job | None], clock: Callable[[], float], *, glyphs: Glyphs = UNICODE
+        self,
+        job_now: Callable[[], Job | None],
+        clock: Callable[[], float],
+        *,
+        below_now: Callable[[], Below | None] = lambda: None,
+        glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Follow the job that ``job_now`` gives; ``clock`` is the wall clock that its times are told by."""
+        """Follow the job that ``job_now`` gives; ``clock`` is the wall clock that its times are told by.
+
+        ``below_now`` gives what its move has still to do below its mirror.
+        """
         super().__init__(glyphs)
         self._job_now = job_now
+        self._below_now = below_now
         self._clock = clock
         self._job: Job | None = None
 
@@ -88,17 +98,27 @@ class JobDetails(Dialog[None]):
         job = self._job
         where = join("Job on ", shown(job.target), " of ", shown(job.domain))
         self.query_one("#title", Static).update(where)
-        state.show([*gone, *_state_lines(job, self.glyphs)])
-        self.query_one("#plot", RatePlot).show(history(job.samples))
-        self.query_one("#facts", Flow).show(_fact_lines(job, self._clock(), self.glyphs))
+        below = self._below_now() if found else None
+        state.show([*gone, *_state_lines(job, below, self.glyphs)])
+        until = "now" if job.ended is None else _clock_time(job.ended)
+        self.query_one("#plot", RatePlot).show(history(job.samples), until)
+        self.query_one("#facts", Flow).show(_fact_lines(job, below, self._clock(), self.glyphs))
 
     def action_scroll_details(self, lines: int) -> None:
         """Scroll by lines."""
         self.query_one("#details", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _state_lines(job: Job, glyphs: Glyphs) -> Iterator[Line]:
+def _state_lines(job: Job, below: Below | None, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
+    if below is not None:
+        style = f"bold {PHASE_STYLES[Phase.COPYING]}"
+        sentence = in_signs(f"  {below.mirror} {future.sentence}", glyphs).stylize(DIM)
+        yield Line(Content(""), join(styled(f"{glyphs.copying} {below.words}", style), sentence))
+        yield Line(
+            Content(""), Content("The guest can go over once the layers below are complete, not before.")
+        )
+        return
     words = [styled(f"{glyphs.phase(job.phase)} {job.phase.value}", f"bold {PHASE_STYLES[job.phase]}")]
     if job.phase is Phase.COPYING:
         words.append(Content(f"  {glyphs.empty if job.percent is None else job.percent} %"))
@@ -110,7 +130,7 @@ def _state_lines(job: Job, glyphs: Glyphs) -> Iterator[Line]:
         yield Line(Content(""), shown(job.remark))
 
 
-def _fact_lines(job: Job, now: float, glyphs: Glyphs) -> Iterator[Line]:
+def _fact_lines(job: Job, below: Below | None, now: float, glyphs: Glyphs) -> Iterator[Line]:
     future = forecast(job)
     yield from table(
         [
@@ -120,7 +140,7 @@ def _fact_lines(job: Job, now: float, glyphs: Glyphs) -> Iterator[Line]:
             ),
             *(_chain_rows("to", job.destination, glyphs) if job.type.mirrors else ()),
             ("", Content("")),
-            *((label, in_signs(value, glyphs)) for label, value in _numbers(job, future)),
+            *((label, in_signs(value, glyphs)) for label, value in _numbers(job, below, future)),
             ("", Content("")),
             *((label, in_signs(value, glyphs)) for label, value in _times(job, now)),
             ("plan", shown(job.plan) if job.plan else styled("none: not started by this program", DIM)),
@@ -132,10 +152,12 @@ def _fact_lines(job: Job, now: float, glyphs: Glyphs) -> Iterator[Line]:
         yield from finding_lines(job.proof, glyphs)
 
 
-def _numbers(job: Job, future: Forecast) -> Iterator[tuple[str, str]]:
+def _numbers(job: Job, below: Below | None, future: Forecast) -> Iterator[tuple[str, str]]:
     progress = job.progress
     yield "type", job.type.value
     yield "copied", progress_size(progress.cur, progress.end) if progress else UNKNOWN
+    if below is not None:
+        yield "lower layers", progress_size(*(below.amount or (None, None)))
     yield "rate", rate(future.rate)
     yield "guest writes", rate(future.guest_rate)
     if job.type.mirrors:
@@ -156,7 +178,11 @@ def _times(job: Job, now: float) -> Iterator[tuple[str, str]]:
 def _moment(at: float | None, now: float) -> str:
     if at is None:
         return UNKNOWN
-    return f"{time.strftime('%H:%M:%S', time.localtime(at))}, {duration(max(0.0, now - at))} ago"
+    return f"{_clock_time(at)}, {duration(max(0.0, now - at))} ago"
+
+
+def _clock_time(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def _layer(layer: Layer) -> Content:

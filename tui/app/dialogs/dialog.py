@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.types import CSSPathType
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.text import shown
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 _WIDEST_LABEL = 16
 
 
-class Buttons(Horizontal):
+class Buttons(Vertical):
     """The buttons of a dialog, the harmless one first; the arrows go from one to the next."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,9 +37,15 @@ class Buttons(Horizontal):
         self._buttons = buttons
 
     def compose(self) -> ComposeResult:
-        """The hint to the left, the buttons to the right."""
-        yield Static(Content(self._hint), classes="hint")
-        yield from self._buttons
+        """The hint to the left, the buttons to the right, and a line above them that keeps clear of the rest."""
+        yield Static(classes="above", markup=False)
+        with Horizontal():
+            yield Static(Content(self._hint), classes="hint")
+            yield from self._buttons
+
+    def above(self, words: str) -> None:
+        """Say something in the line above."""
+        self.query_one(".above", Static).update(Content(words))
 
     def hint(self, hint: str) -> None:
         """Name other keys."""
@@ -63,6 +69,8 @@ class Dialog(ModalScreen[Answer]):
         """Draw with these signs."""
         super().__init__()
         self.glyphs = glyphs
+        self._ahead: list[events.Key] | None = []
+        """What was typed before anything here had the focus; ``None`` from then on."""
         self.set_class(glyphs.ascii, "-ascii")
 
     def boxed(self, title: Content | str, *parts: Widget) -> ComposeResult:
@@ -70,6 +78,37 @@ class Dialog(ModalScreen[Answer]):
         with Vertical(id="box"):
             yield Static(title if isinstance(title, Content) else shown(title), id="title")
             yield from parts
+
+    # Quick fingers: what follows the key that opened this is for its first field, if it is one to type in. Buttons
+    # get nothing of it, since nobody has seen yet what they would do.
+
+    def type_ahead(self, event: events.Key) -> None:
+        """A key that was pressed for this dialog and went elsewhere, because it was not there yet."""
+        if self._ahead is not None:
+            self._ahead.append(event)
+        elif isinstance(self.focused, Input):
+            self.focused._forward_event(_anew(event))  # noqa: SLF001  what Textual does with a key press
+
+    def _forward_event(self, event: events.Event) -> None:
+        """As Textual's; in its own task, so that no later key can overtake those that are kept."""
+        if isinstance(event, events.Key) and self._ahead is not None:
+            self._ahead.append(event)
+        else:
+            super()._forward_event(event)
+
+    def set_focus(
+        self,
+        widget: Widget | None,
+        scroll_visible: bool = True,  # noqa: FBT001, FBT002  as Textual declares it
+        from_app_focus: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """As Textual's; the first field gets what was typed ahead."""
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        if self.focused is None or self._ahead is None:
+            return
+        ahead, self._ahead = self._ahead, None
+        for event in ahead:
+            self.type_ahead(event)
 
     def answer(self, answer: Answer | None) -> None:
         """Close with an answer, once: of two quick keys the second must not close what lies beneath."""
@@ -85,6 +124,11 @@ class Dialog(ModalScreen[Answer]):
         """The harmless button does what escape does."""
         event.stop()
         self.action_leave()
+
+
+def _anew(event: events.Key) -> events.Key:
+    """The same key, which has not been anywhere yet."""
+    return events.Key(event.key, event.character)
 
 
 def button(label: str, name: str) -> Button:

@@ -24,6 +24,11 @@ class Line:
     lead: Content
     body: Content = Content("")  # noqa: RUF009  immutable
 
+    @property
+    def is_heading(self) -> bool:
+        """Whether it says what the next ones are about."""
+        return bool(self.lead.plain.strip()) and not self.body.plain
+
     def wrapped(self, width: int) -> Iterator[Content]:
         """As many lines of so many cells as it takes."""
         indent = self.lead.cell_length
@@ -82,6 +87,16 @@ class Flow(Widget):
         if new != self._lines:
             self._lines = new
             self.refresh(layout=True)
+
+    def headings_from(self, row: int) -> list[str]:
+        """The headings in and below a row of what is shown."""
+        found, at = [], 0
+        width = self.content_size.width
+        for line in self._lines:
+            if at >= row and line.is_heading:
+                found.append(line.lead.plain)
+            at += sum(1 for _ in line.wrapped(width))
+        return found
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """As many lines as it takes."""

@@ -23,7 +23,7 @@ from tui.app.dialogs.clipboard import copy_commands
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Check, Choice
 from tui.app.dialogs.flow import Flow, Line
-from tui.app.dialogs.plan_view import PlanView
+from tui.app.dialogs.plan_view import PAGING, PlanView
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, styled
 from tui.model.finding import Acceptance, Severity
@@ -36,7 +36,8 @@ DEBOUNCE = 0.2
 """Seconds without a key press before the host is asked."""
 
 _HINT = "enter go on  f2 plan  esc not now"
-_HINT_AT_CHECK = "space yes or no  enter go on  esc not now"
+_HINT_AT_CHECK = "space yes/no  enter go on  f2 plan  esc not now"
+_HINT_AT_PLAN = "f2 choices  c copy  enter go on  esc not now"
 
 
 class FormFields(VerticalScroll, can_focus=False):
@@ -93,6 +94,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         Binding("enter", "go_on", "Go on", show=False, id="form-go-on"),
         Binding("f2", "turn", "Choices or plan", show=False, id="form-turn"),
         Binding("c", "copy", "Copy the commands", show=False, id="form-copy"),
+        *PAGING,
     ]
     ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {}
     """What a user may take upon himself here, and what it is called."""
@@ -245,8 +247,9 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
     def name_the_keys(self) -> None:
         """What enter does depends on where the focus is."""
         at_check = isinstance(self.focused, Check)
-        at_start = f"enter {self.STARTS}  esc not now"
-        hint = at_start if self._start.has_focus else _HINT_AT_CHECK if at_check else _HINT
+        at_start = f"enter {self.STARTS}  f2 plan  esc not now"
+        at_plan = _HINT_AT_PLAN if isinstance(self.focused, PlanView) else _HINT
+        hint = at_start if self._start.has_focus else _HINT_AT_CHECK if at_check else at_plan
         self.query_one(Buttons).hint(hint)
 
     @on(FormFields.Entered)
@@ -312,6 +315,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         """In a narrow window, one at a time."""
         event.stop()
         self.set_class(event.value == "plan", "-plan")
+        self.call_after_refresh(self.query_one(PlanView).tell_below)
 
     def action_turn(self) -> None:
         """From the choices to the plan and back."""
@@ -319,6 +323,16 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         to_plan = tab.value == "choices"
         tab.value = "plan" if to_plan else "choices"
         self.call_after_refresh(self.query_one(PlanView).focus if to_plan else self.fields.enter_first)
+
+    def action_page_plan(self, pages: int) -> None:
+        """Page the plan without leaving what is being filled in."""
+        self.query_one(PlanView).page(pages)
+
+    @on(PlanView.Below)
+    def tell_below(self, event: PlanView.Below) -> None:
+        """More of the plan is out of view."""
+        event.stop()
+        self.query_one(Buttons).above(event.words)
 
     def action_copy(self) -> None:
         """Give the commands to the clipboard, if they are those of the present input."""

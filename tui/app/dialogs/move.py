@@ -35,7 +35,8 @@ class MoveForm(PlacedForm):
     ) -> None:
         """Begin with these disks, or with all that the guest can write to where none is named."""
         host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Move disks of ", shown(domain.name), host)
+        what = "Move the tagged disks of " if targets else "Move disks of "
+        title = join(what, shown(domain.name), host)
         capacities = {disk.target: control.state.capacity(domain.uuid, disk.target) for disk in domain.disks}
         self._move = MoveFields(
             domain,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.message import Message
 
 from tui.app import chains
 from tui.app.chains import stem
@@ -97,6 +99,13 @@ def _xml_lines(plan: Plan) -> Iterator[Line]:
             yield from (Line(styled("", DIM), shown(line, DIM)) for line in step.xml.splitlines())
 
 
+PAGING = (
+    Binding("pagedown", "page_plan(1)", "Page down", show=False, id="plan-page-down"),
+    Binding("pageup", "page_plan(-1)", "Page up", show=False, id="plan-page-up"),
+)
+"""For dialogs whose focus is elsewhere."""
+
+
 class PlanView(VerticalScroll, can_focus=True):
     """Shows a plan, and scrolls."""
 
@@ -107,15 +116,45 @@ class PlanView(VerticalScroll, can_focus=True):
         Binding("G", "scroll_end", "To the end", show=False),
     ]
 
+    @dataclass
+    class Below(Message):
+        """Other lines are out of view below than before."""
+
+        words: str
+        """How many, and what they are about; empty where there are none."""
+
     def __init__(self, lines: Iterable[Line] = (), *, glyphs: Glyphs = UNICODE) -> None:
         """Begin with a plan's lines, or with none."""
         super().__init__(id="plan")
+        self._below = ""
         self._first = tuple(lines)
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """One flow of lines."""
         yield Flow(self._first)
+
+    def on_mount(self) -> None:
+        """Whatever is in view now may be another part of it."""
+        self.watch(self, "scroll_y", self.tell_below)
+        self.watch(self, "virtual_size", self.tell_below)
+
+    def on_resize(self) -> None:
+        """Another height holds more or less of it."""
+        self.tell_below()
+
+    def tell_below(self) -> None:
+        """Say what is out of view below."""
+        flow, bottom = self.query_one(Flow), round(self.scroll_y) + self.scrollable_content_region.height
+        count = max(0, flow.size.height - bottom) if self.region else 0
+        words = ""
+        if count:
+            headings = ", ".join(flow.headings_from(bottom))
+            words = f"{self._glyphs.down} {count} more {'line' if count == 1 else 'lines'} (pgdn)"
+            words += f": {headings}" if headings else ""
+        if words != self._below:
+            self._below = words
+            self.post_message(self.Below(words))
 
     @property
     def plain(self) -> str:
@@ -126,6 +165,10 @@ class PlanView(VerticalScroll, can_focus=True):
         """Show other lines from their start; ``old`` ones are waiting to be replaced."""
         self.query_one(Flow).show(lines)
         self.mark_old(old=old)
+
+    def page(self, pages: int) -> None:
+        """Go so many pages further down, or up."""
+        self.scroll_relative(y=pages * max(1, self.scrollable_content_region.height - 1), animate=False)
 
     def mark_old(self, *, old: bool) -> None:
         """Dim what no longer speaks of the present input."""

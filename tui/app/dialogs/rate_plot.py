@@ -20,6 +20,7 @@ from tui.model.quantity import duration
 _SPANS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 """Seconds that may lie between two ticks of the time axis."""
 _TICKS = 5
+_NOW = "now"
 
 
 def legend(glyphs: Glyphs) -> Line:
@@ -54,16 +55,18 @@ class RatePlot(PlotextPlot):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._points: tuple[Point, ...] = ()
+        self.until = _NOW
+        """What is called the time of the last point."""
 
     @property
     def points(self) -> tuple[Point, ...]:
         """What is drawn."""
         return self._points
 
-    def show(self, points: Sequence[Point]) -> None:
-        """Draw other points."""
-        if tuple(points) != self._points:
-            self._points = tuple(points)
+    def show(self, points: Sequence[Point], until: str = _NOW) -> None:
+        """Draw other points; ``until`` is what the time of the last one is called."""
+        if (tuple(points), until) != (self._points, self.until):
+            self._points, self.until = tuple(points), until
             self.refresh()
 
     def render(self) -> RenderResult:
@@ -86,7 +89,7 @@ class RatePlot(PlotextPlot):
         plt.ylim(0, heights[-1])
         plt.xlim(-span, 0)
         plt.yticks(heights, [f"{level:g}" for level in heights])
-        plt.xticks(times, ["now" if at == 0 else f"-{duration(-at)}" for at in times])
+        plt.xticks(times, [self.until if at == 0 else f"-{duration(-at)}" for at in times])
         plt.frame(not plain)
         plt.xaxes(not plain, False)  # noqa: FBT003  lower, upper
         plt.yaxes(not plain, False)  # noqa: FBT003  left, right

@@ -147,8 +147,8 @@ class DomainTable(Items[Row]):
             return styled(f"{self.glyphs.off} queued {row.queued}", DIM)
         if row.job is None:
             return styled("mirror", DIM) if row.disk and row.disk.mirror else Content("")
-        if row.filling:
-            return styled(f"{self.glyphs.phase(Phase.COPYING)} {row.filling}", PHASE_STYLES[Phase.COPYING])
+        if row.below:
+            return styled(f"{self.glyphs.copying} {row.below.words}", PHASE_STYLES[Phase.COPYING])
         return styled(job_words(row.job, self.glyphs), PHASE_STYLES[row.job.phase])
 
     def on_click(self, event: events.Click) -> None:

@@ -16,12 +16,13 @@ from tui.app.commands import BY_ID
 from tui.app.glyphs import DIM, PHASE_STYLES, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
-from tui.app.verbs import BUTTONS, why_not
+from tui.app.verbs import BUTTONS, why_not, why_not_in_plan
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
 from tui.model.finding import Severity
 from tui.model.forecast import Verdict, forecast
+from tui.model.headway import Below
 from tui.model.job import Job, JobType, Phase
 from tui.model.journal import Entry
 from tui.model.quantity import UNKNOWN, progress_size, rate
@@ -31,7 +32,7 @@ from tui.model.volume_steps import MakeVolume
 
 _WIDE = 100
 """Cells from which a job fits in two lines; below it takes three."""
-_PHASE = 10
+_PHASE = 11
 _SIZES = 14
 _RATE = 11
 _SPARK = 10
@@ -63,6 +64,8 @@ class JobRow:
     """The plan in progress that it is a part of."""
     copied: int | None = None
     """How much of the image is copied that the plan is at, in percent, where this program does it."""
+    below: Below | None = None
+    """What that plan has still to do below a mirror that is in sync."""
     interrupted: bool = False
     """Whether nobody carries that plan on any more."""
 
@@ -102,8 +105,8 @@ class JobsView(Items[JobRow]):
     def show_jobs(self, rows: Sequence[JobRow], *, nearest: bool = False) -> None:
         """Show the jobs, and how many of them run and wait."""
         self.show(rows, nearest=nearest)
-        running = [row.job for row in rows if not row.job.phase.ended]
-        waiting = sum(job.pivotable for job in running)
+        running = [row for row in rows if not row.job.phase.ended]
+        waiting = sum(row.job.pivotable and row.below is None for row in running)
         words = f"Jobs {len(running)}" if running else "Jobs"
         if waiting:
             words += f" {self.glyphs.dot} {waiting} in sync"
@@ -123,7 +126,7 @@ class JobsView(Items[JobRow]):
             return self._progress(item, width, wide=False)
         if line == 1:
             return self._outlook(item, width, place=False)
-        speed = join(*(p for part in self._speed(item.job) for p in ("  ", part)))
+        speed = join(*(p for part in ([] if item.below else self._speed(item.job)) for p in ("  ", part)))
         room = width - buttons.cell_length - speed.cell_length - 6
         place = pad(self._place(item.job, room), room)
         return join("   ", buttons, "  ", place, speed)
@@ -131,26 +134,40 @@ class JobsView(Items[JobRow]):
     def _progress(self, row: JobRow, width: int, *, wide: bool) -> Content:
         """Name, phase, bar and numbers, in columns that all jobs share."""
         job, glyphs = row.job, self.glyphs
-        style = PHASE_STYLES[job.phase]
-        numbers = self._numbers(job, wide=wide)
+        sign, word, style, filled = self._standing(row)
+        numbers = self._numbers(row, wide=wide)
         tail = sum(n.cell_length + 2 for n in numbers)
         longest = max((_name_cells(other.job) for other in self.items), default=0)
         room = width - _TAIL[wide] - _PHASE - _LEAST_BAR - 8
         cells = max(_LEAST_NAME, min(longest, room, _MOST_NAME))
         target = shown(job.target, width=12)
         name = join(shown(job.domain, "bold", width=cells - target.cell_length - 1), " ", target)
-        phase = styled(job.phase.value, style)
-        head = join(
-            " ", styled(glyphs.phase(job.phase), style), " ", pad(name, cells), "  ", pad(phase, _PHASE)
-        )
+        head = join(" ", styled(sign, style), " ", pad(name, cells), "  ", pad(styled(word, style), _PHASE))
         room = width - head.cell_length - tail - 1
         if room >= _LEAST_BAR and numbers:
-            numbers.insert(0, bar(job.filled, min(room - 2, _MOST_BAR), glyphs, style))
+            numbers.insert(0, bar(filled, min(room - 2, _MOST_BAR), glyphs, style))
         return join(head, *(part for number in numbers for part in ("  ", number)))
 
-    def _numbers(self, job: Job, *, wide: bool) -> list[Content]:
+    def _standing(self, row: JobRow) -> tuple[str, str, str, int | None]:
+        """Sign, word and colour of where it is, and how full its bar is: full only when nothing is left to do."""
+        job, glyphs = row.job, self.glyphs
+        if row.below is None:
+            return glyphs.phase(job.phase), job.phase.value, PHASE_STYLES[job.phase], job.filled
+        if row.interrupted:
+            return glyphs.warning, row.below.word, "$text-warning", None
+        return glyphs.copying, row.below.word, PHASE_STYLES[Phase.COPYING], row.below.percent
+
+    def _numbers(self, row: JobRow, *, wide: bool) -> list[Content]:
+        job = row.job
         if job.phase.ended:
             return []
+        if row.below is not None:
+            # The speed of the mirror says nothing of the layers, and would be read as theirs.
+            numbers = [
+                percentage(row.below.percent, self.glyphs),
+                Content(f"{progress_size(*(row.below.amount or (None, None))):>{_SIZES}}"),
+            ]
+            return [*numbers, Content(" " * (_RATE + 2 + _SPARK))] if wide else numbers
         progress = job.progress
         if job.phase in (Phase.IN_SYNC, Phase.PIVOTING):
             # No way is left of which anything were a part; the words below tell the lag.
@@ -181,7 +198,7 @@ class JobsView(Items[JobRow]):
     def _outlook(self, row: JobRow, width: int, *, place: bool) -> Content:
         """What is to come, or how it ended: as many of the words as there is room for."""
         job = row.job
-        words = self._ended_words(job) if job.phase.ended else self._running_words(job)
+        words = self._ended_words(job) if job.phase.ended else self._running_words(row)
         if row.plan and row.interrupted:
             sign = self.glyphs.severity(Severity.WARNING)
             words.insert(
@@ -192,7 +209,7 @@ class JobsView(Items[JobRow]):
             )
         elif row.plan and row.plan.moves and row.plan.step:
             # What else the move does meanwhile shows in no job.
-            far = "" if row.copied is None else f" {row.copied} %"
+            far = "" if row.copied is None or row.below else f" {row.copied} %"
             words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}{far}", "$text-primary"))
         if self.several_hosts:
             words.insert(0, shown(row.host, DIM, width=20))
@@ -214,7 +231,8 @@ class JobsView(Items[JobRow]):
             room -= word.cell_length + gap
         return join(*lead, *parts)
 
-    def _running_words(self, job: Job) -> list[Content]:
+    def _running_words(self, row: JobRow) -> list[Content]:
+        job = row.job
         outlook = forecast(job)
         style = {
             Verdict.DIVERGES: "$text-warning",
@@ -224,7 +242,12 @@ class JobsView(Items[JobRow]):
         sentence = outlook.sentence
         if job.phase is Phase.IN_SYNC and job.in_sync_since is not None:
             since = time.strftime("%H:%M", time.localtime(job.in_sync_since))
+            if row.below is not None:
+                # How far it lags behind matters once the rest is there, and then there is room to say it.
+                sentence = "in sync"
             sentence = sentence.replace("in sync", f"in sync since {since}", 1)
+        if row.below is not None:
+            sentence = f"{row.below.mirror} {sentence}"
         words = [shown(sentence, style)]
         if job.type is not JobType.COPY:
             words.insert(0, styled(job.type.value, ""))
@@ -301,13 +324,7 @@ class JobsView(Items[JobRow]):
 
 def _why_not(row: JobRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
-    if row.plan and row.plan.snapshot and command == "keep":
-        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
-    if row.plan and row.plan.layered and command == "keep":
-        return "This mirror is a part of a move: pivot, or take the move back."
-    if row.plan and row.plan.filling and command == "pivot":
-        return "The lower layers are not complete there yet."
-    return why_not(row.job, command)
+    return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 
 def _short(step: Step) -> str:

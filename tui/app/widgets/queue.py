@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -20,6 +20,8 @@ _LEAST_NAME = 10
 _MOST_NAME = 24
 _MOST_PLACE = 40
 _LEAST_PLACE = 10
+_REACTION = 1.0
+"""Seconds in which nobody has seen yet that something else is under the cursor."""
 _ELSE = 50
 """Cells that the other columns and a few words take."""
 _STYLES = {
@@ -49,7 +51,7 @@ class QueueRow:
     progress: str = ""
     """How far it is, as ``step 3 of 12``."""
     percent: int | None = None
-    """How far the copying of its disk is."""
+    """How far the copying of all its disks and layers is."""
 
     @property
     def disk(self) -> DiskKey:
@@ -87,11 +89,20 @@ class QueueView(Items[QueueRow]):
 
     BORDER_TITLE = "Queue"
 
-    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        glyphs: Glyphs = UNICODE,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         """Begin empty, which takes no room."""
         super().__init__(id=id)
+        self.clock = clock
         self.glyphs = glyphs
         self.several_hosts = False
+        self._went_on: float | None = None
+        """When the cursor last went on by itself."""
         self.add_class("-empty")
 
     def key_of(self, item: QueueRow) -> Hashable:
@@ -99,8 +110,15 @@ class QueueView(Items[QueueRow]):
         return item.item.id
 
     def show_queue(self, queue: Queue, rows: Sequence[QueueRow], *, nearest: bool = False) -> None:
-        """Show these items, and how many of them wait."""
+        """Show these items, and how many of them wait.
+
+        When the item under the cursor ends, the cursor goes on to one that something can still be done about.
+        """
+        before, place = self.current, self.index
         self.show(rows, nearest=nearest)
+        after = self.current
+        if before and after and not before.item.state.ended and after.item.state.ended:
+            self._go_on(place or 0, after.item)
         self.set_class(not rows, "-empty")
         counts = {
             "waiting": len(queue.waiting),
@@ -116,6 +134,20 @@ class QueueView(Items[QueueRow]):
         self.border_subtitle = Content(
             f"at once {limits.per_host} on a host, {limits.per_destination} to a destination"
         )
+
+    def _go_on(self, place: int, gone: Item) -> None:
+        open_still = sum(not row.item.state.ended for row in self.items)
+        if not open_still:
+            return
+        self.move_to(min(place, open_still - 1))
+        # Who lets go of what has not begun has the next one in mind already.
+        if gone.started is not None:
+            self._went_on = self.clock()
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the cursor has gone on by itself so lately that a key may still be meant for what was there."""
+        return self._went_on is not None and self.clock() - self._went_on < _REACTION
 
     def draw(self, item: QueueRow, line: int, width: int) -> Content:  # noqa: ARG002
         """One item."""
@@ -170,7 +202,9 @@ class QueueView(Items[QueueRow]):
         else:
             ended = time.strftime("%H:%M", time.localtime(item.ended or 0.0))
             style = "$text-error" if item.state in (State.FAILED, State.REFUSED) else ""
-            words = [styled(ended, DIM), shown(item.message, style)]
+            words = [styled(ended, DIM)]
+            if item.message.rstrip(".") != item.state.value:
+                words.append(shown(item.message, style))
             if item.state is State.DONE and item.started is not None and item.ended is not None:
                 words.append(styled(f"took {duration(item.ended - item.started)}", DIM))
         return join(*(part for n, word in enumerate(words) for part in ((dot, word) if n else (word,))))

@@ -1,0 +1,107 @@
+"""How far a plan is with all that it copies: the mirrors of its disks, and the layers below them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tui.model.chain_steps import CompareImages, CopyImages, TakeOverlay
+from tui.model.host import HostState
+from tui.model.job import Job, Phase
+from tui.model.journal import Entry
+from tui.model.quantity import floor_percent
+from tui.model.steps import StartCopy, Step
+
+_SURE = 99
+"""The most that is told while anything is still to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What a move has still to do below a mirror that is in sync: no guest may go over before that is done."""
+
+    word: str
+    """What it is at, in one word."""
+    amount: tuple[int, int] | None = None
+    """Bytes that are there, and bytes to copy; ``None`` where this program does not know."""
+    mirror: str = "mirror"
+    """What is in sync."""
+
+    @property
+    def percent(self) -> int | None:
+        """In whole percent, never 100."""
+        return None if self.amount is None else _percent(*self.amount)
+
+    @property
+    def words(self) -> str:
+        """As ``layers 36 %``."""
+        return self.word if self.percent is None else f"{self.word} {self.percent} %"
+
+
+def below(state: HostState, uuid: str, target: str) -> Below | None:
+    """What is still to be done below the mirror of a disk; ``None`` unless it is in sync and there is something."""
+    job = state.job(uuid, target)
+    if job is None or job.phase is not Phase.IN_SYNC:
+        return None
+    entry = next((e for e in state.entries_of(uuid) if e.id == job.plan), None)
+    if entry is None or not (entry.moves and entry.filling):
+        return None
+    overlay = any(isinstance(step, TakeOverlay) and target in step.targets for step in entry.steps)
+    mirror = "overlay" if overlay else "mirror"
+    if state.interrupted(uuid, target) is entry:
+        return Below("interrupted", mirror=mirror)
+    word = "comparing" if isinstance(entry.step, CompareImages) else "layers"
+    return Below(word, _filled(state, entry.step), mirror)
+
+
+def percent_now(state: HostState, entry: Entry | None) -> int | None:
+    """How much is there of the images that the plan's present step fills, in whole percent, never 100."""
+    filled = _filled(state, entry.step) if entry else None
+    return None if filled is None else _percent(*filled)
+
+
+def percent_of(state: HostState, entry: Entry | None) -> int | None:
+    """How much of all that a plan copies is there, in whole percent, never 100; ``None`` while that is not known."""
+    amounts = list(_amounts(state, entry)) if entry else []
+    known = [amount for amount in amounts if amount is not None]
+    if not known or len(known) < len(amounts):
+        return None
+    return _percent(sum(done for done, _ in known), sum(total for _, total in known))
+
+
+def _amounts(state: HostState, entry: Entry) -> Iterator[tuple[int, int] | None]:
+    for place, step in enumerate(entry.steps):
+        match step:
+            case CopyImages():
+                filled = _filled(state, step)
+                if place >= entry.reached:
+                    yield filled
+                elif filled is not None:
+                    # What was told last may have been short of the end; what another program has done is not known.
+                    yield (filled[1], filled[1])
+            case StartCopy(target=target):
+                job = state.job(entry.uuid, target)
+                yield _mirrored(job) if job and job.plan == entry.id else None
+
+
+def _filled(state: HostState, step: Step | None) -> tuple[int, int] | None:
+    images = step.images if isinstance(step, CopyImages) else ()
+    amounts = [state.files[image.path] for image in images if image.path in state.files]
+    return (sum(done for done, _ in amounts), sum(total for _, total in amounts)) if amounts else None
+
+
+def _mirrored(job: Job) -> tuple[int, int] | None:
+    ends = [sample.end for sample in job.samples[-1:]]
+    if job.progress is not None and job.progress.known:
+        ends = [job.progress.end]
+    if not ends:
+        # It got in sync before anybody looked, so there was next to nothing to copy.
+        return (0, 0) if job.phase is Phase.IN_SYNC else None
+    if job.phase is Phase.COPYING:
+        return (job.progress.cur, ends[0]) if job.progress and job.progress.known else None
+    return (ends[0], ends[0])
+
+
+def _percent(done: int, total: int) -> int | None:
+    percent = floor_percent(done, total)
+    return None if percent is None else min(_SURE, percent)
