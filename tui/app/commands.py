@@ -358,6 +358,13 @@ COMMANDS: tuple[Command, ...] = (
         "Read all definitions again; a host that is lost is tried at once.",
         "View",
     ),
+    Command(
+        "doctor",
+        ("e",),
+        "Doctor",
+        "Examine the host under the cursor: what is wrong there or left over, and what to do about it.",
+        "View",
+    ),
     Command("connect", ("plus",), "Connect", "Open another host beside the ones that are here.", "Program"),
     Command("help", ("question_mark", "f1"), "Help", "All keys.", "Program", footer=ALL),
     Command("quit", ("q", "ctrl+q"), "Quit", "Leave. Jobs go on in QEMU.", "Program", footer=ALL),

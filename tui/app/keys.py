@@ -15,6 +15,7 @@ from tui.app.commands import BY_ID, COMMANDS, Panel
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.connect import ConnectDialog
 from tui.app.dialogs.details import JobDetails
+from tui.app.dialogs.doctor import DoctorDialog
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.save import SaveDialog
 from tui.app.glyphs import Glyphs
@@ -266,6 +267,16 @@ class Keys(WritingKeys):
         for control in self.picture.controls:
             control.refresh()
         self.hint("Reading all definitions again.")
+
+    def action_doctor(self) -> None:
+        """What is wrong or left over on the host under the cursor; on the first where the cursor is on none."""
+        disk, controls = self.focused_disk(), self.picture.controls
+        if not controls:
+            self.hint("No host is open: + opens one.")
+            return
+        control = controls[disk[0] if disk else 0]
+        examine = partial(self.background.do, control.examine)
+        self.app.push_screen(DoctorDialog(control.state.name, examine, self.clock, glyphs=self.glyphs))
 
     # The program
 

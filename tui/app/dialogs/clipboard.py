@@ -20,3 +20,12 @@ def copy_commands(app: App[object], commands: Iterable[str]) -> None:
     app.copy_to_clipboard("\n".join(lines))
     what = "1 command" if len(lines) == 1 else f"{len(lines)} commands"
     app.notify(f"{what} sent to the terminal's clipboard", markup=False)
+
+
+def copy_remedy(app: App[object], remedy: str) -> None:
+    """Send what to do about a finding to the clipboard, in one line that no shell runs by itself."""
+    if remedy:
+        app.copy_to_clipboard(printable(remedy))
+        app.notify("What to do was sent to the terminal's clipboard", markup=False)
+    else:
+        app.notify("There is nothing to do about this", markup=False)

@@ -33,6 +33,7 @@ _DIALOGS = (
     ("esc", "close a dialog; nothing is done"),
     ("tab", "go to the next field or button"),
     ("f2", "go from the choices of a form to its plan, and back"),
+    ("pgdn pgup", "page a plan, wherever the focus is"),
     ("y n", "yes and no, where a dialog asks"),
     ("c", "copy the commands of a plan"),
 )

@@ -1,0 +1,140 @@
+"""What is wrong or left over on a host, and what to do about it: the findings of ``virt-mirror doctor``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.types import CSSPathType
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.app.dialogs.clipboard import copy_remedy
+from tui.app.dialogs.dialog import Buttons, Dialog, button
+from tui.app.dialogs.flow import Line
+from tui.app.dialogs.plan_view import finding_lines, sorted_findings
+from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.engine.errors import HostError
+from tui.model.finding import Finding, Severity, refused
+
+Examine = Callable[[Callable[[tuple[Finding, ...]], None], Callable[[Exception], None]], None]
+"""Has the host looked at, away from the screen's thread; then the one is called, or with an error the other."""
+
+
+_NAME = 30
+
+
+class DoctorDialog(Dialog[None]):
+    """Shows findings, one under the cursor; changes nothing."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "doctor.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Close", show=False, id="doctor-close"),
+        Binding("r,ctrl+r", "look", "Look again", show=False, id="doctor-look"),
+        Binding("c,y", "copy", "Copy what to do", show=False, id="doctor-copy"),
+        Binding("j", "go(1)", "Down", show=False, id="doctor-down"),
+        Binding("k", "go(-1)", "Up", show=False, id="doctor-up"),
+    ]
+
+    def __init__(
+        self, host: str, examine: Examine, clock: Callable[[], float], *, glyphs: Glyphs = UNICODE
+    ) -> None:
+        """Examine the host of that name."""
+        super().__init__(glyphs)
+        self._host = host
+        self._examine = examine
+        self._clock = clock
+        self._turn = 0
+        self.findings: tuple[Finding, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The findings; how it looks as a whole stands in the title."""
+        yield from self.boxed(
+            self._titled(Content("")),
+            OptionList(id="findings"),
+            Buttons("r look again  c copy what to do  esc close", button("Close", "leave")),
+        )
+
+    def on_mount(self) -> None:
+        """Arrows go from one finding to the next."""
+        self.query_one("#findings", OptionList).focus()
+        self.action_look()
+
+    def on_unmount(self) -> None:
+        """An answer that comes now is for nobody."""
+        self._turn += 1
+
+    def action_look(self) -> None:
+        """Have the host looked at; what is known stays until the answer is there."""
+        self._turn += 1
+        turn = self._turn
+        self._sum_up(styled("examining…" if not self.glyphs.ascii else "examining...", "$text-warning"))
+        self._examine(lambda found: self._take(turn, found), lambda error: self._fail(turn, error))
+
+    def _take(self, turn: int, findings: tuple[Finding, ...]) -> None:
+        if turn != self._turn:
+            return
+        self.findings = tuple(sorted_findings(findings))
+        bad = sum(finding.severity is not Severity.FINE for finding in self.findings)
+        words = "1 thing to look at" if bad == 1 else f"{bad} things to look at" if bad else "all is well"
+        severity = Severity.WARNING if bad else Severity.FINE
+        sign = styled(f"{self.glyphs.severity(severity)} ", SEVERITY_STYLES[severity])
+        at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
+        self._sum_up(join(sign, words, styled(f"  as of {at}", DIM)))
+        self._lay_out()
+
+    def _fail(self, turn: int, error: Exception) -> None:
+        if not isinstance(error, HostError):
+            raise error
+        if turn == self._turn:
+            bad = SEVERITY_STYLES[Severity.REFUSED]
+            self._sum_up(styled(f"{self.glyphs.bad} could not be examined", bad))
+            self.findings = (refused("host", str(error)),)
+            self._lay_out()
+
+    def _titled(self, words: Content) -> Content:
+        host = styled(f"  {shown(self._host, width=_NAME).plain}  ", f"not bold {DIM}")
+        return join("Doctor", host, words.stylize("not bold"))
+
+    def _sum_up(self, words: Content) -> None:
+        self.query_one("#title", Static).update(self._titled(words))
+
+    def on_resize(self) -> None:
+        """Another width wraps otherwise."""
+        self.call_after_refresh(self._lay_out)
+
+    def _lay_out(self) -> None:
+        found = self.query_one("#findings", OptionList)
+        before = found.highlighted
+        width = max(1, found.scrollable_content_region.width)
+        found.clear_options()
+        found.add_options(
+            [Option(_wrapped(tuple(finding_lines([f], self.glyphs)), width)) for f in self.findings]
+        )
+        if self.findings:
+            found.highlighted = min(before or 0, len(self.findings) - 1)
+
+    def action_go(self, step: int) -> None:
+        """To the next finding, or the one before."""
+        found = self.query_one("#findings", OptionList)
+        if step > 0:
+            found.action_cursor_down()
+        else:
+            found.action_cursor_up()
+
+    @on(OptionList.OptionSelected, "#findings")
+    def action_copy(self) -> None:
+        """Give what to do about the finding under the cursor to the clipboard."""
+        place = self.query_one("#findings", OptionList).highlighted
+        if place is not None and place < len(self.findings):
+            copy_remedy(self.app, self.findings[place].remedy)
+
+
+def _wrapped(lines: tuple[Line, ...], width: int) -> Content:
+    return Content("\n").join([part for line in lines for part in line.wrapped(width)])
