@@ -11,12 +11,13 @@ from typing import Any
 
 from tui.cli.commands import WriteCommand
 from tui.cli.errors import WRONG, CommandError
+from tui.cli.hierarchy_arguments import add_hierarchy
 from tui.cli.options import add_bandwidth, add_command, add_consent, add_losses, bandwidth, consent, losses
 from tui.model.diskspec import InvalidDiskspec, parse_diskspec
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
 from tui.model.mirrored_snapshot import Snapshot, SnapshotDisk, parse_snapshot
-from tui.model.request import Ending, SnapshotEndRequest, SnapshotRequest
+from tui.model.request import SnapshotRequest
 from tui.model.snapshot_schema import check_schema
 from tui.model.xml import InvalidXML
 
@@ -29,11 +30,11 @@ _CREATE = (
 
 def add_snapshot(commands: Any) -> None:
     """The command with its own commands."""
-    about = "Take snapshots whose disks have a second place, and let the guest go over to that or give it up."
-    parser = add_command(commands, "snapshot", "take and end snapshots with mirrors", about)
+    about = "Take snapshots whose disks have a second place, see all snapshots, delete them, and bring them elsewhere."
+    parser = add_command(commands, "snapshot", "take, see, delete, export and import snapshots", about)
     deeds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_create(deeds)
-    _add_delete(deeds)
+    add_hierarchy(deeds)
 
 
 def _add_create(commands: Any) -> None:
@@ -63,42 +64,6 @@ def _add_create(commands: Any) -> None:
     add_losses(parser, _LOSSES)
     add_consent(parser)
     parser.set_defaults(make=lambda found: _create(parser, found))
-
-
-def _add_delete(commands: Any) -> None:
-    parser = add_command(
-        commands,
-        "delete",
-        "end the mirrors of a snapshot",
-        "Let the guest go over to all mirrors of a snapshot at one instant, and prove that it did, or give them up."
-        " Then libvirt forgets the snapshot. The images that the guest leaves stay.",
-    )
-    parser.add_argument("domain", metavar="DOMAIN", help="the guest")
-    parser.add_argument("name", metavar="NAME", help="the snapshot")
-    end = parser.add_argument_group("how it ends").add_mutually_exclusive_group(required=True)
-    end.add_argument(
-        "--pivot",
-        dest="ending",
-        action="store_const",
-        const=Ending.PIVOT,
-        help="the guest goes over to the mirrors",
-    )
-    end.add_argument(
-        "--abort",
-        dest="ending",
-        action="store_const",
-        const=Ending.CANCEL,
-        help="the guest stays on its overlays; mirrors that were made for it are removed",
-    )
-    parser.add_argument(
-        "--no-compare",
-        action="store_true",
-        help="pivot without comparing what reused mirrors stand on with what the overlays do",
-    )
-    add_consent(parser)
-    parser.set_defaults(
-        make=lambda found: WriteCommand(found.domain, partial(_end, found), consent=consent(found))
-    )
 
 
 def _disk(text: str) -> SnapshotDisk:
@@ -150,7 +115,3 @@ def _read(path: str) -> Snapshot:
     except InvalidXML as error:
         raise CommandError(WRONG, f"{path} is no snapshot that can be taken: {error}.") from error
     return snapshot
-
-
-def _end(found: argparse.Namespace, domain: Domain) -> SnapshotEndRequest:
-    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)

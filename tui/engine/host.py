@@ -28,6 +28,7 @@ from tui.engine.control import Level, LogLine
 from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.files import Files, FilesHere
+from tui.engine.hierarchy_facts import saved_of, view_of
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
 from tui.engine.pool import CallPool
@@ -37,6 +38,8 @@ from tui.engine.ssh_files import FilesThere, ssh_words
 from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
 from tui.model.finding import Finding, Severity
+from tui.model.hierarchy import SnapshotView
+from tui.model.hierarchy_file import Saved
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.journal import Entry
@@ -193,6 +196,14 @@ class Host:
     def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
         """Look for what is wrong or left over, on one domain or everywhere."""
         return diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
+
+    def snapshots(self, uuid: str) -> SnapshotView:
+        """The snapshots of a domain, and what their images are to its chains."""
+        return view_of(uuid, self.connection(), self._state, self.clock(), self.files)
+
+    def save_snapshots(self, uuid: str) -> Saved:
+        """The same with all that is needed to define them again."""
+        return saved_of(uuid, self.connection(), self._state, self.clock(), self.files)
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""

@@ -12,6 +12,7 @@ from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
 from tui.engine.files import Files
+from tui.engine.hierarchy_facts import hierarchy_facts
 from tui.engine.look import (
     Look,
     job_info,
@@ -31,6 +32,12 @@ from tui.model.facts import (
     EndFacts,
 )
 from tui.model.finding import refused
+from tui.model.hierarchy_plan import plan_hierarchy
+from tui.model.hierarchy_request import (
+    SnapshotDeleteRequest,
+    SnapshotImportRequest,
+    SnapshotRevertRequest,
+)
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.merge_case import MergeFacts
@@ -60,7 +67,7 @@ from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
 
 
-def make_plan(  # noqa: PLR0911  one for each kind of request
+def make_plan(  # noqa: C901, PLR0911  one for each kind of request
     request: Request,
     connection: Connection,
     state: HostState,
@@ -95,6 +102,8 @@ def make_plan(  # noqa: PLR0911  one for each kind of request
             return plan_snapshot(request, _take_facts(request, look), plan_id)
         case SnapshotEndRequest():
             return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
+        case SnapshotImportRequest() | SnapshotDeleteRequest() | SnapshotRevertRequest():
+            return plan_hierarchy(request, hierarchy_facts(request, look, files), plan_id)
         case RecoverRequest():
             return plan_recover(request, _recover_facts(look), plan_id)
         case EndRequest():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.model.finding import Acceptance
+from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.storage import Chain
 
@@ -205,6 +206,9 @@ Request = (
     | MoveRequest
     | SnapshotRequest
     | SnapshotEndRequest
+    | SnapshotImportRequest
+    | SnapshotDeleteRequest
+    | SnapshotRevertRequest
     | RecoverRequest
     | EndRequest
     | SpeedRequest

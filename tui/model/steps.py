@@ -17,6 +17,7 @@ from tui.model.chain_steps import (
     TakeOverlay,
 )
 from tui.model.command import typed, virsh
+from tui.model.hierarchy_steps import DefineSnapshots, HierarchyStep
 from tui.model.job import JobType
 from tui.model.quantity import rate
 from tui.model.request import Ending
@@ -344,7 +345,7 @@ class SetSpeed:
 class Undo:
     """Take back what a step of an interrupted plan did, as far as the host shows that it was done."""
 
-    step: Begin | TakeOverlay | MakeImage | TakeSnapshot
+    step: Begin | TakeOverlay | MakeImage | TakeSnapshot | DefineSnapshots
     since: float
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
@@ -363,7 +364,7 @@ class Undo:
                 return f"Remove {path}, made for this plan"
             case TakeOverlay(targets=targets):
                 return f"Merge what is in the overlay of {' and '.join(targets)} back, and remove it"
-            case TakeSnapshot():
+            case TakeSnapshot() | DefineSnapshots():
                 return self.step.undo_title
             case _:
                 return f"Cancel the {self.step.job} of {self.step.target}"
@@ -375,7 +376,7 @@ class Undo:
         match step:
             case MakeImage(path=path):
                 return (typed("rm", "--", path),)
-            case TakeSnapshot():
+            case TakeSnapshot() | DefineSnapshots():
                 return step.undo_commands
             case TakeOverlay():
                 return tuple(
@@ -417,5 +418,6 @@ Step = (
     | ProveChain
     | SetSpeed
     | DropSnapshot
+    | HierarchyStep
     | Undo
 )
