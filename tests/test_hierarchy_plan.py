@@ -143,6 +143,13 @@ def test_nothing_is_merged_into_what_others_stand_on() -> None:
     assert refusals(delete("s2", domain=domain_on(make_disk("vda", BASE)))) == {"not-in-chain"}
 
 
+def test_a_chain_that_nobody_lists_is_told_by_the_header_of_the_overlay() -> None:
+    unseen = domain_on(replace(VDA, chain=make_chain(TWO, complete=False)))
+    assert refusals(delete("s2", domain=unseen)) == set()
+    assert refusals(delete("s2", domain=unseen, images={TWO: image(BASE)})) == {"not-in-chain"}
+    assert refusals(delete("s1", domain=unseen)) == {"chain-unseen"}
+
+
 def test_internal_ones_must_be_where_the_guest_writes() -> None:
     found = delete("i", INSIDE)
     assert refusals(found) == set()

@@ -479,22 +479,27 @@ def test_back_to_an_internal_one(hypervisor: Hypervisor, guest: Guests) -> None:
     assert (current(vm), vm.state()) == ("s2", "paused")
 
 
+@pytest.mark.parametrize("running", [True, False])
 def test_going_back_brings_no_plan_of_that_time_back_and_keeps_notes(
-    hypervisor: Hypervisor, guest: Guests
+    hypervisor: Hypervisor, guest: Guests, *, running: bool
 ) -> None:
-    vm = guest()
+    vm = guest(running=running)
     plan, note = "urn:virt-mirror:plan:old", "urn:virt-mirror:quarantine:new"
 
     def write(space: str, text: str) -> None:
-        vm.virsh("metadata", space, "--key", "vm", "--set", text, "--live", "--config")
+        sides = ["--live"] if vm.state() == "running" else []
+        vm.virsh("metadata", space, "--key", "vm", "--set", text, *sides, "--config")
 
     write(plan, "<plan/>")
     take(vm, "s1", memory=True)
+    if not running:
+        vm.virsh("start")
     for side in ("--live", "--config"):
         vm.virsh("metadata", plan, "--remove", side)
     write(note, f"<quarantine since='1'><directory>{vm.directory}</directory></quarantine>")
     with watched(hypervisor) as host:
         carried_out(host, SnapshotRevertRequest(vm.uuid, "s1", accepted=OURS))
+    assert vm.state() == ("running" if running else "shut off")
     for text in (vm.xml(), vm.xml(inactive=True)):
         assert plan not in text
         assert note in text

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from tui.engine import journal
-from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.connection import Reading
+from tui.engine.errors import HostError, StepFailed
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import xml
 from tui.model.command import typed
 from tui.model.definition import parse_domain
+from tui.model.domain import Domain
 from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import KnownSnapshot
@@ -25,8 +27,6 @@ from tui.model.text import printable
 if TYPE_CHECKING:
     from tui.engine.host import Host
 
-_SEEN = 30.0
-"""Seconds within which the definition shows what libvirt has done."""
 _OURS = "urn:virt-mirror:"
 """What the namespaces of this program's notes in ``<metadata>`` begin with."""
 
@@ -215,21 +215,20 @@ def _(step: DeleteSnapshots, host: Host) -> bool:
 @run.register(RevertSnapshot)
 def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
     connection = host.connection()
-    before = _notes(host, step.uuid)
+    before = _notes(connection.read(step.uuid))
     try:
         connection.revert_snapshot(step.uuid, step.snapshot, running=step.running, paused=step.paused)
     finally:
         host.refresh(step.uuid)
-    _keep_notes(step, host, before)
     reading = connection.read(step.uuid)
-    if reading is None or not happened(step, host):
+    current = hierarchy_of(connection, step.uuid).current
+    if reading is None or current is None or current.name != step.snapshot:
         raise StepFailed(f"{step.domain} is not at the snapshot {step.snapshot}.")
-    definition = parse_domain(reading.xml)
-    findings = [
-        fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}."),
-    ]
+    domain = Domain(parse_domain(reading.xml), reading.state, reading.persistent)
+    _keep_notes(host, domain, before, _notes(reading))
+    findings = [fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}.")]
     for target, path in zip(step.disks, step.paths, strict=True):
-        active = definition.active_layer(target)
+        active = domain.active_layer(target)
         if active is not None and same_name(active.path) == same_name(path):
             findings.append(fine("disk-reverted", f"{printable(target)} is on {printable(path)}."))
         else:
@@ -239,42 +238,37 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
     return tuple(findings)
 
 
-def _notes(host: Host, uuid: str) -> dict[str, str]:
-    """What this program has written into the domain's metadata, by namespace."""
-    reading = host.connection().read(uuid)
-    metadata = xml.child(xml.parse(reading.xml), "metadata") if reading else None
+def _notes(reading: Reading | None) -> dict[str, str]:
+    """What this program has written into a domain's metadata, by namespace."""
+    return _notes_in(reading.xml) if reading is not None else {}
+
+
+def _notes_in(text: str) -> dict[str, str]:
+    metadata = xml.child(xml.parse(text), "metadata")
     if metadata is None:
         return {}
     spaces = ((etree.QName(one).namespace or "", xml.serialise(one)) for one in xml.elements(metadata))
-    return {space: text for space, text in spaces if space.startswith(_OURS)}
+    return {space: note for space, note in spaces if space.startswith(_OURS)}
 
 
-def _keep_notes(step: RevertSnapshot, host: Host, before: dict[str, str]) -> None:
+def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[str, str]) -> None:
     """Have the domain remember what it did: with the definition its notes of that time came back as well.
 
     A plan that was under way when the snapshot was taken has ended since, and images put away later still lie there.
     """
     connection = host.connection()
-    domain = host.wait_for(lambda s: s.domain(step.uuid), timeout=_SEEN)
-    reading = connection.read(step.uuid)
-    if domain is None or reading is None:
-        return
-    after = _notes(host, step.uuid)
-    for space in after.keys() - before.keys():
+    sides = [after]
+    if domain.state.active and domain.persistent:
+        sides.append(_notes_in(connection.inactive_xml(domain.uuid)))
+    for space in {space for side in sides for space in side} - before.keys():
         journal.remove_note(connection, domain, space)
-    for space, text in before.items():
-        if after.get(space) != text:
-            connection.set_metadata(
-                step.uuid, space, text, config=reading.persistent, live=reading.state.active
-            )
+    for space, note in before.items():
+        if any(side.get(space) != note for side in sides):
+            config, live = domain.persistent, domain.state.active
+            connection.set_metadata(domain.uuid, space, note, config=config, live=live)
 
 
 @happened.register(RevertSnapshot)
-def _(step: RevertSnapshot, host: Host) -> bool:
-    try:
-        current = hierarchy_of(host.connection(), step.uuid).current
-    except NoConnection:
-        raise
-    except HostError:
-        return False
-    return current is not None and current.name == step.snapshot
+def _(step: RevertSnapshot, host: Host) -> bool:  # noqa: ARG001
+    # Whoever goes back to the current snapshot finds it current in any case: once more does no harm.
+    return False

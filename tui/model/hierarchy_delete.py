@@ -174,7 +174,15 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
         drive = facts.domain.disk(disk.target)
         paths = [same_name(layer.path) for layer in drive.chain.layers] if drive else []
         overlay, base = same_name(disk.path or ""), same_name(disk.base or "")
-        if overlay not in paths or base not in paths[paths.index(overlay) + 1 :][:1]:
+        known = drive is not None and drive.chain.complete
+        if not known and overlay not in paths:
+            yield refused(
+                "chain-unseen",
+                f"Nobody can see the chain of {target} to its end, and whether the overlay of {name} is in it.",
+                "Start the guest: libvirt shows the whole chain then.",
+            )
+            continue
+        if overlay not in paths or base != _right_below(facts, disk, paths):
             yield refused(
                 "not-in-chain",
                 f"The overlay of {name}, {printable(disk.path or 'unknown')}, does not stand right on "
@@ -207,6 +215,16 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
                 "chain.",
                 "Look at it first.",
             )
+
+
+def _right_below(facts: HierarchyFacts, disk: StateDisk, paths: list[str]) -> str | None:
+    """What an overlay stands on: as the chain has it, else as its header says."""
+    below = paths[paths.index(same_name(disk.path or "")) + 1 :]
+    if below:
+        return below[0]
+    info = facts.images.get(disk.path or "")
+    backing = (info.full_backing_file or info.backing_file) if info else None
+    return same_name(backing) if backing else None
 
 
 def _children(facts: HierarchyFacts, snapshot: KnownSnapshot) -> list[KnownSnapshot]:
