@@ -39,6 +39,39 @@ def test_the_tree_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1] == "  /i/base  qcow2  state of s1"
 
 
+def test_names_that_are_cut_short_in_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    control = host()
+    assert control.view is not None
+    control.view = SnapshotView(control.view.domain, arranged([known("s" * 500)]))
+    assert invoke("snapshot", "tree", "db01", "--ascii", hosts=(control,)) == 0
+    said = capsys.readouterr().out
+    assert said.isascii()
+    assert "~" in said
+    assert max(map(len, said.splitlines())) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("../../etc/x", "_.._etc_x"),
+        (".hidden", "hidden"),
+        ("a\n\u202e", "a__"),
+        ("--", "domain"),
+        ("d" * 300, "d" * 100),
+    ],
+)
+def test_a_file_is_named_for_its_domain_and_lies_here(
+    name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    control = host()
+    domain = make_domain(name)
+    control.publish(make_state(domain))
+    control.view = SnapshotView(domain, arranged(LINE))
+    assert invoke("snapshot", "export", domain.uuid, hosts=(control,)) == 0
+    assert [one.name for one in tmp_path.iterdir()] == [f"{file}-snapshots.xml"]
+
+
 def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("snapshot", "tree", "db01", "--json", hosts=(host(),)) == 0
     found = json.loads(capsys.readouterr().out)

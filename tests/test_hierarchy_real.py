@@ -422,6 +422,20 @@ def test_an_external_one_is_merged(hypervisor: Hypervisor, guest: Guests) -> Non
     assert is_writing(Path(base[0]))
 
 
+def test_the_same_while_the_guest_is_off(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(disks=[DiskSpec()], delay=None)
+    base = vm.images()[0]
+    take(vm, "s1", "s2")
+    vm.virsh("destroy")
+    for name in ("s1", "s2"):
+        program(hypervisor, "snapshot", "delete", vm.name, name, "--yes")
+    assert (snapshots(vm), vm.source(inactive=True), vm.state()) == ([], str(base), "shut off")
+    assert sorted(one.name for one in vm.directory.iterdir()) == ["domain.xml", base.name]
+    take(vm, "i1", "i2", memory=True)
+    program(hypervisor, "snapshot", "delete", vm.name, "i1", "--yes")
+    assert inside(base) == ["i2"]
+
+
 def test_what_libvirt_cannot_delete_is_merged_by_hand(hypervisor: Hypervisor, guest: Guests) -> None:
     vm = guest(disks=[DiskSpec(), DiskSpec()])
     base = vm.chain()

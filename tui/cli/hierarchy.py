@@ -40,7 +40,8 @@ def show_tree(command: TreeCommand, fleet: Fleet, output: Output) -> int:
         output.document(tree_document(control, view))
         return DONE
     for line in tree_lines(view, ascii_only=output.ascii_only):
-        output.say(line)
+        # What is cut short is marked with a sign that ASCII lacks.
+        output.say(line.replace("…", "~") if output.ascii_only else line)
     for problem in view.hierarchy.problems:
         output.complain(problem)
     return DONE
