@@ -19,6 +19,15 @@ from tui.model.disk import Device, Disk, Mirror, MirrorJob, MirrorReady
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.facts import EndFacts
 from tui.model.finding import Finding, fine
+from tui.model.hierarchy import Hierarchy, SnapshotView
+from tui.model.hierarchy_case import HierarchyFacts
+from tui.model.hierarchy_file import Saved
+from tui.model.hierarchy_plan import plan_hierarchy
+from tui.model.hierarchy_request import (
+    SnapshotDeleteRequest,
+    SnapshotImportRequest,
+    SnapshotRevertRequest,
+)
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase, Progress, Sample
 from tui.model.live_case import LiveFacts
@@ -240,6 +249,7 @@ class FakeControl:
         on_run: called in ``run`` with the new run, to publish states or to end it.
         error: raised by ``plan`` and ``run`` when set.
         pools: the answer of ``places``.
+        view: the answer of ``snapshots``.
     """
 
     def __init__(
@@ -255,6 +265,7 @@ class FakeControl:
         self.on_run: Callable[[FakeRun], None] | None = None
         self.error: HostError | None = None
         self.pools: tuple[str, ...] = ("/fast", "/slow")
+        self.view: SnapshotView | None = None
         self.runs: list[FakeRun] = []
         self._state = replace(states or make_state(), uri=uri, read_only=read_only)
         self._lock = threading.Lock()
@@ -344,6 +355,18 @@ class FakeControl:
         self.calls.append(("examine", uuid))
         return self.findings
 
+    def snapshots(self, uuid: str) -> SnapshotView:
+        """Recorded; ``view`` or a domain without snapshots."""
+        self.calls.append(("snapshots", uuid))
+        domain = self._state.domain(uuid)
+        assert domain is not None
+        return self.view or SnapshotView(domain, Hierarchy())
+
+    def save_snapshots(self, uuid: str) -> Saved:
+        """Recorded; the snapshots of ``view``."""
+        view = self.snapshots(uuid)
+        return Saved(view.domain.name, view.domain.uuid, view.hierarchy.snapshots)
+
     def places(self) -> tuple[str, ...]:
         """The pools."""
         self.calls.append(("places",))
@@ -354,7 +377,7 @@ class FakeControl:
         self.calls.append(("close",))
 
 
-def default_plan(  # noqa: PLR0911  one for each kind of request
+def default_plan(  # noqa: C901, PLR0911  one for each kind of request
     request: Request, state: HostState, findings: tuple[Finding, ...] = ()
 ) -> Plan:
     """The steps that such a request usually has, with no look at whether they make sense."""
@@ -379,6 +402,8 @@ def default_plan(  # noqa: PLR0911  one for each kind of request
         case SnapshotEndRequest():
             held = SnapshotEndFacts(EndFacts(domain or make_domain(), entries=state.entries_of(request.uuid)))
             return plan_snapshot_end(request, held, "p8")
+        case SnapshotImportRequest() | SnapshotDeleteRequest() | SnapshotRevertRequest():
+            return plan_hierarchy(request, HierarchyFacts(domain or make_domain()), "p9")
         case RecoverRequest():
             found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid), now=NOW)
             return plan_recover(request, found, "p6")

@@ -9,6 +9,7 @@ import pytest
 from tests.fake_host import FakeControl, uuid_of
 from tests.test_cli import invoke
 from tui.model.finding import Acceptance
+from tui.model.hierarchy_request import After, SnapshotDeleteRequest, SnapshotRevertRequest
 from tui.model.mirrored_snapshot import Snapshot, file_disk
 from tui.model.request import Ending, Request, SnapshotEndRequest, SnapshotRequest
 
@@ -38,6 +39,18 @@ SPECS = "--diskspec vda,file=/a,mirror=/m --diskspec vdb,mirror=/n,,o"
         ("delete db01 s1 --pivot", SnapshotEndRequest(DB01, "s1", Ending.PIVOT)),
         ("delete db01 s1 --pivot --no-compare", SnapshotEndRequest(DB01, "s1", Ending.PIVOT, compare=False)),
         ("delete db01 s1 --abort", SnapshotEndRequest(DB01, "s1", Ending.CANCEL)),
+        ("delete db01 s1", SnapshotDeleteRequest(DB01, "s1")),
+        ("delete db01 s1 --metadata-only", SnapshotDeleteRequest(DB01, "s1", metadata_only=True)),
+        ("delete db01 s1 --children", SnapshotDeleteRequest(DB01, "s1", children=True)),
+        (
+            "delete db01 s1 --children-only --metadata-only",
+            SnapshotDeleteRequest(DB01, "s1", itself=False, children=True, metadata_only=True),
+        ),
+        ("revert db01 s1", SnapshotRevertRequest(DB01, "s1")),
+        (
+            "revert db01 s1 --paused --lose-present-state",
+            SnapshotRevertRequest(DB01, "s1", After.PAUSED, frozenset({Acceptance.LOSE_PRESENT_STATE})),
+        ),
     ],
 )
 def test_what_is_asked_for(line: str, request_: Request) -> None:
@@ -62,8 +75,15 @@ def test_what_is_asked_for(line: str, request_: Request) -> None:
         ("create db01 --method zfs", "invalid choice"),
         ("create db01 --limit 0", "above 0"),
         ("create db01 --diskspec vda,mirror=/m --method btrfs", "taken by qemu alone"),
-        ("delete db01 s1", "--pivot --abort"),
         ("delete db01 s1 --pivot --abort", "not allowed with"),
+        ("delete db01 s1 --pivot --metadata-only", "go with nothing else"),
+        ("delete db01 s1 --abort --children", "go with nothing else"),
+        ("delete db01 s1 --no-compare", "which is missing"),
+        ("delete db01 s1 --children --children-only", "not allowed with"),
+        ("revert db01 s1 --running --paused", "not allowed with"),
+        ("import db01 f --map /a=b", "two absolute paths"),
+        ("export db01 - --json", "no place"),
+        ("tree", "required: DOMAIN"),
     ],
 )
 def test_what_makes_no_sense(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

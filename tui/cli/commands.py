@@ -35,6 +35,26 @@ class JobsCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeCommand:
+    """Show the snapshots of a domain."""
+
+    domain: str
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCommand:
+    """Write the snapshots of a domain to a file."""
+
+    domain: str
+    file: str | None = None
+    """``None`` is named for the domain."""
+    force: bool = False
+    """Replace a file that is there."""
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WriteCommand:
     """Change something."""
 
@@ -62,7 +82,9 @@ class DemoCommand:
     keep: bool = False
 
 
-Command = ListCommand | JobsCommand | DoctorCommand | WriteCommand | DemoCommand
+LookCommand = ListCommand | JobsCommand | DoctorCommand | TreeCommand | ExportCommand
+"""Those that change nothing on a host."""
+Command = LookCommand | WriteCommand | DemoCommand
 
 
 @dataclass(frozen=True, slots=True)

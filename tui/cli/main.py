@@ -8,7 +8,16 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from tui.cli.commands import DoctorCommand, Invocation, JobsCommand, ListCommand, WriteCommand
+from tui.cli.commands import (
+    DoctorCommand,
+    ExportCommand,
+    Invocation,
+    JobsCommand,
+    ListCommand,
+    LookCommand,
+    TreeCommand,
+    WriteCommand,
+)
 from tui.cli.doctor import show_findings
 from tui.cli.errors import (
     FAILED,
@@ -19,6 +28,7 @@ from tui.cli.errors import (
     CommandError,
     Interrupted,
 )
+from tui.cli.hierarchy import export_snapshots, show_tree
 from tui.cli.hosts import Connect, Fleet, fleet
 from tui.cli.listing import show_domains, show_jobs
 from tui.cli.output import Output
@@ -32,12 +42,9 @@ def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # ea
     """Carry out a headless command; the exit status."""
     command = invocation.command
     output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation), uris=invocation.uris)
-    reading = isinstance(command, ListCommand | JobsCommand | DoctorCommand)
-    if invocation.read_only and not reading:
-        dry = not isinstance(command, ListCommand | JobsCommand | DoctorCommand) and _is_dry(invocation)
-        if not dry:
-            output.complain("This writes, and --read-only was given: leave one of them out.")
-            return WRONG
+    if invocation.read_only and not isinstance(command, LookCommand) and not _is_dry(invocation):
+        output.complain("This writes, and --read-only was given: leave one of them out.")
+        return WRONG
     try:
         with _interruptible(), fleet(invocation.uris, connect, read_only=invocation.read_only) as hosts:
             return _dispatch(invocation, hosts, output)
@@ -69,6 +76,10 @@ def _dispatch(invocation: Invocation, hosts: Fleet, output: Output) -> int:
             return show_jobs(command, hosts, output)
         case DoctorCommand():
             return show_findings(command, hosts, output)
+        case TreeCommand():
+            return show_tree(command, hosts, output)
+        case ExportCommand():
+            return export_snapshots(command, hosts, output)
         case _:
             raise CommandError(WRONG, "This command has a screen, not lines.")
 
@@ -77,7 +88,7 @@ def _is_json(invocation: Invocation) -> bool:
     command = invocation.command
     if isinstance(command, WriteCommand):
         return command.consent.json
-    return isinstance(command, ListCommand | JobsCommand | DoctorCommand) and command.json
+    return isinstance(command, LookCommand) and command.json
 
 
 def _is_dry(invocation: Invocation) -> bool:

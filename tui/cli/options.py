@@ -20,6 +20,7 @@ _ACCEPTANCES = {
     Acceptance.LOSE_INTERNAL_SNAPSHOTS: "go on though the copy has none of the internal snapshots of the images",
     Acceptance.LOSE_CHECKPOINTS: "go on though the checkpoints of the disk are lost, and incremental backup with them",
     Acceptance.LOSE_SNAPSHOTS: "go on though libvirt's snapshots of the disk can be gone back to no more",
+    Acceptance.LOSE_PRESENT_STATE: "go back though what the guest has now is lost",
     Acceptance.RISK_FULL_DESTINATION: "go on though the destination may run full, which loses the copy",
 }
 """The help of each option by which a user takes a loss upon himself."""

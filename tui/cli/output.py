@@ -54,6 +54,10 @@ class Output:
         """JSON on standard output; every character beyond ASCII is escaped, control characters with it."""
         self._write(self._out, json.dumps(value, indent=indent))
 
+    def text(self, text: str) -> None:
+        """A whole document of another kind on standard output, as it is."""
+        self._guard(lambda: (self._out.write(text), self._out.flush()), self._out)
+
     def complain(self, text: str) -> None:
         """A sentence on standard error; whatever is in it can be shown."""
         self._write(self._err, f"virt-mirror: {printable(addressed(text, *self._uris))}")

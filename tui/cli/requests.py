@@ -27,7 +27,6 @@ from tui.model.request import (
     PullRequest,
     RecoverRequest,
     Shared,
-    SnapshotEndRequest,
     SnapshotRequest,
     SpeedRequest,
     Then,
@@ -142,11 +141,6 @@ def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | 
         synchronous_writes=found.synchronous_writes,
         accepted=losses(found),
     )
-
-
-def snapshot_end(found: Namespace, domain: Domain) -> SnapshotEndRequest:
-    """End the mirrors of a snapshot."""
-    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)
 
 
 def _live(found: Namespace, wanted: Snapshot, domain: Domain) -> LiveSnapshotRequest:

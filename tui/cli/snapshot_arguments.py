@@ -8,6 +8,7 @@ from typing import Any
 
 from tui.cli import requests
 from tui.cli.commands import WriteCommand
+from tui.cli.hierarchy_arguments import add_hierarchy
 from tui.cli.options import (
     add_bandwidth,
     add_command,
@@ -21,7 +22,6 @@ from tui.cli.options import (
 from tui.model.diskspec import InvalidDiskspec, parse_diskspec, parse_wish
 from tui.model.finding import Acceptance
 from tui.model.methods import Method, Quiesce
-from tui.model.request import Ending
 
 _LOSSES = (Acceptance.LOSE_CHECKPOINTS, Acceptance.RISK_FULL_DESTINATION)
 _CREATE = (
@@ -33,13 +33,11 @@ _CREATE = (
 
 def add_snapshot(commands: Any) -> None:
     """The command with its own commands."""
-    about = (
-        "Take snapshots of disks, each by the method that suits its storage, and end those that have mirrors."
-    )
-    parser = add_command(commands, "snapshot", "take snapshots, and end those with mirrors", about)
+    about = "Hold the state of disks, each by the method that suits its storage; see, delete and carry such states."
+    parser = add_command(commands, "snapshot", "take, see, delete, export and import snapshots", about)
     deeds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_create(deeds)
-    _add_delete(deeds)
+    add_hierarchy(deeds)
 
 
 def _add_create(commands: Any) -> None:
@@ -99,44 +97,6 @@ def _add_create(commands: Any) -> None:
     add_losses(parser, _LOSSES)
     add_consent(parser)
     parser.set_defaults(make=lambda found: _create(parser, found))
-
-
-def _add_delete(commands: Any) -> None:
-    parser = add_command(
-        commands,
-        "delete",
-        "end the mirrors of a snapshot",
-        "Let the guest go over to all mirrors of a snapshot at one instant, and prove that it did, or give them up."
-        " Then libvirt forgets the snapshot. The images that the guest leaves stay.",
-    )
-    parser.add_argument("domain", metavar="DOMAIN", help="the guest")
-    parser.add_argument("name", metavar="NAME", help="the snapshot")
-    end = parser.add_argument_group("how it ends").add_mutually_exclusive_group(required=True)
-    end.add_argument(
-        "--pivot",
-        dest="ending",
-        action="store_const",
-        const=Ending.PIVOT,
-        help="the guest goes over to the mirrors",
-    )
-    end.add_argument(
-        "--abort",
-        dest="ending",
-        action="store_const",
-        const=Ending.CANCEL,
-        help="the guest stays on its overlays; mirrors that were made for it are removed",
-    )
-    parser.add_argument(
-        "--no-compare",
-        action="store_true",
-        help="pivot without comparing what reused mirrors stand on with what the overlays do",
-    )
-    add_consent(parser)
-    parser.set_defaults(
-        make=lambda found: WriteCommand(
-            found.domain, partial(requests.snapshot_end, found), consent=consent(found)
-        )
-    )
 
 
 def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> WriteCommand:

@@ -14,6 +14,7 @@ from tui.cli.output import Output
 from tui.cli.progress import Progress, progress
 from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
+from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
 from tui.model.plan import Plan
 from tui.model.snapshot_steps import TakeSnapshot
@@ -147,7 +148,7 @@ def _until_started(control: Control, run: Run) -> Outcome:
 
 def _tell_how_to_go_on(plan: Plan, output: Output) -> None:
     begin, name = _begin(plan), printable(plan.domain)
-    if any(isinstance(step, ChainStep | Undo) for step in plan.steps):
+    if any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps):
         how = f"go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
         output.complain(f"Interrupted. The guest goes on; {how}")
     elif begin is None:

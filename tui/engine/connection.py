@@ -223,6 +223,10 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
         kind = self._call("getType", self._conn.getType)
         return f"{kind} " + ".".join(map(str, _version(self._call("getVersion", self._conn.getVersion))))
 
+    def capabilities(self) -> str:
+        """XML that says what the host and its hypervisors can do."""
+        return str(self._call("getCapabilities", self._conn.getCapabilities))
+
     def pools(self) -> tuple[str, ...]:
         """XML of the active storage pools."""
         flags = libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from tui.model.finding import Finding
+from tui.model.hierarchy import SnapshotView
+from tui.model.hierarchy_file import Saved
 from tui.model.host import HostState
 from tui.model.plan import Plan
 from tui.model.request import Request
@@ -114,6 +116,20 @@ class Control(Protocol):
 
         Raises:
             HostError: when the host cannot be asked.
+        """
+
+    def snapshots(self, uuid: str) -> SnapshotView:
+        """The snapshots that libvirt knows of a domain, and what their images are to its chains. Blocks.
+
+        Raises:
+            HostError: when the host cannot be asked, or the domain is gone.
+        """
+
+    def save_snapshots(self, uuid: str) -> Saved:
+        """The same with all that is needed to define them again, secrets included. Blocks.
+
+        Raises:
+            HostError: when the host cannot be asked, or does not tell that on this connection.
         """
 
     def places(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -11,10 +12,13 @@ from tui.engine import filling, images, places, room
 from tui.engine.errors import StepFailed
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.facts import LayerFacts
+from tui.model.image import ImageInfo
 from tui.model.storage import Layer
 
 CLOCK_SLACK = 2.0
 """Seconds by which a file may be older than the plan that had it made: file times are coarse."""
+
+_SECTOR = 512
 
 
 class Files(Protocol):
@@ -37,6 +41,12 @@ class Files(Protocol):
 
     def layer(self, layer: Layer) -> LayerFacts:
         """What a layer takes, and what its header says."""
+
+    def info(self, path: str, format: str) -> ImageInfo:  # noqa: A002  qemu-img's word
+        """As ``tui.engine.images.image_info``."""
+
+    def allocated(self, paths: Iterable[str]) -> dict[str, int]:
+        """Bytes that those of these files take that are there."""
 
     def make(self, step: MakeImage) -> None:
         """Make an empty image with the owner and mode of another one."""
@@ -100,6 +110,22 @@ class FilesHere:
     def layer(self, layer: Layer) -> LayerFacts:
         """As ``tui.engine.places.layer_here``."""
         return places.layer_here(layer)
+
+    def info(self, path: str, format: str) -> ImageInfo:  # noqa: A002
+        """By qemu-img."""
+        return images.image_info(path, format)
+
+    def allocated(self, paths: Iterable[str]) -> dict[str, int]:
+        """Devices are left out: how much of one is used is not seen from outside."""
+        found = {}
+        for path in paths:
+            try:
+                status = os.stat(path)  # noqa: PTH116  the name stays as it is
+            except (OSError, ValueError):
+                continue
+            if stat.S_ISREG(status.st_mode):
+                found[path] = status.st_blocks * _SECTOR
+        return found
 
     def make(self, step: MakeImage) -> None:
         """Libvirt labels both alike when a guest uses them."""

@@ -28,6 +28,7 @@ from tui.engine.control import Level, LogLine
 from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.files import Files, FilesHere
+from tui.engine.hierarchy_facts import saved_of, view_of
 from tui.engine.look import LOGICAL
 from tui.engine.planning import make_plan
 from tui.engine.poller import Poller
@@ -39,6 +40,8 @@ from tui.engine.uri import is_local, unattended
 from tui.model import tracking, xml
 from tui.model.command import addressed
 from tui.model.finding import Finding, Severity
+from tui.model.hierarchy import SnapshotView
+from tui.model.hierarchy_file import Saved
 from tui.model.host import HostState, Link
 from tui.model.job import Phase
 from tui.model.journal import Entry
@@ -208,6 +211,14 @@ class Host:
         """Look for what is wrong or left over, on one domain or everywhere."""
         found = diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
         return tuple(finding.addressed(*self._named) for finding in found)
+
+    def snapshots(self, uuid: str) -> SnapshotView:
+        """The snapshots of a domain, and what their images are to its chains."""
+        return view_of(uuid, self.connection(), self._state, self.clock(), self.files)
+
+    def save_snapshots(self, uuid: str) -> Saved:
+        """The same with all that is needed to define them again."""
+        return saved_of(uuid, self.connection(), self._state, self.clock(), self.files)
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""

@@ -167,8 +167,9 @@ def _(step: TakeInternal, host: Host) -> bool:
 @undo.register(TakeInternal)
 def _(step: TakeInternal, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
     # One that failed has left nothing, or its name was somebody else's.
-    if failed or not host.connection().delete_snapshot(step.uuid, step.name):
+    if failed or not happened(step, host):
         return []
+    host.connection().delete_snapshot(step.uuid, step.name)
     return [f"The snapshot {step.name} was deleted."]
 
 

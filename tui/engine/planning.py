@@ -12,6 +12,7 @@ from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts, disk_facts, placed
 from tui.engine.files import Files
+from tui.engine.hierarchy_facts import hierarchy_facts
 from tui.engine.live_facts import live_facts
 from tui.engine.look import (
     Look,
@@ -30,6 +31,12 @@ from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
 from tui.model.facts import EndFacts
 from tui.model.finding import refused
+from tui.model.hierarchy_plan import plan_hierarchy
+from tui.model.hierarchy_request import (
+    SnapshotDeleteRequest,
+    SnapshotImportRequest,
+    SnapshotRevertRequest,
+)
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.live_plan import plan_live_snapshot
@@ -97,6 +104,8 @@ def make_plan(  # noqa: C901, PLR0911  one for each kind of request
             return plan_live_snapshot(request, live_facts(request, look, files), plan_id, now)
         case SnapshotEndRequest():
             return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
+        case SnapshotImportRequest() | SnapshotDeleteRequest() | SnapshotRevertRequest():
+            return plan_hierarchy(request, hierarchy_facts(request, look, files), plan_id)
         case RecoverRequest():
             return plan_recover(request, _recover_facts(look), plan_id)
         case EndRequest():

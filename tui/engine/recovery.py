@@ -15,6 +15,7 @@ from tui.engine.control import Level
 from tui.engine.quiescing import thaw
 from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain, RunState
+from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.quarantine import namespace, parse_note
@@ -75,6 +76,9 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
     """Whether no mirror and no file is left that only this entry explains."""
     jobs = [state.job(domain.uuid, begin.target) for begin in entry.begins]
     if any(job is not None and not job.phase.ended for job in jobs):
+        return False
+    if isinstance(entry.step, DefineSnapshots):
+        # Some of them are there, and it is the user's to have the others or none.
         return False
     if entry.snapshot is not None or (entry.moves and entry.reached < len(entry.steps)):
         # What is left of a move is for the user to go on with or to take back; a snapshot is in libvirt's list.

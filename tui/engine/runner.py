@@ -10,6 +10,7 @@ from tui.engine import (  # noqa: F401  all but two only register
     begin_steps,
     chain_steps,
     end_steps,
+    hierarchy_steps,
     journal,
     live_steps,
     snapshot_steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,12 @@ from tui.engine import loop  # noqa: F401
 import libvirt  # isort: skip
 
 from tui.engine.errors import HostError
+from tui.model.hierarchy import KnownSnapshot, parse_known
+from tui.model.text import printable
+from tui.model.xml import InvalidXML
+
+_IN_FLIGHT = 16
+"""Calls at a time: a host that is far away answers many as fast as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,57 @@ class SnapshotCalls:
             for item in found
         )
 
+    def known_snapshots(self, uuid: str, *, secure: bool = False) -> tuple[KnownSnapshot, ...]:
+        """All of them, read with many calls in flight; ``secure`` with what is needed to define them again."""
+        found = self._listed(uuid, "listAllSnapshots")
+        current = self._current_name(uuid) if found else None
+        flags = libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE if secure else 0
+
+        def known(item: Any) -> KnownSnapshot | None:
+            name = item.getName()
+            try:
+                text = self._call("snapshotGetXMLDesc", item.getXMLDesc, flags)
+                return parse_known(text, current=name == current)
+            except HostError as error:
+                if error.code == libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT:
+                    # Somebody has deleted it meanwhile.
+                    return None
+                raise
+            except InvalidXML as error:
+                raise HostError(f"The snapshot {printable(name)} cannot be read: {error}.") from error
+
+        with ThreadPoolExecutor(_IN_FLIGHT, "snapshots") as pool:
+            return tuple(one for one in pool.map(known, found) if one is not None)
+
+    def _current_name(self, uuid: str) -> str | None:
+        try:
+            found = self._call("domainSnapshotCurrent", self._domain(uuid).snapshotCurrent, 0)
+        except HostError as error:
+            if error.code == libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT:
+                return None
+            raise
+        return str(found.getName())
+
+    def delete_snapshot(self, uuid: str, name: str) -> None:
+        """Delete a snapshot and its data; what is merged for that is merged before this returns.
+
+        One at a time: with the flags for all that descend from it, libvirtd 9.0 dies of larger trees.
+        """
+        self._call("domainSnapshotDelete", self._there(uuid, name).delete, 0)
+
+    def revert_snapshot(self, uuid: str, name: str, *, running: bool = False, paused: bool = False) -> None:
+        """Take the domain back to a snapshot, by default into the state that it had then."""
+        flags = libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING if running else 0
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED if paused else 0
+        found = self._there(uuid, name)
+        self._call("domainRevertToSnapshot", self._domain(uuid).revertToSnapshot, found, flags)
+
+    def _there(self, uuid: str, name: str) -> Any:
+        found = self._snapshot(uuid, name)
+        if found is None:
+            raise HostError(f"There is no snapshot {printable(name)} any more.")
+        return found
+
     def redefine_snapshot(self, uuid: str, xml: str, *, current: bool) -> None:
         """Replace what libvirt remembers of a snapshot; images are not touched."""
         flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
@@ -67,14 +125,6 @@ class SnapshotCalls:
     def take_internal(self, uuid: str, xml: str) -> None:
         """Write the state of disks and memory into the images; the guest stands still meanwhile."""
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, 0)
-
-    def delete_snapshot(self, uuid: str, name: str) -> bool:
-        """Delete a snapshot with what the images hold of it; whether there was one."""
-        found = self._snapshot(uuid, name)
-        if found is None:
-            return False
-        self._call("domainSnapshotDelete", found.delete, 0)
-        return True
 
     def snapshot_xml(self, uuid: str, name: str) -> str | None:
         """What libvirt remembers of a snapshot; ``None`` when there is none of that name."""

@@ -25,6 +25,7 @@ class Acceptance(StrEnum):
     LOSE_INTERNAL_SNAPSHOTS = "lose-internal-snapshots"
     LOSE_CHECKPOINTS = "lose-checkpoints"
     LOSE_SNAPSHOTS = "lose-snapshots"
+    LOSE_PRESENT_STATE = "lose-present-state"
     RISK_FULL_DESTINATION = "risk-full-destination"
 
 

@@ -179,15 +179,17 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "ending": Ending,
-    "quiesce": lambda value: value if isinstance(value, bool) else Quiesce(value),
-    "images": lambda values: tuple(ImageCopy(**value) for value in values),
-    "clones": lambda values: tuple(Clone(**value) for value in values),
-    "volumes": lambda values: tuple(SnapshotVolume(**value) for value in values),
-    "overlays": lambda value: value and TakeSnapshot(**_fields(value)),
+_READERS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "EndJobs": {"ending": Ending},
+    "CopyImages": {"images": lambda values: tuple(ImageCopy(**value) for value in values)},
+    "TakeTogether": {
+        "quiesce": Quiesce,
+        "clones": lambda values: tuple(Clone(**value) for value in values),
+        "volumes": lambda values: tuple(SnapshotVolume(**value) for value in values),
+        "overlays": lambda value: value and TakeSnapshot(**_fields(value)),
+    },
 }
-"""How the fields of steps are read that are no plain values, by their names."""
+"""By kind of step: how those of its fields are read that are no plain values."""
 
 
 def _fields(value: dict[str, Any]) -> dict[str, Any]:
@@ -196,8 +198,6 @@ def _fields(value: dict[str, Any]) -> dict[str, Any]:
 
 def _step(kind: str, text: str) -> Step:
     fields = _fields(json.loads(text))
-    for name, read in _READERS.items():
-        if name in fields:
-            fields[name] = read(fields[name])
+    fields |= {name: read(fields[name]) for name, read in _READERS.get(kind, {}).items() if name in fields}
     step: Step = _KINDS[kind](**fields)
     return step

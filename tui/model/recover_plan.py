@@ -9,6 +9,7 @@ from tui.model.chain_steps import CopyImages
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
+from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
@@ -120,7 +121,7 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
         how = f"{printable(entry.snapshot.deletions)}." if entry.snapshot else "Pivot, or undo it."
         yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", how)
         return
-    if not facts.domain.state.active:
+    if not facts.domain.state.active and not all(isinstance(step, DefineSnapshots) for step in ahead):
         yield refused(
             "domain-not-running",
             f"{printable(facts.domain.name)} is {facts.domain.state}.",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.model.finding import Acceptance
+from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.storage import Chain
@@ -232,6 +233,9 @@ Request = (
     | SnapshotRequest
     | LiveSnapshotRequest
     | SnapshotEndRequest
+    | SnapshotImportRequest
+    | SnapshotDeleteRequest
+    | SnapshotRevertRequest
     | RecoverRequest
     | EndRequest
     | SpeedRequest

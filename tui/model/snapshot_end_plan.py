@@ -103,7 +103,7 @@ def _none(request: SnapshotEndRequest, facts: SnapshotEndFacts) -> Finding:
         return refused(
             "not-mirrored",
             f"The snapshot {name} of {domain} has no mirrors that virt-mirror made, and only such are ended here.",
-            f"Delete it with virsh snapshot-delete {domain} {name}",
+            f"Delete it without that: virt-mirror snapshot delete {domain} {name}",
         )
     return refused(
         "no-such-snapshot",

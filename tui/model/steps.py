@@ -17,6 +17,7 @@ from tui.model.chain_steps import (
     TakeOverlay,
 )
 from tui.model.command import typed, virsh
+from tui.model.hierarchy_steps import DefineSnapshots, HierarchyStep
 from tui.model.job import JobType
 from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether
 from tui.model.quantity import rate
@@ -374,7 +375,16 @@ class Undo:
 
 Begin = StartCopy | StartCommit | StartPull
 """Steps that begin a job, whose ``path`` is the image that the job fills."""
-Undoable = Begin | TakeOverlay | MakeImage | MakeVolume | TakeSnapshot | TakeTogether | TakeInternal
+Undoable = (
+    Begin
+    | TakeOverlay
+    | MakeImage
+    | MakeVolume
+    | TakeSnapshot
+    | TakeTogether
+    | TakeInternal
+    | DefineSnapshots
+)
 """Steps that leave something behind when a plan is given up."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
 """Steps without which a chain is not complete elsewhere, or that make one longer."""
@@ -397,5 +407,6 @@ Step = (
     | TakeTogether
     | TakeInternal
     | NoteSnapshot
+    | HierarchyStep
     | Undo
 )

@@ -1,0 +1,438 @@
+"""The plans about snapshots that are there, or that a file brings; no host is needed for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.copy_facts import refusals, warnings
+from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain
+from tests.hierarchy_facts import UUID, known
+from tests.snapshot_facts import entry
+from tui.model.disk import Disk
+from tui.model.domain import Domain, RunState
+from tui.model.facts import Running, Use, UseKind
+from tui.model.finding import Acceptance
+from tui.model.hierarchy import KnownSnapshot, arranged
+from tui.model.hierarchy_case import HierarchyFacts
+from tui.model.hierarchy_file import ImageRecord, Saved
+from tui.model.hierarchy_plan import plan_hierarchy
+from tui.model.hierarchy_request import (
+    After,
+    HierarchyRequest,
+    SnapshotDeleteRequest,
+    SnapshotImportRequest,
+    SnapshotRevertRequest,
+)
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RevertSnapshot
+from tui.model.image import ImageInfo
+from tui.model.job import JobType, Phase
+from tui.model.journal import Entry, entry_xml, parse_entry
+from tui.model.plan import Plan
+from tui.model.recover_plan import RecoverFacts, plan_recover
+from tui.model.request import RecoverRequest
+from tui.model.steps import Step, Undo
+from tui.model.storage import Chain
+
+BASE, ONE, TWO = "/i/base", "/i/1", "/i/2"
+INSIDE = known("i", kind="internal", base=TWO, created=3)
+LINE = (
+    known("s1", overlay=ONE, base=BASE),
+    known("s2", "s1", overlay=TWO, base=ONE, created=2, current=True),
+)
+VDA = make_disk("vda", TWO, ONE, BASE)
+OURS = frozenset({Acceptance.LOSE_PRESENT_STATE})
+
+
+def domain_on(*disks: Disk, **more: Any) -> Domain:
+    return make_domain("db01", disks=disks or (VDA,), **more)
+
+
+def image(backing: str | None = None, *, size: int = GIB, snapshots: tuple[str, ...] = ()) -> ImageInfo:
+    return ImageInfo(size, "qcow2", backing_file=backing, full_backing_file=backing, snapshots=snapshots)
+
+
+GOOD = {BASE: image(), ONE: image(BASE), TWO: image(ONE, snapshots=("i",))}
+
+
+def facts(*snapshots: KnownSnapshot, **more: Any) -> HierarchyFacts:
+    about: dict[str, Any] = {
+        "domain": domain_on(),
+        "libvirt": (9, 0, 0),
+        "existing": frozenset(GOOD),
+        "images": GOOD,
+        "now": NOW,
+    }
+    return HierarchyFacts(hierarchy=arranged(snapshots), **{**about, **more})
+
+
+def plan(request: HierarchyRequest, known_: HierarchyFacts) -> Plan:
+    return plan_hierarchy(request, known_, "p1")
+
+
+def delete(name: str, *snapshots: KnownSnapshot, how: dict[str, bool] | None = None, **more: Any) -> Plan:
+    return plan(SnapshotDeleteRequest(UUID, name, **(how or {})), facts(*(snapshots or LINE), **more))
+
+
+def revert(
+    name: str, *snapshots: KnownSnapshot, after: After = After.AS_THEN, ours: bool = True, **more: Any
+) -> Plan:
+    return plan(
+        SnapshotRevertRequest(UUID, name, after, OURS if ours else frozenset()), facts(*snapshots, **more)
+    )
+
+
+def remedies(plan_: Plan) -> str:
+    return " ".join(finding.remedy for finding in plan_.findings)
+
+
+# Deleting
+
+
+def test_an_external_one_is_merged_by_libvirt_since_9_0() -> None:
+    found = delete("s2")
+    assert refusals(found) == set()
+    (step,) = found.steps
+    assert isinstance(step, DeleteSnapshots)
+    assert (step.snapshots, step.targets, step.overlays) == (("s2",), ("vda",), (TWO,))
+    assert found.commands == ("virsh snapshot-delete db01 s2",)
+    assert dict(found.facts)["current then"] == "s1"
+    assert not found.journalled
+
+
+def test_before_that_the_commands_that_merge_it_are_named() -> None:
+    found = delete("s2", libvirt=(8, 5, 0))
+    assert refusals(found) == {"external-unsupported"}
+    assert (
+        remedies(found)
+        .strip()
+        .endswith(
+            "Merge its overlays: virt-mirror commit db01 vda --base /i/1 --pivot; "
+            "then virt-mirror snapshot delete db01 s2 --metadata-only"
+        )
+    )
+    only = known("s1", overlay=ONE, base=BASE)
+    found = delete("s1", only, libvirt=(8, 5, 0), domain=domain_on(state=RunState.SHUT_OFF))
+    merge = "virt-mirror commit db01 vda --base /i/base --wait --top /i/1"
+    assert f"start the guest; {merge}; then" in remedies(found)
+    # What s2 knows as its state would be merged.
+    found = delete("s1", libvirt=(8, 5, 0))
+    assert remedies(found).strip().endswith("first: virt-mirror snapshot delete db01 s2")
+
+
+def test_below_an_internal_one_libvirt_merges_nothing() -> None:
+    above = known("i", kind="internal", base=BASE)
+    found = delete("s1", above, known("s1", "i", overlay=TWO, base=ONE, created=2, current=True))
+    assert refusals(found) == {"external-unsupported"}
+
+
+def test_nothing_is_merged_into_what_others_stand_on() -> None:
+    branch = known("s2b", "s1", overlay="/i/2b", base=ONE, created=3)
+    assert refusals(delete("s1", *LINE, branch)) == {"branches"}
+    assert refusals(delete("s2", *LINE, branch)) == {"base-shared"}
+    assert refusals(delete("s2b", *LINE, branch)) == {"not-in-chain"}
+    ends = replace(LINE[0], current=True), replace(LINE[1], current=False)
+    assert refusals(delete("s1", *ends)) == {"branches"}
+    user = Use("other", "web01", "vda", UseKind.LAYER)
+    assert refusals(delete("s2", uses={ONE: (user,)})) == {"base-shared"}
+    own = replace(user, uuid=UUID)
+    assert refusals(delete("s2", uses={ONE: (own,)})) == set()
+    assert "chains-unseen" in warnings(delete("s2", unfollowed=("web01 vda",)))
+    assert refusals(delete("s2", domain=domain_on(make_disk("vda", BASE)))) == {"not-in-chain"}
+
+
+def test_a_chain_that_nobody_lists_is_told_by_the_header_of_the_overlay() -> None:
+    unseen = domain_on(replace(VDA, chain=make_chain(TWO, complete=False)))
+    assert refusals(delete("s2", domain=unseen)) == set()
+    assert refusals(delete("s2", domain=unseen, images={TWO: image(BASE)})) == {"not-in-chain"}
+    assert refusals(delete("s1", domain=unseen)) == {"chain-unseen"}
+
+
+def test_internal_ones_must_be_where_the_guest_writes() -> None:
+    found = delete("i", INSIDE)
+    assert refusals(found) == set()
+    (step,) = found.steps
+    assert isinstance(step, DeleteSnapshots)
+    assert (step.paths, step.targets) == ((TWO,), ())
+    below = known("i", kind="internal", base=BASE)
+    found = delete("i", below)
+    assert refusals(found) == {"state-below"}
+    assert "virt-mirror commit db01 vda --base /i/base --pivot" in remedies(found)
+    assert refusals(delete("i", INSIDE, images={TWO: image(ONE)})) == {"state-missing"}
+    assert "state-unchecked" in warnings(delete("i", INSIDE, images={}))
+    assert refusals(delete("i", INSIDE, domain=domain_on(make_disk("vdb")))) == {"no-such-disk"}
+
+
+def test_with_all_that_descend() -> None:
+    tree = (INSIDE, known("j", "i", kind="internal", base=TWO, created=4), *LINE)
+    images = {**GOOD, TWO: image(ONE, snapshots=("i", "j"))}
+    found = delete("i", *tree, how={"children": True}, images=images)
+    assert refusals(found) == set()
+    assert found.commands == ("virsh snapshot-delete db01 j", "virsh snapshot-delete db01 i")
+    found = delete("i", *tree, how={"children": True, "itself": False}, images=images)
+    assert found.commands == ("virsh snapshot-delete db01 j",)
+    (step,) = found.steps
+    assert isinstance(step, DeleteSnapshots)
+    assert step.snapshots == ("j",)
+    assert refusals(delete("s2", how={"children": True, "itself": False})) == {"no-children"}
+    found = delete("s1", how={"children": True})
+    assert refusals(found) == {"external-children"}
+    assert "virt-mirror snapshot delete db01 s2; virt-mirror snapshot delete db01 s1" in remedies(found)
+
+
+def test_forgetting_is_always_possible_and_told() -> None:
+    how = {"metadata_only": True}
+    found = delete("s1", how={**how, "children": True}, libvirt=(8, 0, 0), domain=domain_on(make_disk("vda")))
+    assert refusals(found) == set()
+    assert "metadata-only" in warnings(found)
+    assert found.commands == (
+        "virsh snapshot-delete db01 s2 --metadata",
+        "virsh snapshot-delete db01 s1 --metadata",
+    )
+    assert "virt-mirror snapshot export db01" in remedies(found)
+    assert refusals(delete("none", how=how)) == {"no-such-snapshot"}
+
+
+def test_what_is_under_way_comes_first() -> None:
+    held = entry()
+    mirrored = known("s1", overlay="/slow/vda.s1", base="/slow/vda.qcow2")
+    for how in ({"metadata_only": True}, {}):
+        found = delete("s1", mirrored, how=how, entries=(held,))
+        assert "mirrored" in refusals(found)
+        assert "virt-mirror snapshot delete db01 s1 --pivot" in remedies(found)
+    assert "plan-left-over" in refusals(delete("s2", entries=(replace(held, heartbeat=0.0),)))
+    job = Running("vda", JobType.COPY, Phase.COPYING, None, Chain())
+    assert refusals(delete("s2", running=(job,))) == {"job-running"}
+    assert "job-running" in refusals(revert("i", INSIDE, running=(job,)))
+    assert refusals(delete("s2", running=(job,), how={"metadata_only": True})) == set()
+
+
+def test_what_libvirt_has_no_hand_in() -> None:
+    by_hand = known("m", kind="manual", base=TWO)
+    assert refusals(delete("m", by_hand)) == {"kind-unsupported"}
+    assert refusals(revert("m", by_hand)) == {"kind-unsupported"}
+
+
+# Going back
+
+
+def test_going_back_has_to_be_accepted() -> None:
+    refused = revert("i", INSIDE, ours=False)
+    assert refusals(refused) == {"present-state"}
+    assert refused.findings[0].acceptance is Acceptance.LOSE_PRESENT_STATE
+    found = revert("i", INSIDE)
+    assert refusals(found) == set()
+    assert "present-state" in warnings(found)
+    assert found.commands == ("virsh snapshot-revert db01 i",)
+    (step,) = found.steps
+    assert isinstance(step, RevertSnapshot)
+    assert (step.disks, step.paths) == (("vda",), (TWO,))
+
+
+@pytest.mark.parametrize("after", [After.RUNNING, After.PAUSED])
+def test_what_the_guest_does_then(after: After) -> None:
+    found = revert("i", INSIDE, after=after)
+    assert found.commands == (f"virsh snapshot-revert db01 i --{after}",)
+    assert dict(found.facts)["guest then"] == after
+
+
+def test_external_ones_where_libvirt_says_that_it_can() -> None:
+    found = revert("s2", *LINE, ours=False)
+    assert refusals(found) == {"revert-unsupported"}
+    assert "present-state" in warnings(found)
+    assert "qemu-img create -f qcow2 -b /i/1 -F raw NEW" in remedies(found)
+    found = revert("s2", *LINE, reverts_external=True)
+    assert refusals(found) == set()
+    assert dict(found.facts)["guest then"] == "shut off"
+
+
+def test_going_back_breaks_no_overlay() -> None:
+    below = known("i", kind="internal", base=BASE)
+    assert refusals(revert("i", below, *LINE)) == {"state-below"}
+    assert refusals(revert("none", below)) == {"no-such-snapshot"}
+
+
+def test_a_transient_guest_is_not_forgotten() -> None:
+    off = known("i", kind="internal", base=TWO, state="shutoff")
+    transient = domain_on(persistent=False)
+    assert refusals(revert("i", off, domain=transient)) == {"transient-domain"}
+    assert refusals(revert("i", off, domain=transient, after=After.RUNNING)) == set()
+    assert refusals(revert("i", off)) == set()
+
+
+def test_disks_without_a_part_in_it_are_told() -> None:
+    assert "disks-stay" in warnings(revert("i", INSIDE, domain=domain_on(VDA, make_disk("vdb"))))
+
+
+# Importing
+
+SAVED = Saved("db01", UUID, LINE, (ImageRecord(BASE, "raw", GIB), ImageRecord(ONE, "qcow2", GIB)))
+
+
+def bring(
+    saved: Saved = SAVED, *there: KnownSnapshot, how: dict[str, Any] | None = None, **more: Any
+) -> Plan:
+    request = SnapshotImportRequest(UUID, "/f.xml", "digest", saved, **(how or {}))
+    return plan(request, facts(*there, **more))
+
+
+def step_of(found: Plan) -> DefineSnapshots:
+    (step,) = found.steps
+    assert isinstance(step, DefineSnapshots)
+    return step
+
+
+def test_all_that_is_new_parents_first() -> None:
+    found = bring(replace(SAVED, snapshots=LINE))
+    assert refusals(found) == set()
+    step = step_of(found)
+    assert (step.snapshots, step.current, step.previous) == (("s1", "s2"), "s2", None)
+    assert step.identities == (LINE[0].identity, LINE[1].identity)
+    assert found.commands == (
+        "virsh snapshot-create db01 s1.xml --redefine",
+        "virsh snapshot-create db01 s2.xml --redefine",
+        "virsh snapshot-create db01 s2.xml --redefine --current",
+    )
+    assert found.journalled
+    assert {f.check for f in found.findings} == {"images-agree"}
+
+
+def test_what_is_there_is_left_alone() -> None:
+    found = bring(SAVED, *LINE)
+    assert found.steps == ()
+    assert not found.journalled
+    assert {f.check for f in found.findings} == {"already-there", "nothing-to-do"}
+    found = bring(SAVED, replace(LINE[0], current=True))
+    assert step_of(found).snapshots == ("s2",)
+    assert step_of(found).previous == "s1"
+    assert warnings(found) == {"current-changes"}
+    other = known("s1", overlay="/i/other", base=BASE, current=True)
+    assert refusals(bring(SAVED, other)) == {"snapshot-differs"}
+    found = bring(SAVED, replace(LINE[0], current=True), how={"current": False})
+    assert step_of(found).current is None
+
+
+def test_only_a_mark_is_to_be_set() -> None:
+    found = bring(SAVED, LINE[0], replace(LINE[1], current=False))
+    step = step_of(found)
+    assert (step.snapshots, step.current) == ((), "s2")
+    assert step.title == "Mark the snapshot s2 of db01 as current"
+
+
+def test_the_domain_must_be_the_same() -> None:
+    assert refusals(bring(replace(SAVED, uuid="other"))) == {"other-domain"}
+    strange = known("s1", overlay=ONE, base=BASE, uuid="other")
+    assert refusals(bring(replace(SAVED, snapshots=(strange,)))) == {"other-domain"}
+
+
+def test_names_and_parents_that_libvirt_does_not_take() -> None:
+    for name in ("a/b", ".a"):
+        one = known(name, overlay=ONE, base=BASE)
+        assert refusals(bring(replace(SAVED, snapshots=(one,)))) == {"snapshot-name"}
+    timeless = replace(LINE[0], created=None)
+    assert refusals(bring(replace(SAVED, snapshots=(timeless,)))) == {"incomplete"}
+    assert refusals(bring(replace(SAVED, snapshots=LINE[1:]))) == {"hierarchy-broken"}
+    assert refusals(bring(replace(SAVED, snapshots=LINE[1:]), replace(LINE[0]))) == set()
+    circle = (known("a", "b", overlay=ONE, base=BASE), known("b", "a", overlay=ONE, base=BASE))
+    assert refusals(bring(replace(SAVED, snapshots=circle))) == {"hierarchy-broken"}
+
+
+@pytest.mark.parametrize(
+    ("images", "existing", "check"),
+    [
+        ({**GOOD, TWO: image(BASE)}, frozenset(GOOD), "backing-differs"),
+        ({**GOOD, TWO: image(None)}, frozenset(GOOD), "backing-differs"),
+        ({**GOOD, ONE: image(BASE, size=1)}, frozenset(GOOD), "size-differs"),
+        ({ONE: GOOD[ONE], TWO: GOOD[TWO]}, frozenset({ONE, TWO}), "image-missing"),
+    ],
+)
+def test_images_that_do_not_agree(images: dict[str, ImageInfo], existing: frozenset[str], check: str) -> None:
+    found = bring(images=images, existing=existing)
+    assert refusals(found) == {check}
+    taken = bring(images=images, existing=existing, how={"accepted": frozenset({Acceptance.LOSE_SNAPSHOTS})})
+    assert refusals(taken) == set()
+    assert check in warnings(taken)
+
+
+def test_an_internal_one_must_be_in_its_image() -> None:
+    saved = replace(SAVED, snapshots=(INSIDE,))
+    assert refusals(bring(saved)) == set()
+    assert refusals(bring(saved, images={**GOOD, TWO: image(ONE)})) == {"state-missing"}
+    assert warnings(bring(saved, images={})) == {"image-unread"}
+
+
+def test_what_nobody_could_look_at_is_told() -> None:
+    assert warnings(bring(existing=None, images={})) == {"images-unchecked"}
+
+
+def test_what_the_guest_writes_must_come_after_the_current_one() -> None:
+    elsewhere = domain_on(make_disk("vda", "/j/2", "/j/1"))
+    found = bring(domain=elsewhere)
+    assert refusals(found) == {"current-elsewhere"}
+    assert "--no-current" in remedies(found)
+    assert refusals(bring(domain=elsewhere, how={"current": False})) == set()
+    unseen = domain_on(replace(VDA, chain=make_chain("/j/2", complete=False)))
+    assert "current-unchecked" in warnings(bring(domain=unseen))
+
+
+def test_images_that_lie_elsewhere_by_now() -> None:
+    images = {path.replace("/i/", "/j/"): GOOD[path] for path in GOOD}
+    images["/j/1"], images["/j/2"] = image("/j/base"), image("/j/1")
+    found = bring(
+        how={"maps": (("/i", "/j"),)},
+        domain=domain_on(make_disk("vda", "/j/2", "/j/1", "/j/base")),
+        images=images,
+        existing=frozenset(images),
+    )
+    assert refusals(found) == set()
+    step = step_of(found)
+    assert dict(zip(step.befores, step.afters, strict=True)) == {BASE: "/j/base", ONE: "/j/1", TWO: "/j/2"}
+    assert step.identities != tuple(one.identity for one in LINE)
+
+
+def test_a_path_that_xml_cannot_carry() -> None:
+    assert refusals(bring(how={"maps": (("/i", "/\x01"),)})) == {"snapshot-xml"}
+
+
+# The journal
+
+
+def left(steps: tuple[Step, ...]) -> Entry:
+    return Entry("p1", UUID, "Import", steps, 0, "me", NOW, 0.0)
+
+
+def test_the_journal_gives_an_import_back_without_its_secrets() -> None:
+    found = left(bring().steps)
+    text = entry_xml(found)
+    assert parse_entry(text, UUID) == found
+    assert "domainsnapshot" not in text
+    for one in (delete("s2"), revert("i", INSIDE)):
+        again = left(one.steps)
+        assert parse_entry(entry_xml(again), UUID) == again
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.SHUT_OFF])
+def test_an_import_is_gone_on_with_or_taken_back_whether_the_guest_runs_or_not(state: RunState) -> None:
+    held = left(bring(SAVED, known("own", current=True, overlay="/o", base="/p")).steps)
+    known_ = RecoverFacts(domain_on(state=state), (held,), now=NOW)
+    back = plan_recover(RecoverRequest(UUID, undo=True), known_, "p2")
+    assert refusals(back) == set()
+    (step,) = back.steps
+    assert isinstance(step, Undo)
+    assert step.title == "Forget 2 snapshots of db01 that were defined"
+    assert back.commands == (
+        "virsh snapshot-delete db01 s2 --metadata",
+        "virsh snapshot-delete db01 s1 --metadata",
+        "virsh snapshot-create db01 own.xml --redefine --current",
+    )
+    on = plan_recover(RecoverRequest(UUID, undo=False), known_, "p2")
+    assert refusals(on) == set()
+    assert on.steps == held.steps
+
+
+def test_two_imports_do_not_mix() -> None:
+    held = left(bring().steps)
+    assert refusals(bring(entries=(held,))) == {"plan-left-over"}
+    assert refusals(bring(entries=(replace(held, heartbeat=NOW),))) == {"plan-in-progress"}

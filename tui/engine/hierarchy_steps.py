@@ -1,0 +1,274 @@
+"""Snapshots that are there, or that a file brings: defining them, deleting them, going back to one."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from tui.engine import journal
+from tui.engine.connection import Reading
+from tui.engine.errors import HostError, StepFailed
+from tui.engine.hierarchy_facts import hierarchy_of
+from tui.engine.steps import Left, happened, run, undo
+from tui.model import xml
+from tui.model.command import typed
+from tui.model.definition import parse_domain
+from tui.model.domain import Domain
+from tui.model.facts import same_name
+from tui.model.finding import Finding, fine, warning
+from tui.model.hierarchy import KnownSnapshot
+from tui.model.hierarchy_file import digest_of, parse_saved, with_places
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RevertSnapshot
+from tui.model.text import printable
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
+
+_OURS = "urn:virt-mirror:"
+"""What the namespaces of this program's notes in ``<metadata>`` begin with."""
+
+
+# Defining
+
+
+@run.register(DefineSnapshots)
+def _(step: DefineSnapshots, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    wanted = _read(step)
+    connection = host.connection()
+    known = hierarchy_of(connection, step.uuid)
+    for name, identity in zip(step.snapshots, step.identities, strict=True):
+        if left.is_set():
+            raise Left
+        old = known.get(name)
+        if old is None:
+            connection.redefine_snapshot(step.uuid, wanted[name].xml, current=False)
+        elif old.identity != identity:
+            raise StepFailed(f"Somebody has made another snapshot {printable(name)} meanwhile.")
+    if step.current is not None:
+        connection.redefine_snapshot(step.uuid, wanted[step.current].xml, current=True)
+    if not happened(step, host):
+        raise StepFailed(f"{step.domain} does not show the snapshots as they were defined.")
+    now = hierarchy_of(connection, step.uuid).current
+    current = f"{now.name} is the current one" if now else "none is the current one"
+    return (fine("snapshots-defined", f"libvirt knows {len(step.snapshots)} more snapshots; {current}."),)
+
+
+def _read(step: DefineSnapshots) -> dict[str, KnownSnapshot]:
+    """The snapshots of the file by name, at their places."""
+    again = "Import it again."
+    try:
+        text = Path(step.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StepFailed(f"{step.file} cannot be read any more.", remedy=again) from error
+    if digest_of(text) != step.digest:
+        raise StepFailed(f"{step.file} has changed since the plan was made.", remedy=again)
+    places = dict(zip(step.befores, step.afters, strict=True))
+    try:
+        return {one.name: with_places(one, places) for one in parse_saved(text).snapshots}
+    except xml.InvalidXML as error:
+        raise StepFailed(f"{step.file} cannot be read: {error}.") from error
+
+
+@happened.register(DefineSnapshots)
+def _(step: DefineSnapshots, host: Host) -> bool:
+    known = hierarchy_of(host.connection(), step.uuid)
+    there = all(
+        (one := known.get(name)) is not None and one.identity == identity
+        for name, identity in zip(step.snapshots, step.identities, strict=True)
+    )
+    now = known.current
+    return there and (step.current is None or (now is not None and now.name == step.current))
+
+
+@undo.register(DefineSnapshots)
+def _(step: DefineSnapshots, host: Host, since: float, *, failed: bool) -> list[str]:  # noqa: ARG001
+    connection = host.connection()
+    known = hierarchy_of(connection, step.uuid)
+    ours = dict(zip(step.snapshots, step.identities, strict=True))
+    # The youngest first: what is forgotten above others would give them another parent.
+    gone = [
+        name
+        for name in reversed(step.snapshots)
+        if (one := known.get(name)) is not None and one.identity == ours[name]
+    ]
+    for name in gone:
+        connection.forget_snapshot(step.uuid, name)
+    remarks = [f"{len(gone)} snapshots that were defined are forgotten."] if gone else []
+    return remarks + _restored(step, host)
+
+
+def _restored(step: DefineSnapshots, host: Host) -> list[str]:
+    """Mark as current what was so before."""
+    connection = host.connection()
+    now = hierarchy_of(connection, step.uuid).current
+    if step.current is None or (now.name if now else None) == step.previous:
+        return []
+    if step.previous is None:
+        return (
+            [f"{now.name} stays marked as the current snapshot: libvirt takes no mark away."] if now else []
+        )
+    for one in connection.known_snapshots(step.uuid, secure=True):
+        if one.name == step.previous:
+            connection.redefine_snapshot(step.uuid, one.xml, current=True)
+            return [f"{step.previous} is the current snapshot again."]
+    return [f"{step.previous}, which was the current snapshot, is not there any more."]
+
+
+# Deleting
+
+
+@run.register(DeleteSnapshots)
+def _(step: DeleteSnapshots, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    connection = host.connection()
+    try:
+        for name in reversed(step.snapshots):
+            if left.is_set():
+                raise Left
+            if step.metadata_only:
+                connection.forget_snapshot(step.uuid, name)
+            elif connection.snapshot_xml(step.uuid, name) is not None:
+                connection.delete_snapshot(step.uuid, name)
+    finally:
+        host.refresh(step.uuid)
+    if not happened(step, host):
+        raise StepFailed(f"libvirt still has some of the snapshots of {step.domain} that it was to delete.")
+    count = "1 snapshot is" if len(step.snapshots) == 1 else f"{len(step.snapshots)} snapshots are"
+    what = "forgotten" if step.metadata_only else "deleted"
+    gone = fine("snapshots-gone", f"{count} {what}.")
+    return (gone, *_merged(step, host), *_left(step, host), *_emptied(step, host))
+
+
+def _merged(step: DeleteSnapshots, host: Host) -> list[Finding]:
+    """Prove that the guest does not stand on the overlays any more."""
+    reading = host.connection().read(step.uuid) if step.targets else None
+    if reading is None:
+        return []
+    definition = parse_domain(reading.xml)
+    findings = []
+    for target, path in zip(step.targets, step.overlays, strict=True):
+        disk = definition.disk(target)
+        if disk is not None and any(same_name(one.path) == same_name(path) for one in disk.chain.layers):
+            findings.append(
+                warning("overlay-left", f"{printable(target)} still stands on {printable(path)}.", _LOOK)
+            )
+        else:
+            findings.append(
+                fine("overlay-merged", f"{printable(path)} is not in the chain of {printable(target)}.")
+            )
+    return findings
+
+
+_LOOK = "Look at its chain: virt-mirror list"
+
+
+def _left(step: DeleteSnapshots, host: Host) -> list[Finding]:
+    """Name the memory that nothing needs any more and that still lies there."""
+    try:
+        there = (
+            host.files.existing(step.memories) if host.files is not None and step.memories else frozenset()
+        )
+    except HostError:
+        return []
+    return [
+        warning(
+            "memory-left", f"libvirt has left {printable(path)}.", f"Remove it: {typed('rm', '--', path)}"
+        )
+        for path in sorted(there)
+    ]
+
+
+def _emptied(step: DeleteSnapshots, host: Host) -> list[Finding]:
+    """Prove that no image has the state inside any more."""
+    findings = []
+    for path, form in zip(step.paths, step.formats, strict=True):
+        try:
+            inside = host.files.info(path, form).snapshots if host.files is not None and form else None
+        except HostError:
+            inside = None
+        left = sorted(set(step.snapshots) & set(inside or ()))
+        if left:
+            names = ", ".join(map(printable, left))
+            findings.append(
+                warning(
+                    "state-left",
+                    f"{printable(path)} still has {names} inside.",
+                    "While no guest uses it: qemu-img snapshot -d",
+                )
+            )
+        elif inside is not None:
+            findings.append(fine("state-gone", f"{printable(path)} has none of them inside any more."))
+    return findings
+
+
+@happened.register(DeleteSnapshots)
+def _(step: DeleteSnapshots, host: Host) -> bool:
+    known = hierarchy_of(host.connection(), step.uuid)
+    return not any(known.get(name) for name in step.snapshots)
+
+
+# Going back
+
+
+@run.register(RevertSnapshot)
+def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    connection = host.connection()
+    before = _notes(connection.read(step.uuid))
+    try:
+        connection.revert_snapshot(step.uuid, step.snapshot, running=step.running, paused=step.paused)
+    finally:
+        host.refresh(step.uuid)
+    reading = connection.read(step.uuid)
+    current = hierarchy_of(connection, step.uuid).current
+    if reading is None or current is None or current.name != step.snapshot:
+        raise StepFailed(f"{step.domain} is not at the snapshot {step.snapshot}.")
+    domain = Domain(parse_domain(reading.xml), reading.state, reading.persistent)
+    _keep_notes(host, domain, before, _notes(reading))
+    findings = [fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}.")]
+    for target, path in zip(step.disks, step.paths, strict=True):
+        active = domain.active_layer(target)
+        if active is not None and same_name(active.path) == same_name(path):
+            findings.append(fine("disk-reverted", f"{printable(target)} is on {printable(path)}."))
+        else:
+            on = printable(active.path) if active else "nothing"
+            reason = f"{printable(target)} is on {on}, and not on {printable(path)}."
+            findings.append(warning("disk-elsewhere", reason, _LOOK))
+    return tuple(findings)
+
+
+def _notes(reading: Reading | None) -> dict[str, str]:
+    """What this program has written into a domain's metadata, by namespace."""
+    return _notes_in(reading.xml) if reading is not None else {}
+
+
+def _notes_in(text: str) -> dict[str, str]:
+    metadata = xml.child(xml.parse(text), "metadata")
+    if metadata is None:
+        return {}
+    spaces = ((etree.QName(one).namespace or "", xml.serialise(one)) for one in xml.elements(metadata))
+    return {space: note for space, note in spaces if space.startswith(_OURS)}
+
+
+def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[str, str]) -> None:
+    """Have the domain remember what it did: with the definition its notes of that time came back as well.
+
+    A plan that was under way when the snapshot was taken has ended since, and images put away later still lie there.
+    """
+    connection = host.connection()
+    sides = [after]
+    if domain.state.active and domain.persistent:
+        sides.append(_notes_in(connection.inactive_xml(domain.uuid)))
+    for space in {space for side in sides for space in side} - before.keys():
+        journal.remove_note(connection, domain, space)
+    for space, note in before.items():
+        if any(side.get(space) != note for side in sides):
+            config, live = domain.persistent, domain.state.active
+            connection.set_metadata(domain.uuid, space, note, config=config, live=live)
+
+
+@happened.register(RevertSnapshot)
+def _(step: RevertSnapshot, host: Host) -> bool:  # noqa: ARG001
+    # Whoever goes back to the current snapshot finds it current in any case: once more does no harm.
+    return False

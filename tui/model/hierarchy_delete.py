@@ -1,0 +1,255 @@
+"""A wish to delete snapshots and what is known of the host make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model.command import typed
+from tui.model.copy_plan import in_order
+from tui.model.facts import same_name
+from tui.model.finding import Finding, refused, warning
+from tui.model.hierarchy import KnownSnapshot, SnapshotKind, StateDisk
+from tui.model.hierarchy_case import (
+    HierarchyFacts,
+    check_inside,
+    check_mirrors,
+    check_quiet,
+    inside,
+    names_of,
+    outside,
+    unknown,
+)
+from tui.model.hierarchy_request import SnapshotDeleteRequest
+from tui.model.hierarchy_steps import DeleteSnapshots
+from tui.model.plan import Plan
+from tui.model.text import printable
+
+DELETES_EXTERNAL = (9, 0, 0)
+"""The first libvirt that merges overlays to delete an external snapshot."""
+
+
+def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
+    """Make the plan."""
+    domain, hierarchy = facts.domain, facts.hierarchy
+    snapshot = hierarchy.get(request.name)
+    verb = "Forget" if request.metadata_only else "Delete"
+    title = f"{verb} the snapshot {printable(request.name)} of {printable(domain.name)}"
+    if snapshot is None:
+        finding = unknown(request.name, facts)
+        return Plan(plan_id, title, domain.uuid, domain.name, (finding,), (), journalled=False)
+    below = hierarchy.below(snapshot.name) if request.children else ()
+    names = ((snapshot.name,) if request.itself else ()) + below
+    findings = list(_check(request, facts, snapshot, names))
+    known = [one for name in names if (one := hierarchy.get(name))]
+    merged = () if request.metadata_only else tuple(disk for one in known for disk in outside(one))
+    lie = () if request.metadata_only else tuple(disk for one in known for disk in inside(one) if disk.base)
+    images = {disk.base or "": disk.base_format or "" for disk in lie}
+    step = DeleteSnapshots(
+        domain.uuid,
+        domain.name,
+        names,
+        metadata_only=request.metadata_only,
+        targets=tuple(disk.target for disk in merged),
+        overlays=tuple(disk.path or "" for disk in merged),
+        paths=tuple(images),
+        formats=tuple(images.values()),
+        memories=() if request.metadata_only else tuple(one.memory_file for one in known if one.memory_file),
+    )
+    return Plan(
+        plan_id,
+        title if len(names) < _SEVERAL else f"{title}, {len(names)} snapshots in all",
+        domain.uuid,
+        domain.name,
+        in_order(dict.fromkeys(findings)),
+        (step,) if names else (),
+        journalled=False,
+        facts=tuple(_facts(request, facts, names)),
+    )
+
+
+_SEVERAL = 2
+_FEW = 4
+
+
+def _facts(
+    request: SnapshotDeleteRequest, facts: HierarchyFacts, names: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    yield "domain", printable(facts.domain.name)
+    yield "goes", names_of(names)
+    current = facts.hierarchy.current
+    if current is not None and current.name in names:
+        stays = next((up for up in facts.hierarchy.above(current.name) if up not in names), None)
+        yield "current then", printable(stays) if stays else "none"
+    yield "images", "stay as they are" if request.metadata_only else "what the guest writes now stays"
+    yield (
+        "undo",
+        "virt-mirror snapshot import, of what was exported before" if request.metadata_only else "none",
+    )
+
+
+def _check(
+    request: SnapshotDeleteRequest, facts: HierarchyFacts, snapshot: KnownSnapshot, names: tuple[str, ...]
+) -> Iterator[Finding]:
+    domain, name = printable(facts.domain.name), printable(snapshot.name)
+    if not names:
+        yield refused("no-children", f"Nothing descends from the snapshot {name}.", "There is nothing to do.")
+        return
+    yield from check_mirrors(names, facts)
+    if request.metadata_only:
+        yield warning(
+            "metadata-only",
+            f"libvirt forgets {names_of(names)}, and with that which images they need: nothing keeps anybody from "
+            "changing or removing those.",
+            f"Keep the records first: virt-mirror snapshot export {domain}",
+        )
+        return
+    yield from check_quiet(facts)
+    yield warning(
+        "state-lost",
+        f"The state of {names_of(names)} is given up for good; what the guest has now stays.",
+    )
+    known = [one for one in map(facts.hierarchy.get, names) if one]
+    strange = [one for one in known if one.kind in (SnapshotKind.MIXED, SnapshotKind.MANUAL)]
+    for one in strange:
+        yield refused(
+            "kind-unsupported",
+            f"The snapshot {printable(one.name)} is {one.kind}, and libvirt deletes no such data.",
+            _forget(facts, one),
+        )
+    external = [one for one in known if one.kind is SnapshotKind.EXTERNAL]
+    if external and request.children:
+        each = "; ".join(_delete(facts, one) for one in reversed(known))
+        yield refused(
+            "external-children",
+            "libvirt deletes external snapshots one at a time, which merges their overlays, and not with all that "
+            "descend from them.",
+            f"Delete them one by one, the youngest first: {each}",
+        )
+        return
+    for one in external:
+        yield from _check_external(facts, one)
+    for one in known:
+        if one.kind is SnapshotKind.INTERNAL:
+            yield from check_inside(one, facts)
+
+
+def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Finding]:
+    name = printable(snapshot.name)
+    after = [f"the snapshot {one}" for one in map(printable, facts.hierarchy.children.get(snapshot.name, ()))]
+    after += ["what the guest writes now"] if snapshot.current else []
+    if len(after) > 1:
+        yield refused(
+            "branches",
+            f"{' and '.join(after[:_FEW])} come right after {name}: what is merged for one would be missing to others.",
+            "Delete the snapshots of the other branches first, or forget them: --metadata-only.",
+        )
+        return
+    misplaced = list(_check_chain(facts, snapshot))
+    yield from misplaced
+    if misplaced:
+        return
+    parent = facts.hierarchy.get(snapshot.parent or "")
+    why = ""
+    if facts.libvirt is not None and facts.libvirt < DELETES_EXTERNAL:
+        version = ".".join(map(str, facts.libvirt))
+        why = f"libvirt {version} cannot delete external snapshots; 9.0 is the first that can."
+    elif parent is not None and parent.kind is not SnapshotKind.EXTERNAL:
+        why = f"libvirt deletes no external snapshot that comes after an {parent.kind} one, as {name} does."
+    if not why:
+        return
+    named = [one for one in _children(facts, snapshot) if outside(one)]
+    if named:
+        # Their records name, as what holds their state, the very overlays that would be merged.
+        first = "; ".join(_delete(facts, one) for one in named)
+        yield refused("external-unsupported", why, f"Delete what comes after it first: {first}")
+    else:
+        yield refused("external-unsupported", why, _merging(facts, snapshot))
+
+
+def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Finding]:
+    """Whether its overlays are where the guest writes now, and nobody else stands on what they are merged into."""
+    name = printable(snapshot.name)
+    for disk in outside(snapshot):
+        target = printable(disk.target)
+        drive = facts.domain.disk(disk.target)
+        paths = [same_name(layer.path) for layer in drive.chain.layers] if drive else []
+        overlay, base = same_name(disk.path or ""), same_name(disk.base or "")
+        known = drive is not None and drive.chain.complete
+        if not known and overlay not in paths:
+            yield refused(
+                "chain-unseen",
+                f"Nobody can see the chain of {target} to its end, and whether the overlay of {name} is in it.",
+                "Start the guest: libvirt shows the whole chain then.",
+            )
+            continue
+        if overlay not in paths or base != _right_below(facts, disk, paths):
+            yield refused(
+                "not-in-chain",
+                f"The overlay of {name}, {printable(disk.path or 'unknown')}, does not stand right on "
+                f"{printable(disk.base or 'unknown')} in the chain of {target}: it is of another branch, or merged "
+                "already.",
+                _forget(facts, snapshot),
+            )
+            continue
+        own = (facts.domain.uuid, disk.target)
+        users = sorted({use.who for use in facts.uses.get(base, ()) if (use.uuid, use.target) != own})
+        users += [
+            f"the snapshot {printable(one.name)}"
+            for one in facts.hierarchy.snapshots
+            if one.name != snapshot.name
+            and any(
+                other.target == disk.target and base == same_name(other.base or "") for other in outside(one)
+            )
+        ]
+        if users:
+            yield refused(
+                "base-shared",
+                f"{names_of(users)} needs {printable(disk.base or '')} as it is, and the overlay of {name} would be "
+                "merged into that.",
+                _forget(facts, snapshot),
+            )
+        elif facts.unfollowed:
+            yield warning(
+                "chains-unseen",
+                f"{names_of(facts.unfollowed)} may stand on {printable(disk.base or '')} too, and nobody can see that "
+                "chain.",
+                "Look at it first.",
+            )
+
+
+def _right_below(facts: HierarchyFacts, disk: StateDisk, paths: list[str]) -> str | None:
+    """What an overlay stands on: as the chain has it, else as its header says."""
+    below = paths[paths.index(same_name(disk.path or "")) + 1 :]
+    if below:
+        return below[0]
+    info = facts.images.get(disk.path or "")
+    backing = (info.full_backing_file or info.backing_file) if info else None
+    return same_name(backing) if backing else None
+
+
+def _children(facts: HierarchyFacts, snapshot: KnownSnapshot) -> list[KnownSnapshot]:
+    """Those that come right after it."""
+    names = facts.hierarchy.children.get(snapshot.name, ())
+    return [facts.hierarchy.by_name[name] for name in names]
+
+
+def _delete(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    return printable(typed("virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name))
+
+
+def _forget(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    return f"Have it forgotten, and leave the images as they are: {_delete(facts, snapshot)} --metadata-only"
+
+
+def _merging(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """What does the same by hand."""
+    merges = [_merge(facts, disk) for disk in outside(snapshot)]
+    start = "" if facts.domain.state.active else "start the guest; "
+    return f"Merge its overlays: {start}{'; '.join(merges)}; then {_delete(facts, snapshot)} --metadata-only"
+
+
+def _merge(facts: HierarchyFacts, disk: StateDisk) -> str:
+    overlay, base = disk.path or "", disk.base or ""
+    words = ["virt-mirror", "commit", facts.domain.name, disk.target]
+    top = ["--pivot"] if facts.domain.is_on(disk.target, overlay) else ["--wait", "--top", overlay]
+    return printable(typed(*words, "--base", base, *top))

@@ -1,0 +1,144 @@
+"""A wish to go back to a snapshot and what is known of the host make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tui.model.command import typed
+from tui.model.copy_plan import in_order
+from tui.model.finding import Acceptance, Finding, Severity, refused, warning
+from tui.model.hierarchy import DISK_ONLY, KnownSnapshot, SnapshotKind
+from tui.model.hierarchy_case import (
+    HierarchyFacts,
+    check_inside,
+    check_mirrors,
+    check_quiet,
+    inside,
+    names_of,
+    outside,
+    unknown,
+)
+from tui.model.hierarchy_request import After, SnapshotRevertRequest
+from tui.model.hierarchy_steps import RevertSnapshot
+from tui.model.plan import Plan
+from tui.model.text import printable
+
+_OFF = ("shutoff", "shutdown", "crashed", DISK_ONLY)
+
+
+def plan_revert(request: SnapshotRevertRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
+    """Make the plan."""
+    domain = facts.domain
+    snapshot = facts.hierarchy.get(request.name)
+    title = f"Take {printable(domain.name)} back to the snapshot {printable(request.name)}"
+    if snapshot is None:
+        finding = unknown(request.name, facts)
+        return Plan(plan_id, title, domain.uuid, domain.name, (finding,), (), journalled=False)
+    findings = list(_check(request, facts, snapshot))
+    if any(finding.severity is Severity.REFUSED for finding in findings):
+        # Nobody is asked to take upon himself what is not to be had in any case.
+        request = replace(request, accepted=request.accepted | {Acceptance.LOSE_PRESENT_STATE})
+    findings.append(_loss(request, facts, snapshot))
+    disks = tuple(disk for disk in inside(snapshot) if disk.base)
+    step = RevertSnapshot(
+        domain.uuid,
+        domain.name,
+        snapshot.name,
+        tuple(disk.target for disk in disks),
+        tuple(disk.base or "" for disk in disks),
+        running=request.after is After.RUNNING,
+        paused=request.after is After.PAUSED,
+    )
+    return Plan(
+        plan_id,
+        title,
+        domain.uuid,
+        domain.name,
+        in_order(dict.fromkeys(findings)),
+        (step,),
+        journalled=False,
+        facts=tuple(_facts(request, facts, snapshot)),
+    )
+
+
+def _facts(
+    request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot
+) -> Iterator[tuple[str, str]]:
+    yield "domain", f"{printable(facts.domain.name)}, {facts.domain.state}"
+    yield "snapshot", printable(snapshot.name)
+    yield "state", printable(snapshot.state or "not known")
+    yield "disks", names_of(disk.target for disk in snapshot.disks)
+    then = request.after.value
+    if request.after is After.AS_THEN:
+        then = "shut off" if snapshot.state in _OFF else snapshot.state or "as it was"
+    yield "guest then", printable(then)
+    yield "undo", "none"
+
+
+def _check(
+    request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot
+) -> Iterator[Finding]:
+    domain, name = printable(facts.domain.name), printable(snapshot.name)
+    yield from check_mirrors((snapshot.name,), facts)
+    yield from check_quiet(facts)
+    if snapshot.kind in (SnapshotKind.MIXED, SnapshotKind.MANUAL):
+        yield refused(
+            "kind-unsupported",
+            f"The snapshot {name} is {snapshot.kind}, and libvirt goes back to no such one.",
+            f"Bring back the disks by hand while {domain} is off.",
+        )
+    elif snapshot.kind is SnapshotKind.EXTERNAL and not facts.reverts_external:
+        yield refused(
+            "revert-unsupported",
+            f"The snapshot {name} is external, and this libvirt cannot go back to such ones.",
+            _by_hand(facts, snapshot),
+        )
+    elif snapshot.kind is SnapshotKind.INTERNAL:
+        yield from check_inside(snapshot, facts)
+    off = request.after is After.AS_THEN and snapshot.state in _OFF
+    if off and not facts.domain.persistent:
+        yield refused(
+            "transient-domain",
+            f"{domain} is transient, and would be forgotten when it goes back to {name}, at which it was off.",
+            "Let it run: --running, or --paused.",
+        )
+    parts = {disk.target for disk in snapshot.disks}
+    others = [d.target for d in facts.domain.disks if not (d.empty or d.readonly or d.target in parts)]
+    if others:
+        yield warning(
+            "disks-stay",
+            f"{names_of(others)} has no part in the snapshot {name}, and keeps what it has, or is not attached any "
+            "more: the whole definition goes back as well.",
+            "Look at both before: virsh snapshot-dumpxml.",
+        )
+
+
+def _loss(request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot) -> Finding:
+    domain, current = printable(facts.domain.name), facts.hierarchy.current
+    since = f" since {printable(current.name)}" if current else ""
+    runs = "The running guest is thrown away, with all" if facts.domain.state.active else "All"
+    reason = (
+        f"{runs} that {domain} has written{since}: nothing holds that state, and it cannot be had back after going "
+        f"to {printable(snapshot.name)}."
+    )
+    if Acceptance.LOSE_PRESENT_STATE in request.accepted:
+        return warning("present-state", reason)
+    take = printable(typed("virsh", "snapshot-create-as", facts.domain.name))
+    remedy = f"Take a snapshot of it first ({take})."
+    return refused("present-state", reason, remedy, Acceptance.LOSE_PRESENT_STATE)
+
+
+def _by_hand(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """What brings the state back where libvirt does not."""
+    commands = [
+        typed("qemu-img", "create", "-f", "qcow2", "-b", disk.base, "-F", disk.base_format or "raw", "NEW")
+        for disk in outside(snapshot)
+        if disk.base
+    ]
+    targets = names_of(disk.target for disk in outside(snapshot))
+    made = "; ".join(map(printable, commands)) or "qemu-img create"
+    return (
+        f"Its state lies untouched below its overlays: shut {printable(facts.domain.name)} off, make new overlays on "
+        f"that ({made}), and name them as the sources of {targets} with virsh edit."
+    )

@@ -1,0 +1,141 @@
+"""The steps about snapshots that are there: define them, delete them, go back to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.command import virsh
+
+
+@dataclass(frozen=True, slots=True)
+class DefineSnapshots:
+    """Have libvirt remember snapshots whose images are there; no image is touched."""
+
+    uuid: str
+    domain: str
+    file: str
+    """What ``snapshot export`` wrote; definitions have secrets in them, which no journal may hold."""
+    digest: str
+    """Of what stood in it when the plan was made."""
+    snapshots: tuple[str, ...]
+    """The names of those that are not there yet, parents first."""
+    identities: tuple[str, ...]
+    """What tells each of these from another one of its name."""
+    befores: tuple[str, ...] = ()
+    """The paths that they name in the file."""
+    afters: tuple[str, ...] = ()
+    """The paths that they are to name, one for each of those."""
+    current: str | None = None
+    """Which one is marked as current then; ``None`` leaves that as it is."""
+    previous: str | None = None
+    """Which one was."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        title = f"Define {_counted(self.snapshots)} of {self.domain}, parents first"
+        if not self.snapshots:
+            return f"Mark the snapshot {self.current} of {self.domain} as current"
+        return f"{title}; {self.current} is the current one then" if self.current else title
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type, with each ``<domainsnapshot>`` in a file of its own."""
+        made = tuple(
+            virsh("snapshot-create", self.domain, f"{name}.xml", "--redefine") for name in self.snapshots
+        )
+        if self.current is None:
+            return made
+        return (
+            *made,
+            virsh("snapshot-create", self.domain, f"{self.current}.xml", "--redefine", "--current"),
+        )
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Forget {_counted(self.snapshots)} of {self.domain} that were defined"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        gone = tuple(
+            virsh("snapshot-delete", self.domain, name, "--metadata") for name in reversed(self.snapshots)
+        )
+        if self.previous is None or self.current is None:
+            return gone
+        return (
+            *gone,
+            virsh("snapshot-create", self.domain, f"{self.previous}.xml", "--redefine", "--current"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSnapshots:
+    """Have libvirt delete snapshots one by one, the youngest first."""
+
+    uuid: str
+    domain: str
+    snapshots: tuple[str, ...]
+    """All that go, parents first."""
+    metadata_only: bool = False
+    """Only what libvirt remembers; else the data goes as well."""
+    targets: tuple[str, ...] = ()
+    """The disks whose overlays are merged."""
+    overlays: tuple[str, ...] = ()
+    """Those, one for each of the targets."""
+    paths: tuple[str, ...] = ()
+    """The images that internal ones lie in."""
+    formats: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    """The files with the memory of the guest, which some versions of libvirt leave."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.metadata_only:
+            return f"Forget {_counted(self.snapshots)} of {self.domain}; the images stay as they are"
+        if self.targets:
+            disks = " and ".join(self.targets)
+            return f"Delete {_counted(self.snapshots)}: merge the overlay of {disks} into what it stands on"
+        return f"Delete {_counted(self.snapshots)} of {self.domain} from the images"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["--metadata"] if self.metadata_only else []
+        return tuple(virsh("snapshot-delete", self.domain, name, *words) for name in reversed(self.snapshots))
+
+
+@dataclass(frozen=True, slots=True)
+class RevertSnapshot:
+    """Have libvirt take a domain back to a snapshot."""
+
+    uuid: str
+    domain: str
+    snapshot: str
+    disks: tuple[str, ...] = ()
+    """The disks whose state is known to lie in images that they are on then."""
+    paths: tuple[str, ...] = ()
+    """Those, one for each of the disks."""
+    running: bool = False
+    paused: bool = False
+    """Let the guest run, or not, whatever it did then."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Take {self.domain} back to the snapshot {self.snapshot}"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        words = ["--running"] if self.running else ["--paused"] if self.paused else []
+        return (virsh("snapshot-revert", self.domain, self.snapshot, *words),)
+
+
+HierarchyStep = DefineSnapshots | DeleteSnapshots | RevertSnapshot
+
+
+def _counted(names: tuple[str, ...]) -> str:
+    return f"the snapshot {names[0]}" if len(names) == 1 else f"{len(names)} snapshots"
