@@ -96,10 +96,9 @@ def tree_document(control: Control, view: SnapshotView) -> Document:
 
 def _snapshot(one: KnownSnapshot, view: SnapshotView) -> Document:
     hierarchy = view.hierarchy
-    parent = one.parent if one.parent in hierarchy.by_name else None
     return {
         "name": one.name,
-        "parent": parent,
+        "parent": None if one.name in hierarchy.roots else one.parent,
         "children": list(hierarchy.children.get(one.name, ())),
         "current": one.current,
         "kind": one.kind.value,

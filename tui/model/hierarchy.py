@@ -213,12 +213,12 @@ class Hierarchy:
 
     def above(self, name: str) -> tuple[str, ...]:
         """Its parent, the parent of that, and so on."""
-        found: dict[str, None] = {}
+        found: list[str] = []
+        # Where a circle was cut, it ends.
+        tops = frozenset(self.roots)
         one = self.get(name)
-        while one is not None and one.parent is not None and one.parent in self.by_name:
-            if one.parent in found or one.parent == name:
-                break
-            found[one.parent] = None
+        while one is not None and one.parent is not None and one.name not in tops:
+            found.append(one.parent)
             one = self.get(one.parent)
         return tuple(found)
 
