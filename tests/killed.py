@@ -16,8 +16,16 @@ from tui.engine.files import FilesHere
 from tui.engine.host import Host
 from tui.model.diskspec import parse_diskspec
 from tui.model.finding import Finding
+from tui.model.methods import Method, Wish
 from tui.model.mirrored_snapshot import Snapshot
-from tui.model.request import Ending, MoveRequest, Request, SnapshotEndRequest, SnapshotRequest
+from tui.model.request import (
+    Ending,
+    LiveSnapshotRequest,
+    MoveRequest,
+    Request,
+    SnapshotEndRequest,
+    SnapshotRequest,
+)
 from tui.model.steps import Step
 
 
@@ -39,6 +47,9 @@ def request(uuid: str, **given: Any) -> Request:
     if "specs" in given:
         disks = tuple(parse_diskspec(spec) for spec in given["specs"])
         return SnapshotRequest(uuid, Snapshot(given["name"], disks=disks))
+    if "methods" in given:
+        wishes = tuple(Wish(target, Method(method)) for target, method in given["methods"].items())
+        return LiveSnapshotRequest(uuid, given["name"], disks=wishes, pause=True)
     if "ending" in given:
         return SnapshotEndRequest(uuid, given["name"], Ending(given["ending"]))
     return MoveRequest(uuid, **given)
@@ -48,7 +59,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     """Carry it out, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    copy_range, put_away = images.copy_range, FilesHere.put_away
+    copy_range, clone, put_away = images.copy_range, images.clone, FilesHere.put_away
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -56,9 +67,10 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         if here and when == "before":
             die()
         if here and when == "inside":
-            # In the middle of a copy; after the first of the old images; or when libvirt was asked and nobody has
-            # waited for what comes of it.
+            # In the middle of a copy; between two disks of a snapshot; after the first of the old images; or when
+            # libvirt was asked and nobody has waited for what comes of it.
             images.copy_range = _then_die(copy_range)
+            images.clone = _then_die(clone)
             FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
             for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot", "create_volume"):
                 setattr(Connection, call, _then_die(getattr(Connection, call)))

@@ -33,9 +33,10 @@ def lvs(words: list[str]) -> None:
     group = _group(given.group)
     for image in sorted((HERE / given.group).glob("*.img")):
         size = image.stat().st_size
+        origin = image.with_suffix(".origin")
         known = {
             "lv_name": image.stem,
-            "origin": "",
+            "origin": origin.read_text() if origin.exists() else "",
             "uuid": f"stand-{image.stem}",
             "devices": "/dev/none(0)",
             "segtype": "linear",
@@ -67,9 +68,10 @@ def lvcreate(words: list[str]) -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("-L", dest="size", required=True)
     parser.add_argument("--yes", action="store_true")
-    parser.add_argument("group")
+    parser.add_argument("-s", dest="snapshot", action="store_true")
+    parser.add_argument("group", help="or the volume that a snapshot is of")
     given = parser.parse_args(words)
-    name = Path(given.group).name
+    name = Path(given.group).parent.name if given.snapshot else Path(given.group).name
     group, image = _group(name), HERE / name / f"{given.name}.img"
     wanted = int(given.size.removesuffix("K")) * 1024
     size = -(-wanted // group["extent"]) * group["extent"]
@@ -77,9 +79,14 @@ def lvcreate(words: list[str]) -> None:
         _fail(f'Logical Volume "{given.name}" already exists in volume group "{name}"')
     if size > _free(name):
         _fail(f'Volume group "{name}" has insufficient free space')
-    with image.open("wb") as file:
-        for _ in range(size // len(STALE)):
-            file.write(STALE)
+    if given.snapshot:
+        # A copy made while nobody writes is what a snapshot would show.
+        image.write_bytes(Path(given.group).read_bytes())
+        image.with_suffix(".origin").write_text(Path(given.group).name)
+    else:
+        with image.open("wb") as file:
+            for _ in range(size // len(STALE)):
+                file.write(STALE)
     found = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True)
     device = Path("/dev", name, given.name)
     device.parent.mkdir(exist_ok=True)
@@ -91,7 +98,9 @@ def lvremove(words: list[str]) -> None:
     device = Path(words[-1])
     subprocess.run(["losetup", "--detach", device.resolve()], check=True)
     device.unlink()
-    (HERE / device.parent.name / f"{device.name}.img").unlink()
+    image = HERE / device.parent.name / f"{device.name}.img"
+    image.unlink()
+    image.with_suffix(".origin").unlink(missing_ok=True)
 
 
 def _reading(words: list[str]) -> argparse.Namespace:

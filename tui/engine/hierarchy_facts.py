@@ -16,6 +16,7 @@ from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, arranged
 from tui.model.hierarchy_case import HierarchyFacts
 from tui.model.hierarchy_file import ImageRecord, Saved
 from tui.model.hierarchy_import import images_of, placed
+from tui.model.hierarchy_noted import notes_of, with_noted
 from tui.model.hierarchy_request import (
     HierarchyRequest,
     SnapshotDeleteRequest,
@@ -45,7 +46,7 @@ def view_of(
     """
     look = _look(uuid, connection, state, now)
     domain = _followed(look)
-    hierarchy = hierarchy_of(connection, uuid)
+    hierarchy = with_noted(hierarchy_of(connection, uuid), notes_of(domain))
     paths = {path for one in hierarchy.snapshots for path in one.files}
     paths |= {path for disk in domain.disks for path in disk.chain.local_paths}
     try:

@@ -25,7 +25,12 @@ _SAMPLE = 0.5
 
 def live_facts(request: LiveSnapshotRequest, look: Look, files: Files | None) -> LiveFacts:
     """Look, first at what each disk can have, and then at what that makes of it."""
-    facts = LiveFacts(look.domain, snapshots_of(look.connection, look.domain), reached=files is not None)
+    facts = LiveFacts(
+        look.domain,
+        snapshots_of(look.connection, look.domain),
+        current=unless_refused(lambda: look.connection.current_snapshot(look.domain.uuid)),
+        reached=files is not None,
+    )
     if not look.domain.state.active:
         return facts
     disks = {disk.target: _disk_facts(disk, look, files) for disk in look.domain.disks}

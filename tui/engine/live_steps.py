@@ -15,8 +15,15 @@ from tui.engine.chain_steps import reached_files
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
 from tui.engine.steps import happened, run, undo
-from tui.model.finding import Finding, fine
-from tui.model.live_steps import NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether, snapshot_volume_xml
+from tui.model.finding import Finding, Severity, fine
+from tui.model.live_steps import (
+    DropHeld,
+    NoteSnapshot,
+    SnapshotVolume,
+    TakeInternal,
+    TakeTogether,
+    snapshot_volume_xml,
+)
 from tui.model.methods import Quiesce
 from tui.model.steps import RemoveDestination
 from tui.model.text import printable
@@ -171,6 +178,36 @@ def _(step: TakeInternal, host: Host, since: float, *, failed: bool) -> list[str
         return []
     host.connection().delete_snapshot(step.uuid, step.name)
     return [f"The snapshot {step.name} was deleted."]
+
+
+# Deleting
+
+
+@run.register(DropHeld)
+def _(step: DropHeld, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    for path in step.paths:
+        removal = RemoveDestination(step.uuid, step.domain, step.targets[0], path, step.since)
+        found += run(removal, host, left)
+    for target, pool, name, path in step.volumes:
+        found += run(RemoveVolume(step.uuid, step.domain, target, pool, name, path), host, left)
+    if any(finding.severity is not Severity.FINE for finding in found):
+        # What is still there must be found again.
+        return tuple(found)
+    domain = host.state.domain(step.uuid)
+    if domain is not None:
+        journal.remove_note(host.connection(), domain, step.space)
+        host.refresh(step.uuid)
+    return (
+        *found,
+        fine("note-removed", f"{step.domain} does not remember the snapshot {step.name} any more."),
+    )
+
+
+@happened.register(DropHeld)
+def _(step: DropHeld, host: Host) -> bool:  # noqa: ARG001
+    # Whatever is gone is not removed again.
+    return False
 
 
 # The note

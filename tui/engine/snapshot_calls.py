@@ -122,6 +122,13 @@ class SnapshotCalls:
         )
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
 
+    def current_snapshot(self, uuid: str) -> str | None:
+        """The name of the parent of what the guest writes now; ``None`` where there is none."""
+        if not self._call("domainHasCurrentSnapshot", self._domain(uuid).hasCurrentSnapshot, 0):
+            return None
+        found = self._call("domainSnapshotCurrent", self._domain(uuid).snapshotCurrent, 0)
+        return str(found.getName())
+
     def take_internal(self, uuid: str, xml: str) -> None:
         """Write the state of disks and memory into the images; the guest stands still meanwhile."""
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, 0)

@@ -33,6 +33,10 @@ class SnapshotKind(StrEnum):
     """Some disks so, some otherwise."""
     MANUAL = "manual"
     """Where somebody put it while the guest was paused."""
+    BTRFS = "btrfs"
+    """In files that share blocks with the images."""
+    LVM = "lvm"
+    """In snapshot volumes."""
 
 
 @dataclass(frozen=True, slots=True)

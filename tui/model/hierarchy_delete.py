@@ -19,6 +19,7 @@ from tui.model.hierarchy_case import (
     outside,
     unknown,
 )
+from tui.model.hierarchy_noted import note_of, plan_forget
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.hierarchy_steps import DeleteSnapshots
 from tui.model.plan import Plan
@@ -30,6 +31,15 @@ DELETES_EXTERNAL = (9, 0, 0)
 
 def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
     """Make the plan."""
+    note = note_of(facts.domain, request.name)
+    if note is None:
+        return _plan_known(request, facts, plan_id)
+    known = facts.hierarchy.get(request.name) is not None
+    return plan_forget(request, facts, note, _plan_known(request, facts, plan_id) if known else None, plan_id)
+
+
+def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
+    """Of one that libvirt knows."""
     domain, hierarchy = facts.domain, facts.hierarchy
     snapshot = hierarchy.get(request.name)
     verb = "Forget" if request.metadata_only else "Delete"

@@ -19,6 +19,7 @@ from tui.model.hierarchy_case import (
     outside,
     unknown,
 )
+from tui.model.hierarchy_noted import going_back, note_of
 from tui.model.hierarchy_request import After, SnapshotRevertRequest
 from tui.model.hierarchy_steps import RevertSnapshot
 from tui.model.plan import Plan
@@ -32,8 +33,9 @@ def plan_revert(request: SnapshotRevertRequest, facts: HierarchyFacts, plan_id: 
     domain = facts.domain
     snapshot = facts.hierarchy.get(request.name)
     title = f"Take {printable(domain.name)} back to the snapshot {printable(request.name)}"
-    if snapshot is None:
-        finding = unknown(request.name, facts)
+    note = note_of(domain, request.name)
+    if snapshot is None or note is not None:
+        finding = going_back(note) if note else unknown(request.name, facts)
         return Plan(plan_id, title, domain.uuid, domain.name, (finding,), (), journalled=False)
     findings = list(_check(request, facts, snapshot))
     if any(finding.severity is Severity.REFUSED for finding in findings):

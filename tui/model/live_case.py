@@ -107,6 +107,8 @@ class LiveFacts:
     """By target."""
     overlays: Mapping[str, CopyFacts] = field(default_factory=dict)
     """By target: of each disk that gets an overlay, what is known of the place of that."""
+    current: str | None = None
+    """The parent of what the guest writes now."""
     reached: bool = False
     """Whether files can be handled where they lie."""
 

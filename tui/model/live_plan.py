@@ -108,7 +108,7 @@ def _steps(
         if method_of(request, known) is not Method.QEMU
     )
     if noted:
-        note = NotedSnapshot(plan_id, request.name, now, request.description, noted)
+        note = NotedSnapshot(plan_id, request.name, now, request.description, noted, facts.current)
         targets = tuple(disk.target for disk in noted)
         yield NoteSnapshot(uuid, name, targets, request.name, note_xml(note), namespace(plan_id))
 

@@ -117,7 +117,7 @@ class TakeTogether:
         """What a person would type to take it back."""
         commands = self.overlays.undo_commands if self.overlays else ()
         removed = [typed("rm", "--", clone.path) for clone in self.clones]
-        removed += [virsh("vol-delete", "--pool", volume.pool, volume.name) for volume in self.volumes]
+        removed += [virsh("vol-delete", volume.name, "--pool", volume.pool) for volume in self.volumes]
         return (*commands, *removed)
 
 
@@ -158,6 +158,41 @@ class TakeInternal:
 
 
 @dataclass(frozen=True, slots=True)
+class DropHeld:
+    """Remove the files and volumes that hold a state, and the note of them."""
+
+    uuid: str
+    domain: str
+    targets: tuple[str, ...]
+    name: str
+    """Of the snapshot."""
+    space: str
+    """The namespace of the note."""
+    since: float
+    """When it was taken, seconds since the epoch: older files are not its own."""
+    paths: tuple[str, ...] = ()
+    volumes: tuple[tuple[str, str, str, str], ...] = ()
+    """Disk, pool, name and device of each."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if not self.paths and not self.volumes:
+            return f"Take the note of the snapshot {self.name} out of {self.domain}"
+        return f"Remove what holds the state {self.name} of {' and '.join(self.targets)}, and the note of it"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        removed = tuple(typed("rm", "--", path) for path in self.paths)
+        deleted = tuple(
+            virsh("vol-delete", name, "--pool", pool) for _disk, pool, name, _path in self.volumes
+        )
+        noted = virsh("metadata", self.domain, self.space, "--remove", "--live", "--config")
+        return (*removed, *deleted, noted)
+
+
+@dataclass(frozen=True, slots=True)
 class NoteSnapshot:
     """Write into the domain what libvirt does not know of a snapshot: which files and volumes hold it."""
 
@@ -179,3 +214,13 @@ class NoteSnapshot:
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
         return (virsh("metadata", self.domain, self.space, "--key", "snap", "--set", self.note, "--live"),)
+
+    @property
+    def undo_title(self) -> str:
+        """For people."""
+        return f"Take the note of the snapshot {self.name} out of {self.domain}"
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """What a person would type to take it back."""
+        return (virsh("metadata", self.domain, self.space, "--remove", "--live", "--config"),)

@@ -37,6 +37,8 @@ class NotedSnapshot:
     """Wall clock, seconds since the epoch."""
     description: str
     disks: tuple[Held, ...]
+    parent: str | None = None
+    """The current snapshot at that time."""
 
     @property
     def files(self) -> frozenset[str]:
@@ -58,6 +60,7 @@ def note_xml(noted: NotedSnapshot) -> str:
     """
     space = namespace(noted.mark)
     about = {"name": noted.name, "created": repr(noted.created), "description": noted.description}
+    about |= {"parent": noted.parent} if noted.parent is not None else {}
     try:
         root = etree.Element(etree.QName(space, "snapshot"), about)
         for disk in noted.disks:
@@ -92,6 +95,7 @@ def parse_noted(text: str) -> NotedSnapshot:
             created=float(_said(root, "created")),
             description=root.get("description", ""),
             disks=tuple(_held(element) for element in xml.elements(root)),
+            parent=root.get("parent"),
         )
     except (KeyError, ValueError) as error:
         raise xml.InvalidXML(f"a note on a snapshot cannot be read ({error})") from error

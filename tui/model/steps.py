@@ -19,7 +19,7 @@ from tui.model.chain_steps import (
 from tui.model.command import typed, virsh
 from tui.model.hierarchy_steps import DefineSnapshots, HierarchyStep
 from tui.model.job import JobType
-from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether
+from tui.model.live_steps import DropHeld, NoteSnapshot, TakeInternal, TakeTogether
 from tui.model.quantity import rate
 from tui.model.request import Ending
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
@@ -384,6 +384,7 @@ Undoable = (
     | TakeTogether
     | TakeInternal
     | DefineSnapshots
+    | NoteSnapshot
 )
 """Steps that leave something behind when a plan is given up."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
@@ -407,6 +408,7 @@ Step = (
     | TakeTogether
     | TakeInternal
     | NoteSnapshot
+    | DropHeld
     | HierarchyStep
     | Undo
 )

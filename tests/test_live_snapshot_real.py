@@ -1,0 +1,246 @@
+"""Live snapshots on a real host: what virsh and qemu-img see of them, whatever goes wrong, and how they go again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import logical
+from tests.engine import accepted, carried_out, cut_off, journal_is_empty, refusals, watched
+from tests.guests import DiskSpec, Guest, Guests
+from tests.hypervisor import MIB, Hypervisor, UnavailableError
+from tests.linux_content import needs_recovery, proved
+from tests.linux_guest import LinuxDisk, LinuxGuests
+from tests.logical import LogicalPool
+from tests.outside import check, image_info, is_writing, wait_for
+from tests.test_cli_real import program
+from tui.engine.control import End
+from tui.model.destination import parse_destination
+from tui.model.methods import Method, Quiesce, Wish
+from tui.model.request import CommitRequest, How, LiveSnapshotRequest, MoveRequest, RecoverRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = {"lvm": logical.lvm, "stand-in": logical.stand_in}
+
+
+@pytest.fixture(params=list(KINDS))
+def group(request: pytest.FixtureRequest, hypervisor: Hypervisor) -> Iterator[LogicalPool]:
+    """A logical pool; name it before the guests that go there."""
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(KINDS[request.param](hypervisor, size=1024 * MIB))
+        except UnavailableError as error:
+            pytest.skip(f"no logical volumes of this kind here: {error}")
+
+
+def wish(guest: Guest, methods: dict[str, Method], **more: object) -> LiveSnapshotRequest:
+    wishes = tuple(Wish(target, method) for target, method in methods.items())
+    return LiveSnapshotRequest(guest.uuid, "s1", disks=wishes, **more)  # type: ignore[arg-type]
+
+
+def two_disks(guest: Guests, cloning: Path) -> Guest:
+    """One that is raw, where files can share blocks, and one that is qcow2."""
+    return guest(disks=[DiskSpec(data=8 * MIB), DiskSpec(format="raw", directory=cloning)])
+
+
+def nothing_is_left(guest: Guest, cloning: Path, old: list[str]) -> None:
+    assert guest.state() == "running"
+    assert is_writing(Path(guest.chain()[0]))
+    assert [guest.chain(target)[0] for target in ("vda", "vdb")] == old
+    assert "urn:virt-mirror" not in guest.xml() + guest.xml(inactive=True)
+    assert guest.virsh("snapshot-list", "--name").split() == []
+    assert list(cloning.glob("*.s1")) + list(guest.directory.glob("*.s1")) == []
+
+
+def actives(guest: Guest) -> list[str]:
+    return [guest.chain(target)[0] for target in ("vda", "vdb")]
+
+
+def test_create_see_and_delete_on_the_command_line(
+    hypervisor: Hypervisor, cloning: Path, guest: Guests
+) -> None:
+    made = two_disks(guest, cloning)
+    old = actives(made)
+    create = (
+        "snapshot",
+        "create",
+        made.name,
+        "s1",
+        "--pause",
+        "--description",
+        "before it",
+        "--yes",
+        "--json",
+    )
+    done = program(hypervisor, *create)
+    assert done.returncode == 0, done.stderr
+    held = {one["target"]: one for one in json.loads(done.stdout)["plan"]["held"]}
+    assert {target: one["method"] for target, one in held.items()} == {"vda": "qemu", "vdb": "btrfs"}
+    backup = {target: parse_destination(one["backup"]).layers[0].path for target, one in held.items()}
+    now = {target: parse_destination(one["disk"]).layers[0].path for target, one in held.items()}
+    assert [now["vda"], now["vdb"]] == actives(made)
+    assert backup == {"vda": old[0], "vdb": f"{Path(old[1]).with_suffix('')}.s1"}
+    clone = Path(backup["vdb"])
+    before = clone.read_bytes()
+    assert made.virsh("snapshot-list", "--name").split() == ["s1"]
+    tree = json.loads(program(hypervisor, "snapshot", "tree", made.name, "--json").stdout)
+    (one,) = tree["snapshots"]
+    assert (one["name"], one["kind"], one["description"]) == ("s1", "mixed", "before it")
+    assert {disk["target"]: disk["holds_state"]["path"] for disk in one["disks"]} == backup
+    assert is_writing(Path(now["vda"]))
+    assert clone.read_bytes() == before, "what is held has changed"
+    gone = program(hypervisor, "snapshot", "delete", made.name, "s1", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    nothing_is_left(made, cloning, old)
+
+
+def test_a_state_inside_of_the_images(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest(disks=[DiskSpec(), DiskSpec()])
+    with watched(hypervisor) as host:
+        carried_out(host, wish(made, {"vda": Method.INTERNAL, "vdb": Method.INTERNAL}))
+        assert journal_is_empty(host)
+        mixed = host.plan(wish(made, {"vda": Method.INTERNAL, "vdb": Method.QEMU}))
+        assert refusals(mixed) == {"internal-alone", "snapshot-exists"}
+    assert made.state() == "running"
+    for path in actives(made):
+        info = image_info(Path(path), "qcow2")
+        assert [snapshot["name"] for snapshot in info["snapshots"]] == ["s1"]
+    assert made.virsh("snapshot-list", "--name", "--internal").split() == ["s1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [("echo no room >&2; exit 3", "failed with 3: no room"), ("sleep 60", "within 1 s")],
+    ids=["fails", "takes too long"],
+)
+def test_the_guest_goes_on_whatever_the_command_does(
+    hypervisor: Hypervisor, cloning: Path, guest: Guests, command: str, why: str
+) -> None:
+    """The other disk's clone was made before, and is taken back."""
+    made = two_disks(guest, cloning)
+    old = actives(made)
+    with watched(hypervisor) as host:
+        asked = wish(
+            made, {"vda": Method.MANUAL, "vdb": Method.BTRFS}, pause=True, command=command, limit=1.0
+        )
+        outcome = carried_out(host, asked, End.FAILED)
+        assert why in outcome.message
+        assert "the guest goes on" in outcome.message
+        assert journal_is_empty(host)
+    nothing_is_left(made, cloning, old)
+
+
+def test_by_hand_with_all_that_the_command_is_told(
+    hypervisor: Hypervisor, cloning: Path, guest: Guests
+) -> None:
+    made = two_disks(guest, cloning)
+    said = made.directory / "said"
+    told = "$VIRT_MIRROR_DOMAIN $VIRT_MIRROR_DISKS $VIRT_MIRROR_SNAPSHOT"
+    command = f'echo "{told}" > {shlex.quote(str(said))}'
+    with watched(hypervisor) as host:
+        asked = wish(made, {"vda": Method.MANUAL, "vdb": Method.MANUAL}, pause=True, command=command)
+        outcome = carried_out(host, asked)
+    assert said.read_text().split() == [made.name, "vda", "vdb", "s1"]
+    assert "paused" in {finding.check for finding in outcome.findings}
+    assert made.state() == "running"
+
+
+def test_a_part_that_cannot_be_taken_takes_the_others_back(
+    hypervisor: Hypervisor, cloning: Path, guest: Guests
+) -> None:
+    """Somebody makes a file of that name after the plan was made: it is his, and stays."""
+    made = two_disks(guest, cloning)
+    old = actives(made)
+    with watched(hypervisor) as host:
+        plan = accepted(host, wish(made, {"vda": Method.QEMU, "vdb": Method.BTRFS}, pause=True))
+        strange = Path(f"{Path(old[0]).with_suffix('')}.s1")
+        strange.write_text("somebody's")
+        outcome = host.run(plan).wait(60)
+        assert outcome is not None
+        assert outcome.end is End.FAILED
+        assert journal_is_empty(host)
+    assert strange.read_text() == "somebody's"
+    strange.unlink()
+    nothing_is_left(made, cloning, old)
+
+
+@pytest.mark.parametrize("undo", [True, False], ids=["undo", "resume"])
+@pytest.mark.parametrize("when", ["before", "inside", "after"])
+@pytest.mark.parametrize("number", [0, 1], ids=["take", "note"])
+def test_killed_at_every_step(
+    hypervisor: Hypervisor, cloning: Path, guest: Guests, number: int, when: str, *, undo: bool
+) -> None:
+    made = two_disks(guest, cloning)
+    old = actives(made)
+    methods = {"vda": Method.QEMU.value, "vdb": Method.BTRFS.value}
+    if (number, when) == (1, "inside"):
+        pytest.skip("writing the note is one call")
+    cut_off(made, {"uuid": made.uuid, "name": "s1", "methods": methods}, number, when)
+    # Nobody looks, and the guest goes on.
+    wait_for(lambda: made.state() == "running", what="the guest goes on")
+    with watched(hypervisor) as host:
+        (entry,) = host.state.entries
+        torn = (number, when) == (0, "inside")
+        end = End.FAILED if torn and not undo else End.DONE
+        outcome = carried_out(host, RecoverRequest(made.uuid, undo=undo), end)
+        if end is End.FAILED:
+            # Half of it is of another instant: it is taken back, and not completed.
+            assert "cloned" in outcome.message
+        assert journal_is_empty(host), entry
+    if undo or torn:
+        nothing_is_left(made, cloning, old)
+        return
+    assert made.virsh("snapshot-list", "--name").split() == ["s1"]
+    assert Path(f"{Path(old[1]).with_suffix('')}.s1").exists()
+    assert "urn:virt-mirror:snapshot:" in made.xml(inactive=True)
+    made.virsh("destroy")
+    assert check(Path(made.source() or "")) == 0
+
+
+def test_a_commit_keeps_what_a_clone_stands_on(hypervisor: Hypervisor, cloning: Path, guest: Guests) -> None:
+    made = guest(disks=[DiskSpec(layers=3, directory=cloning)])
+    with watched(hypervisor) as host:
+        carried_out(host, wish(made, {"vda": Method.BTRFS}, pause=True))
+        base, middle = made.chain()[2], made.chain()[1]
+        plan = host.plan(CommitRequest(made.uuid, "vda", top=middle, base=base))
+        assert "snapshots" in " ".join(refusals(plan)), plan.findings
+
+
+@pytest.mark.timeout(300)
+def test_volumes_hold_the_same_instant_as_overlays(
+    hypervisor: Hypervisor, group: LogicalPool, linux_guest: LinuxGuests, tmp_path: Path
+) -> None:
+    made = linux_guest([LinuxDisk(), LinuxDisk(format="raw")], agent=True)
+    old = Path(made.chain("vda")[0])
+    with watched(hypervisor) as host:
+        carried_out(host, MoveRequest(made.uuid, f"pool:{group.name}", ("vdb",), How.FLATTEN))
+        origin = Path(made.chain("vdb")[0])
+        before = made.last()
+        asked = LiveSnapshotRequest(made.uuid, "s1", quiesce=Quiesce.REQUIRED)
+        plan = accepted(host, asked)
+        assert {held.target: held.method for held in plan.held} == {"vda": "qemu", "vdb": "lvm"}
+        assert "cow-size" in {finding.check for finding in plan.findings}
+        carried_out(host, asked)
+        assert journal_is_empty(host)
+        assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+        made.goes_on()
+        (name,) = set(group.volumes()) - {origin.name}
+        assert name.startswith(f"{origin.name}-s1-")
+        volume = tmp_path / "volume.raw"
+        volume.symlink_to(group.path / name)
+        held = {"vda": old, "vdb": volume}
+        ticks = made.ticks()
+        assert before <= proved(held, ticks) < ticks[-1].number
+        assert not any(needs_recovery(path, path.suffix[1:]) for path in held.values())
+        done = program(hypervisor, "snapshot", "delete", made.name, "s1", "--yes")
+        assert done.returncode == 0, done.stderr
+    assert group.volumes() == [origin.name]
+    assert made.chain("vda") == [str(old)]
+    assert "urn:virt-mirror" not in made.xml() + made.xml(inactive=True)
