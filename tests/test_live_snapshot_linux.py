@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.engine import accepted, carried_out, journal_is_empty, watched
+from tests.engine import accepted, carried_out, cut_off, journal_is_empty, watched
 from tests.hypervisor import Hypervisor
 from tests.linux_content import needs_recovery, proved
 from tests.linux_guest import LinuxDisk, LinuxGuests
-from tests.outside import check
+from tests.outside import check, wait_for
 from tests.ssh_server import SshServer
 from tui.engine.control import Outcome
 from tui.model.destination import parse_destination
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.plan import Plan
-from tui.model.request import LiveSnapshotRequest
+from tui.model.request import LiveSnapshotRequest, RecoverRequest
 
 pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
 
@@ -135,3 +136,45 @@ def test_without_an_agent_and_a_pause_several_instants_are_refused(
         plan = host.plan(frozen)
         assert {f.check for f in plan.findings if f.severity == "refused"} == {"no-agent"}
     assert list(cloning.rglob("*held*")) == []
+
+
+AGENT = "qemu-ga --daemonize --statedir=/run --pidfile=/run/qemu-ga.pid"
+RESTART = f"kill -9 $(cat /run/qemu-ga.pid); sleep 4; exec {AGENT}"
+
+
+def test_the_agent_dies_while_all_is_frozen(hypervisor: Hypervisor, linux_guest: LinuxGuests) -> None:
+    """It is started again, as an init system does, and the guest goes on as soon as it answers."""
+    made = linux_guest([QCOW2, RAW], agent=True)
+    words = {"path": "/bin/sh", "arg": ["-c", f"sleep 3; {RESTART}"]}
+    made.virsh("qemu-agent-command", json.dumps({"execute": "guest-exec", "arguments": words}))
+    disks = tuple(Wish(target, Method.MANUAL) for target in made.targets)
+    with watched(hypervisor) as host:
+        asked = LiveSnapshotRequest(
+            made.uuid, "held", disks=disks, quiesce=Quiesce.REQUIRED, command="sleep 5", limit=60.0
+        )
+        outcome = carried_out(host, asked)
+    assert "quiesced" in said(outcome)
+    made.goes_on()
+    assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+
+
+@pytest.mark.parametrize("method", [Method.BTRFS, Method.QEMU])
+def test_killed_while_all_is_frozen(
+    hypervisor: Hypervisor, cloning: Path, linux_guest: LinuxGuests, method: Method
+) -> None:
+    """Nobody starts anything, and the guest goes on."""
+    made = linux_guest([QCOW2, RAW], agent=True, within=cloning)
+    methods = dict.fromkeys(made.targets, method.value)
+    cut_off(made, {"uuid": made.uuid, "name": "held", "methods": methods}, 0, "inside")
+    wait_for(lambda: made.state() == "running", what="the guest goes on")
+    wait_for(lambda: made.ask_agent("guest-fsfreeze-status") == "thawed", what="its file systems are thawed")
+    made.goes_on()
+    with watched(hypervisor) as host:
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert journal_is_empty(host)
+    assert list(cloning.rglob("*held*")) == []
+    assert made.virsh("snapshot-list", "--name").split() == []
+    before = made.ticks()
+    made.virsh("destroy")
+    now = {target: Path(made.source(target) or "") for target in made.targets}
+    assert proved(now, made.ticks()) >= before[-1].number

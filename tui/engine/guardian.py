@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -55,9 +55,13 @@ def _watch(uri: str, uuid: str, deed: Deed) -> None:
         except libvirt.libvirtError:
             time.sleep(1)
             continue
-        # It goes on already, or is no more: there is nothing to do then.
-        with suppress(libvirt.libvirtError):
+        try:
             getattr(connection.lookupByUUIDString(uuid), deed)()
+        except libvirt.libvirtError:
+            # A guest that does not resume goes on already, or is no more. An agent answers when the guest goes on.
+            if deed == "fsThaw":
+                time.sleep(1)
+                continue
         return
 
 

@@ -12,12 +12,17 @@ from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.guardian import guarded
 from tui.engine.steps import keep_at
+from tui.model.command import virsh
 from tui.model.domain import RunState
 from tui.model.finding import Finding, fine, warning
 from tui.model.text import printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
+
+
+AGENT_RETURNS = 60.0
+"""Seconds for which an agent that has died with the file systems frozen is waited for."""
 
 
 @contextmanager
@@ -52,14 +57,22 @@ def frozen(
                     warning(
                         "not-quiesced",
                         f"The agent of {printable(domain)} did not freeze its file systems: {error.message}",
-                        "The old chain is as after a power cut.",
+                        "What is held is as after a power cut.",
                     )
                 )
             yield
         finally:
             # An agent that reports a failure may have frozen some of them.
-            thaw(host, uuid, domain)
-            if frozen_ones is not None:
+            thawed = thaw(host, uuid, domain, patience=AGENT_RETURNS if frozen_ones else 0.0)
+            if frozen_ones and not thawed:
+                found.append(
+                    warning(
+                        "not-thawed",
+                        f"The file systems of {printable(domain)} are frozen, and its agent does not answer any more.",
+                        f"Start qemu-guest-agent in it again, and then: {virsh('domfsthaw', domain)}",
+                    )
+                )
+            elif frozen_ones is not None:
                 took = time.monotonic() - began
                 count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
                 found.append(
@@ -133,11 +146,23 @@ def limited(host: Host, uuid: str, seconds: float, *, resume: bool, thaw: bool) 
         raise StepFailed(message)
 
 
-def thaw(host: Host, uuid: str, domain: str) -> None:
-    """Let the guest write again, whatever happened."""
+def thaw(host: Host, uuid: str, domain: str, *, patience: float = 0.0) -> bool:
+    """Let the guest write again, whatever happened; whether its agent has seen to it.
+
+    For ``patience`` seconds an agent that has died is given the time to be started again.
+    """
     away = f"{domain} may be frozen and the host is away; it is thawed first thing."
-    try:
-        keep_at(lambda connection: connection.thaw(uuid), host, away)
-    except HostError as error:
-        # Without an agent there is nothing that could be frozen.
-        host.log(f"The file systems of {domain} were not thawed: {error}", Level.WARNING, domain=domain)
+    until = time.monotonic() + patience
+    while True:
+        try:
+            keep_at(lambda connection: connection.thaw(uuid), host, away)
+        except HostError as error:
+            if time.monotonic() < until:
+                # Nothing is waited for but the time: the agent's channel tells only that it was closed.
+                host.wait_for(lambda _: None, timeout=1.0)
+                continue
+            # Without an agent there is nothing that could be frozen.
+            level = Level.ERROR if patience else Level.WARNING
+            host.log(f"The file systems of {domain} were not thawed: {error}", level, domain=domain)
+            return False
+        return True
