@@ -1,0 +1,261 @@
+"""The plans that hold the state of several disks at one instant; no host is needed for that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from tests.copy_facts import refusals, warnings
+from tests.fake_host import GIB, MIB, NOW, make_disk, make_domain
+from tui.model.destination import parse_destination
+from tui.model.disk import Disk
+from tui.model.domain import Domain, RunState
+from tui.model.facts import CopyFacts, LayerFacts, PathFacts, PathKind, Sizes, SnapshotFacts
+from tui.model.journal import Entry, entry_xml, parse_entry
+from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, proposed, unfit
+from tui.model.live_plan import plan_live_snapshot
+from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether, snapshot_volume_xml
+from tui.model.methods import Method, Quiesce, Wish
+from tui.model.plan import Plan
+from tui.model.request import LiveSnapshotRequest
+from tui.model.snapshot_note import parse_noted
+from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource
+
+
+def disk(target: str, source: Any, form: str = "raw", **more: Any) -> Disk:
+    return replace(make_disk(target=target), chain=Chain((Layer(source, form),), complete=True), **more)
+
+
+QCOW2 = disk("vda", FileSource("/slow/vda.qcow2"), "qcow2")
+RAW = disk("vdb", FileSource("/slow/vdb.raw"))
+VOLUME = disk("vdc", BlockSource("/dev/vg/data"))
+NETWORK = disk("vdd", NetworkSource("rbd", "pool/image", (NetworkHost("mon", None),)))
+ROM = disk("hdc", FileSource("/iso"), readonly=True)
+
+
+def facts(*disks: Disk, agent: bool = True, state: RunState = RunState.RUNNING, **more: Any) -> LiveFacts:
+    made = make_domain(disks=disks, state=state)
+    domain = Domain(replace(made.definition, agent=agent), made.state, made.persistent)
+    known = {}
+    for one in disks:
+        layers = tuple(LayerFacts(layer.path, allocated=MIB, snapshots=()) for layer in one.chain.layers)
+        copy = CopyFacts(domain, one, sizes=Sizes(GIB, GIB, GIB), layers=layers)
+        place = PathFacts(kind=PathKind.MISSING, parent_exists=True)
+        volume = LogicalVolume("fastvg", "data", 10 * GIB) if one is VOLUME else None
+        known[one.target] = DiskFacts(copy, shares_blocks=one is RAW, logical=volume, place=place)
+    overlays = {t: replace(k.copy, destination=k.place) for t, k in known.items()}
+    return LiveFacts(domain, disks=known, overlays=overlays, reached=True, **more)
+
+
+def plan(known: LiveFacts, *wishes: Wish, **more: Any) -> Plan:
+    request = LiveSnapshotRequest(known.domain.uuid, "s1", disks=wishes, **more)
+    return plan_live_snapshot(request, known, "p1", NOW)
+
+
+def place_of(text: str) -> str:
+    """Where the first layer of a ``<disk>`` lies."""
+    return parse_destination(text).layers[0].path
+
+
+def taken(made: Plan) -> TakeTogether:
+    (step,) = (step for step in made.steps if isinstance(step, TakeTogether))
+    return step
+
+
+def test_each_disk_gets_what_is_best_for_its_storage() -> None:
+    made = plan(facts(QCOW2, RAW, VOLUME, ROM))
+    assert refusals(made) == set()
+    assert {held.target: held.method for held in made.held} == {"vda": "qemu", "vdb": "btrfs", "vdc": "lvm"}
+    step = taken(made)
+    assert step.targets == ("vda", "vdb", "vdc")
+    assert step.quiesce is Quiesce.REQUIRED, (
+        "three parts are of one instant only if nothing is written meanwhile"
+    )
+    assert not step.pause
+    assert [(clone.source, clone.path) for clone in step.clones] == [("/slow/vdb.raw", "/slow/vdb.s1")]
+    assert step.overlays is not None
+    assert step.overlays.paths == ("/slow/vda.s1",)
+    (volume,) = step.volumes
+    assert (volume.pool, volume.origin, volume.name) == ("fastvg", "data", "data-s1-p1")
+    assert volume.size == GIB // 5
+    assert '<allocation unit="bytes">214748364</allocation>' in snapshot_volume_xml(volume)
+    assert "<path>/dev/vg/data</path>" in snapshot_volume_xml(volume)
+    assert step.commands[0] == "virsh domfsfreeze db01"
+    assert step.commands[-1] == "virsh domfsthaw db01"
+
+
+def test_what_a_backup_is_made_from_and_what_the_guest_uses() -> None:
+    held = {one.target: one for one in plan(facts(QCOW2, RAW, VOLUME)).held}
+    assert {t: place_of(one.disk) for t, one in held.items()} == {
+        "vda": "/slow/vda.s1",
+        "vdb": "/slow/vdb.raw",
+        "vdc": "/dev/vg/data",
+    }
+    assert {t: place_of(one.backup or "") for t, one in held.items()} == {
+        "vda": "/slow/vda.qcow2",
+        "vdb": "/slow/vdb.s1",
+        "vdc": "/dev/vg/data-s1-p1",
+    }
+    below = parse_destination(held["vda"].disk).layers[1]
+    assert (below.path, below.format) == ("/slow/vda.qcow2", "qcow2")
+
+
+def test_the_note_names_what_libvirt_does_not_know() -> None:
+    made = plan(facts(QCOW2, RAW, current="s0"), description="why")
+    (note,) = (step for step in made.steps if isinstance(step, NoteSnapshot))
+    noted = parse_noted(note.note)
+    assert (noted.mark, noted.name, noted.description, noted.parent) == ("p1", "s1", "why", "s0")
+    assert [(held.target, held.method, held.path) for held in noted.disks] == [
+        ("vdb", Method.BTRFS, "/slow/vdb.s1")
+    ]
+    assert [type(step) for step in plan(facts(QCOW2)).steps] == [TakeTogether]
+
+
+def test_the_journal_gives_the_step_back() -> None:
+    steps = plan(facts(QCOW2, RAW, VOLUME)).steps
+    entry = Entry("p1", "u", "title", steps, 0, "me", NOW, NOW)
+    assert parse_entry(entry_xml(entry), "u") == entry
+    assert json.loads(json.dumps(asdict(steps[0])))["quiesce"] == "required"
+
+
+@pytest.mark.parametrize(
+    ("method", "one", "why"),
+    [
+        (Method.QEMU, NETWORK, "neither in a file nor on a device"),
+        (Method.INTERNAL, RAW, "only qcow2"),
+        (Method.LVM, RAW, "no volume of a logical pool"),
+        (Method.BTRFS, VOLUME, "no file"),
+        (Method.BTRFS, QCOW2, "cannot let files share blocks"),
+        (Method.QEMU, ROM, "read-only"),
+    ],
+)
+def test_what_a_disk_cannot_have_is_said_with_the_reason(method: Method, one: Disk, why: str) -> None:
+    known = facts(one)
+    assert why in unfit(method, known.disks[one.target])
+    made = plan(known, Wish(one.target, method), pause=True)
+    assert "method-unfit" in refusals(made)
+    assert made.steps == ()
+
+
+def test_what_is_proposed_comes_with_its_reason() -> None:
+    known = facts(QCOW2, RAW, VOLUME, ROM)
+    assert [proposed(known.disks[t])[0] for t in known.disks] == [
+        Method.QEMU,
+        Method.BTRFS,
+        Method.LVM,
+        Method.NO,
+    ]
+    assert all(proposed(known.disks[t])[1] for t in known.disks)
+
+
+@pytest.mark.parametrize(
+    ("agent", "state", "pause", "stops"),
+    [
+        (True, RunState.RUNNING, False, set()),
+        (False, RunState.RUNNING, True, set()),
+        (False, RunState.PAUSED, False, set()),
+        (False, RunState.RUNNING, False, {"not-one-instant"}),
+    ],
+    ids=["frozen", "paused for it", "paused before", "goes on"],
+)
+def test_several_parts_are_of_one_instant_or_refused(
+    agent: bool,  # noqa: FBT001
+    state: RunState,
+    pause: bool,  # noqa: FBT001
+    stops: set[str],
+) -> None:
+    made = plan(facts(QCOW2, RAW, agent=agent, state=state), pause=pause)
+    assert refusals(made) == stops
+    if not stops:
+        assert taken(made).pause is (state is RunState.RUNNING and not agent)
+        assert ("crash-consistent" in warnings(made)) is not agent
+
+
+def test_overlays_alone_need_no_rest() -> None:
+    made = plan(facts(QCOW2, agent=False), pause=True)
+    assert refusals(made) == set()
+    assert not taken(made).pause
+    assert taken(made).quiesce is Quiesce.NO
+
+
+def test_an_image_whose_tables_qemu_has_in_memory_is_cloned_at_rest() -> None:
+    known = facts(QCOW2, agent=False)
+    shares = replace(known.disks["vda"], shares_blocks=True)
+    known = replace(known, disks={"vda": shares})
+    assert refusals(plan(known, Wish("vda", Method.BTRFS))) == {"not-one-instant"}
+    assert taken(plan(known, Wish("vda", Method.BTRFS), pause=True)).pause
+
+
+def test_a_freeze_that_is_required_is_refused_before_anything_happens() -> None:
+    assert refusals(plan(facts(QCOW2, agent=False), quiesce=Quiesce.REQUIRED)) == {"no-agent"}
+    assert taken(plan(facts(QCOW2), quiesce=Quiesce.REQUIRED)).quiesce is Quiesce.REQUIRED
+    assert taken(plan(facts(QCOW2), quiesce=Quiesce.NO)).quiesce is Quiesce.NO
+
+
+def test_a_volume_says_how_long_it_lasts() -> None:
+    known = facts(VOLUME)
+    fast = replace(known, disks={"vdc": replace(known.disks["vdc"], rate=float(MIB))})
+    (finding,) = (f for f in plan(fast).findings if f.check == "cow-size")
+    assert "205 MiB" in finding.reason
+    assert "after 3m24s" in finding.reason
+    tight = plan(known, Wish("vdc", Method.LVM, size=20 * GIB))
+    assert "space" in refusals(tight)
+    strange = plan(known, Wish("vdc", Method.LVM, volume="-x"))
+    assert "volume-name" in refusals(strange)
+    named = taken(plan(known, Wish("vdc", Method.LVM, volume="mine", size=GIB))).volumes[0]
+    assert (named.name, named.size, named.marked) == ("mine", GIB, False)
+
+
+def test_states_inside_of_images_go_alone() -> None:
+    made = plan(facts(QCOW2), method=Method.INTERNAL)
+    assert [type(step) for step in made.steps] == [TakeInternal]
+    assert "internal-stops" in warnings(made)
+    assert "internal-alone" in refusals(plan(facts(QCOW2, RAW), Wish("vda", Method.INTERNAL)))
+    frozen = plan(facts(QCOW2), method=Method.INTERNAL, quiesce=Quiesce.REQUIRED)
+    assert refusals(frozen) == {"internal-quiesce"}
+
+
+def test_by_hand_there_must_be_a_command() -> None:
+    known = facts(QCOW2)
+    assert refusals(plan(known, Wish("vda", Method.MANUAL))) == {"no-command"}
+    step = taken(plan(known, Wish("vda", Method.MANUAL), command="backup --now", limit=5.0))
+    assert (step.manual, step.command, step.limit) == (("vda",), "backup --now", 5.0)
+    assert "at most 5 s" in step.title
+    assert "backup --now" in step.commands
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "stops"),
+    [
+        (facts(QCOW2, state=RunState.SHUT_OFF), {}, {"domain-not-running"}),
+        (facts(QCOW2, snapshots=(SnapshotFacts("s1", frozenset()),)), {}, {"snapshot-exists"}),
+        (facts(QCOW2), {"method": Method.NO}, {"nothing-chosen"}),
+        (facts(QCOW2), {"limit": 0.0}, {"limit"}),
+        (facts(ROM), {}, {"nothing-chosen"}),
+    ],
+    ids=["off", "name taken", "nothing", "no time", "read-only"],
+)
+def test_what_is_refused(known: LiveFacts, more: dict[str, Any], stops: set[str]) -> None:
+    assert refusals(plan(known, **more)) == stops
+
+
+def test_wishes_that_make_no_sense() -> None:
+    known = facts(QCOW2, RAW)
+    assert "no-such-disk" in refusals(plan(known, Wish("vdz", Method.QEMU)))
+    assert "disk-twice" in refusals(plan(known, Wish("vda", Method.QEMU), Wish("vda", Method.NO)))
+    same = plan(known, Wish("vda", Method.QEMU, path="/same"), Wish("vdb", Method.BTRFS, path="/same"))
+    assert "same-name" in refusals(same)
+    there = replace(known.disks["vdb"], place=PathFacts(kind=PathKind.FILE, parent_exists=True))
+    taken_place = replace(known, disks={**known.disks, "vdb": there})
+    assert "destination-exists" in refusals(plan(taken_place))
+    assert "files-elsewhere" in refusals(plan(replace(known, reached=False)))
+
+
+def test_names_from_a_host_are_shown_harmless() -> None:
+    hostile = disk("vda", FileSource("/slow/\x1b[31mred.qcow2"), "qcow2")
+    made = plan(facts(hostile), Wish("vda", Method.BTRFS))
+    assert not any("\x1b" in f.reason + f.remedy for f in made.findings)
+    assert not any("\x1b" in value for _label, value in made.facts)
