@@ -109,7 +109,7 @@ def test_before_that_the_commands_that_merge_it_are_named() -> None:
         remedies(found)
         .strip()
         .endswith(
-            "Merge its overlays: virt-mirror commit db01 vda --base /i/1 --pivot; "
+            "Merge its overlays: virt-mirror commit db01 vda --base /i/1 --pivot --lose-snapshots; "
             "then virt-mirror snapshot delete db01 s2 --metadata-only"
         )
     )

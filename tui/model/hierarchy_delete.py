@@ -262,4 +262,5 @@ def _merge(facts: HierarchyFacts, disk: StateDisk) -> str:
     overlay, base = disk.path or "", disk.base or ""
     words = ["virt-mirror", "commit", facts.domain.name, disk.target]
     top = ["--pivot"] if facts.domain.is_on(disk.target, overlay) else ["--wait", "--top", overlay]
-    return printable(typed(*words, "--base", base, *top))
+    # What is to be deleted needs the image that this changes.
+    return printable(typed(*words, "--base", base, *top, "--lose-snapshots"))
