@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tui.engine import images, steps
+from tui.engine import blocks, steps
 from tui.engine.connection import Connection
 from tui.engine.files import FilesHere
 from tui.engine.host import Host
@@ -59,7 +59,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     """Carry it out, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    copy_range, clone, put_away = images.copy_range, images.clone, FilesHere.put_away
+    copy_range, clone, put_away = blocks.copy_range, blocks.clone, FilesHere.put_away
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -69,8 +69,8 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         if here and when == "inside":
             # In the middle of a copy; between two disks of a snapshot; after the first of the old images; or when
             # libvirt was asked and nobody has waited for what comes of it.
-            images.copy_range = _then_die(copy_range)
-            images.clone = _then_die(clone)
+            blocks.copy_range = _then_die(copy_range)
+            blocks.clone = _then_die(clone)
             FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
             for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot", "create_volume"):
                 setattr(Connection, call, _then_die(getattr(Connection, call)))

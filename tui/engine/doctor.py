@@ -16,6 +16,7 @@ from tui.model.definition import parse_domain
 from tui.model.doctor import DoctorFacts, PutAway, Volume, examine
 from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding
+from tui.model.hierarchy_noted import notes_of
 from tui.model.host import HostState
 from tui.model.quarantine import parse_note
 
@@ -46,7 +47,14 @@ def diagnose(
         needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain) or ()))
     volumes = _volumes(connection) if uuid is None else ()
     put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
-    facts = DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed), put_away, now)
+    missing = frozenset(
+        held.path
+        for domain in chosen
+        for note in notes_of(domain)
+        for held in note.disks
+        if local and held.path and not os.path.lexists(held.path)
+    )
+    facts = DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed), put_away, missing, now)
     return examine(facts)
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from tui.engine import filling, images, places, room
+from tui.engine import blocks, filling, images, places, room
 from tui.engine.errors import StepFailed
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.facts import LayerFacts
@@ -163,11 +163,11 @@ class FilesHere:
 
     def shares_blocks(self, path: str) -> bool | None:
         """Tried with a file that has no name."""
-        return images.clonable(path)
+        return blocks.clonable(path)
 
     def clone(self, source: str, path: str) -> None:
         """With the owner of the image, and its mode without the right to write."""
-        images.clone(source, path)
+        blocks.clone(source, path)
 
     def remove(self, path: str, since: float) -> str:
         """Whatever is older was there before."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from tui.engine import images
+from tui.engine import blocks
 from tui.engine.errors import StepFailed
 from tui.engine.room import CRAWL, taken
 from tui.model.chain_steps import ImageCopy
@@ -81,7 +81,7 @@ def _begun(copy: ImageCopy, stack: ExitStack) -> _Filling | None:
         source = stack.enter_context(open(copy.source, "rb"))  # noqa: PTH123, SIM115  the name stays as it is; the stack closes it
         target = stack.enter_context(open(copy.path, "r+b"))  # noqa: PTH123, SIM115
         target.truncate(0)
-        if images.cloned(source.fileno(), target.fileno()):
+        if blocks.cloned(source.fileno(), target.fileno()):
             os.fsync(target.fileno())
             return None
         status = os.fstat(source.fileno())
@@ -123,7 +123,7 @@ class _Work:
     def _copy(self, filling: _Filling, at: int, end: int) -> None:
         with _explained(filling.copy):
             while at < end:
-                copied = images.copy_range(filling.source.fileno(), filling.target.fileno(), at, end - at)
+                copied = blocks.copy_range(filling.source.fileno(), filling.target.fileno(), at, end - at)
                 at += copied
                 self._count(filling, copied)
 

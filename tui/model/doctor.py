@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tui.model.command import typed
 from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding, fine, warning
+from tui.model.hierarchy_noted import notes_of
 from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.journal import Entry
@@ -57,6 +58,8 @@ class DoctorFacts:
     needed: frozenset[str] = frozenset()
     """Paths that snapshots name."""
     put_away: tuple[PutAway, ...] = ()
+    missing: frozenset[str] = frozenset()
+    """Paths of what holds the state of a snapshot by notes, of those that are not there."""
     now: float = 0.0
 
 
@@ -66,7 +69,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
     findings = [
         finding
         for domain in domains
-        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines)
+        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _held)
         for finding in check(domain, facts)
     ]
     if facts.domain is None:
@@ -188,6 +191,20 @@ def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             f"was put away with them ({kept.mark}): {typed('mv', '-n', '-t', _parent(kept.directory), '--')} "
             f"{typed(kept.directory)}/*",
         )
+
+
+def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Snapshots of which only the notes know, and whose files are not there."""
+    for note in notes_of(domain):
+        gone = [printable(held.path) for held in note.disks if held.path in facts.missing and held.path]
+        if gone:
+            forget = typed("virt-mirror", "snapshot", "delete", domain.name, note.name, "--metadata-only")
+            yield warning(
+                "snapshot-missing",
+                f"{printable(domain.name)}: the snapshot {printable(note.name)} is in {', '.join(gone)}, which is not "
+                "there any more.",
+                f"Bring it back, or have the snapshot forgotten: {forget}",
+            )
 
 
 def _parent(directory: str) -> str:
