@@ -107,11 +107,12 @@ def linux_guest(hypervisor: Hypervisor, kernel: Kernel) -> Iterator[LinuxGuests]
 
 
 @pytest.fixture
-def cloning(hypervisor: Hypervisor) -> Iterator[Path]:
+def cloning(request: pytest.FixtureRequest, hypervisor: Hypervisor) -> Iterator[Path]:
     """A directory on a file system whose files can share their blocks; name it before the guests on it."""
+    kind = getattr(request, "param", "btrfs")
     with ExitStack() as stack:
         try:
-            place = stack.enter_context(cloning_file_system(hypervisor))
+            place = stack.enter_context(cloning_file_system(hypervisor, kind=kind))
         except UnavailableError as error:
             pytest.skip(f"no file system that can share blocks: {error}")
         yield place

@@ -115,15 +115,15 @@ class NbdServer:
 
 
 @contextmanager
-def cloning_file_system(hypervisor: Hypervisor, size: int = 512 * MIB) -> Iterator[Path]:
-    """A new btrfs, mounted here and, at the same place, where the host's guests see it.
+def cloning_file_system(hypervisor: Hypervisor, size: int = 512 * MIB, kind: str = "btrfs") -> Iterator[Path]:
+    """A new btrfs or xfs, mounted here and, at the same place, where the host's guests see it.
 
     Raises:
         UnavailableError: this machine or this user cannot mount one.
     """
     with (
         _image(hypervisor.root / "cloning.disk", size) as image,
-        _mounted(hypervisor, image, "btrfs") as place,
+        _mounted(hypervisor, image, kind) as place,
     ):
         yield place
 

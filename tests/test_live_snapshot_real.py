@@ -63,6 +63,7 @@ def actives(guest: Guest) -> list[str]:
     return [guest.chain(target)[0] for target in ("vda", "vdb")]
 
 
+@pytest.mark.parametrize("cloning", ["btrfs", "xfs"], indirect=True)
 def test_create_see_and_delete_on_the_command_line(
     hypervisor: Hypervisor, cloning: Path, guest: Guests
 ) -> None:
