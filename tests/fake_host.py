@@ -346,6 +346,10 @@ class FakeControl:
             run.finish(self.outcome)
         return run
 
+    def go_on(self, uuid: str) -> None:
+        """Recorded."""
+        self.calls.append(("go_on", uuid))
+
     def refresh(self, uuid: str | None = None) -> None:
         """Recorded; the state stays as it is."""
         self.calls.append(("refresh", uuid))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import logical
-from tests.engine import accepted, carried_out, cut_off, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, accepted, carried_out, cut_off, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
 from tests.linux_content import needs_recovery, proved
@@ -156,6 +159,41 @@ def test_by_hand_with_all_that_the_command_is_told(
         outcome = carried_out(host, asked)
     assert said.read_text().split() == [made.name, "vda", "vdb", "s1"]
     assert "paused" in {finding.check for finding in outcome.findings}
+    assert made.state() == "running"
+
+
+def test_by_hand_at_the_terminal(hypervisor: Hypervisor, guest: Guests) -> None:
+    """The guest stands still until enter is pressed."""
+    made = guest(disks=[DiskSpec()])
+    ours, theirs = os.openpty()
+    words = ("snapshot", "create", made.name, "s1", "--method", "manual", "--wait", "--pause", "--yes")
+    with (
+        open(ours, "w", encoding="ascii") as keys,  # noqa: PTH123  a descriptor
+        subprocess.Popen(
+            [sys.executable, "-m", "tui", "-c", hypervisor.uri, *words],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        os.close(theirs)
+        wait_for(lambda: made.state() == "paused", what="the guest stands still")
+        keys.write("\n")
+        keys.flush()
+        _said, complaint = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, complaint
+    assert "stands still: do your part, and press enter" in complaint
+    assert made.state() == "running"
+
+
+def test_by_hand_nobody_says_that_it_is_done(hypervisor: Hypervisor, guest: Guests) -> None:
+    made = guest(disks=[DiskSpec()])
+    with watched(hypervisor) as host:
+        asked = wish(made, {"vda": Method.MANUAL}, pause=True, asks=True, limit=0.5)
+        assert "Nobody has said within 0.5 s" in carried_out(host, asked, End.FAILED).message
+        assert host.state.awaited == frozenset()
+        assert journal_is_empty(host)
     assert made.state() == "running"
 
 

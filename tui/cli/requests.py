@@ -160,6 +160,7 @@ def _live(found: Namespace, wanted: Snapshot, domain: Domain) -> LiveSnapshotReq
         pause=found.pause,
         limit=found.limit,
         command=found.command,
+        asks=found.wait,
         metadata=not found.no_metadata,
         reuse_external=found.reuse_external,
         accepted=losses(found),

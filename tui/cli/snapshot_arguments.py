@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from typing import Any
 
@@ -91,6 +92,11 @@ def _add_create(commands: Any) -> None:
         help="for method=manual: run in a shell here while the guest stands still; VIRT_MIRROR_DOMAIN,"
         " VIRT_MIRROR_DISKS and VIRT_MIRROR_SNAPSHOT say what for",
     )
+    how.add_argument(
+        "--wait",
+        action="store_true",
+        help="for method=manual: there is no command, and you press enter when you have done your part",
+    )
     tuning = parser.add_argument_group("how to mirror")
     add_bandwidth(tuning)
     add_synchronous_writes(tuning)
@@ -112,5 +118,7 @@ def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Write
         parser.error(f"argument --diskspec: {error}")
     if specs and (found.method not in (None, Method.QEMU) or found.command):
         parser.error("a snapshot with mirrors is taken by qemu alone")
+    if found.wait and (found.command or not sys.stdin.isatty()):
+        parser.error("--wait needs a terminal to press enter at, and no --command")
     wish = partial(requests.snapshot, found, bandwidth(parser, found))
     return WriteCommand(found.domain, wish, consent=consent(found))

@@ -103,7 +103,7 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
         for target in (getattr(step, "targets", None) or (getattr(step, "target", None),))
     }
     long = any(isinstance(step, ChainStep) for step in run.plan.steps)
-    said = -1
+    said, asked = -1, False
     with Follower(control) as follower, progress(output) as shown:
         _wake_at_end(run, follower)
         while True:
@@ -112,10 +112,20 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
                 # Copying files shows in no job.
                 said = run.step
                 shown.note(f"{said + 1}/{len(run.plan.steps)}: {printable(run.plan.steps[said].title)}")
+            if run.plan.uuid in control.state.awaited and not asked:
+                asked = True
+                output.prompt(f"{printable(run.plan.domain)} stands still: do your part, and press enter. ")
+                threading.Thread(target=_go_on_at_enter, args=(control, run.plan.uuid), daemon=True).start()
             _show_jobs(control, run.plan, targets, shown)
             if outcome is not None:
                 return outcome
             follower.wait()
+
+
+def _go_on_at_enter(control: Control, uuid: str) -> None:
+    # The end of the input is no word that it is done.
+    if sys.stdin.readline():
+        control.go_on(uuid)
 
 
 def _wake_at_end(run: Run, follower: Follower) -> None:

@@ -108,6 +108,9 @@ class Control(Protocol):
             HostError: when the plan's own findings refuse it.
         """
 
+    def go_on(self, uuid: str) -> None:
+        """Tell a plan that holds a guest still for the user that he has done his part."""
+
     def refresh(self, uuid: str | None = None) -> None:
         """Read one domain again, or all of them; returns at once."""
 

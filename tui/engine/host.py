@@ -220,6 +220,10 @@ class Host:
         """The same with all that is needed to define them again."""
         return saved_of(uuid, self.connection(), self._state, self.clock(), self.files)
 
+    def go_on(self, uuid: str) -> None:
+        """Tell a plan that holds a guest still for the user that he has done his part."""
+        self.apply(lambda state: replace(state, awaited=state.awaited - {uuid}))
+
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""
         self.apply(lambda state: tracking.without_job(state, number))

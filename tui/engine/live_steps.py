@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.engine import journal
@@ -47,8 +48,10 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
                 made.append(volume)
             for clone in step.clones:
                 reached_files(host).clone(clone.source, clone.path)
-            if step.manual:
+            if step.manual and step.command:
                 _run_command(step)
+            elif step.manual:
+                _await_user(step, host, left)
             if step.overlays:
                 found += run(step.overlays, host, left)
         for volume in step.volumes:
@@ -80,6 +83,20 @@ def _standing_still(step: TakeTogether, host: Host, found: list[Finding]) -> Ite
         else nullcontext(),
     ):
         yield
+
+
+def _await_user(step: TakeTogether, host: Host, left: threading.Event) -> None:
+    """Whoever looks on says that his part is done, with ``Host.go_on``."""
+    host.apply(lambda s: replace(s, awaited=s.awaited | {step.uuid}))
+    try:
+        done = host.wait_for(
+            lambda s: True if step.uuid not in s.awaited else None, timeout=step.limit, stop=left
+        )
+    finally:
+        host.go_on(step.uuid)
+    if done is None:
+        message = f"Nobody has said within {step.limit:g} s that it is done."
+        raise StepFailed(message)
 
 
 def _run_command(step: TakeTogether) -> None:

@@ -50,6 +50,8 @@ class HostState:
     """Virtual sizes in bytes, by domain UUID and target; what was not asked for is missing. Never changed."""
     files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Images that plans in progress fill from here: by path, bytes done and bytes to do. Never changed."""
+    awaited: frozenset[str] = frozenset()
+    """UUIDs of domains that stand still until the user says that he has done his part."""
     refreshed: float = 0.0
     """Wall clock of the last news from the host."""
 

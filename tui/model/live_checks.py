@@ -196,11 +196,11 @@ def _check_volume(request: LiveSnapshotRequest, _facts: LiveFacts, known: DiskFa
 
 
 def _check_manual(request: LiveSnapshotRequest, _facts: LiveFacts, known: DiskFacts) -> Iterator[Finding]:
-    if not request.command.strip():
+    if not request.command.strip() and not request.asks:
         yield refused(
             "no-command",
             f"{printable(known.disk.target)} is to be snapshot by hand, and there is no command for that.",
-            "Say it with --command: it is run while the guest stands still.",
+            "Say it with --command, or do it by hand with --wait: the guest stands still for so long.",
         )
 
 

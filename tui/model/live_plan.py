@@ -238,6 +238,7 @@ def _words(request: LiveSnapshotRequest, facts: DiskFacts, method: Method) -> st
         case Method.INTERNAL:
             return "inside the image, with the memory of the guest"
         case Method.MANUAL:
-            return f"by your own command: {printable(request.command)}"
+            done = printable(request.command)
+            return f"by your own command: {done}" if done else "by you, until you press enter"
         case _:
             return f"by {method}"

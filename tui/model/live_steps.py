@@ -81,7 +81,7 @@ class TakeTogether:
     manual: tuple[str, ...] = ()
     """The disks that the user's own command is for."""
     command: str = ""
-    """The user's own, for a shell."""
+    """The user's own, for a shell; without one the user says when he has done his part."""
     overlays: TakeSnapshot | None = None
     """What libvirt does for the disks that get an overlay."""
 
@@ -101,7 +101,7 @@ class TakeTogether:
         commands += [virsh("suspend", self.domain)] if self.pause else []
         commands += [volume.command for volume in self.volumes]
         commands += [clone.command for clone in self.clones]
-        commands += [self.command] if self.manual else []
+        commands += [self.command] if self.command else []
         commands += self.overlays.commands if self.overlays else []
         commands += [virsh("resume", self.domain)] if self.pause else []
         commands += [virsh("domfsthaw", self.domain)] if self.quiesce is not Quiesce.NO else []

@@ -206,6 +206,8 @@ class LiveSnapshotRequest:
     """Seconds for which the guest may stand still."""
     command: str = ""
     """The user's own, for disks that are snapshot by hand."""
+    asks: bool = False
+    """There is no command, and the user says when he has done his part."""
     metadata: bool = True
     """libvirt keeps a record of it."""
     reuse_external: bool = False
