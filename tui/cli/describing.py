@@ -172,8 +172,9 @@ def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:
             stays = "" if layer.path in kept or not chain.gone else f"  ({chain.gone})"
             yield f"  now   {_layer(layer)}{stays}"
         yield from (f"  then  {_layer(layer)}" for layer in chain.then.layers)
-    yield ""
-    yield "Steps:"
+    if plan.ahead:
+        yield ""
+        yield "Steps:"
     for number, step in enumerate(plan.ahead, start=len(plan.steps) - len(plan.ahead) + 1):
         yield f"  {number}. {printable(step.title)}"
         # What is refused must not be typed either.

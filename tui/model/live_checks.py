@@ -102,7 +102,8 @@ def _fit(facts: DiskFacts) -> str:
 
 def why_not(method: Method, facts: DiskFacts) -> str:
     """Why another method is nothing for a disk; nothing where it could be had."""
-    return unfit(method, facts).rstrip(".")
+    why = unfit(method, facts).rstrip(".")
+    return why.replace("The file system", "the file system", 1)
 
 
 def _nothing(_request: LiveSnapshotRequest, _facts: LiveFacts, _known: DiskFacts) -> Iterator[Finding]:

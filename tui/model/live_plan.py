@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model import live_checks, snapshot_checks
+from lxml import etree
+
+from tui.model import live_checks, snapshot_checks, xml
+from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, Severity, refused
@@ -184,17 +187,19 @@ def _held(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> HeldDisk
             wish_of(request, facts.disk.target).format or "qcow2",
         )
         now = Chain((overlay, *chain.layers), chain.complete)
-    kept = _kept(request, facts, mark)
-    backup = (
-        None
-        if kept is None or method is Method.INTERNAL
-        else _disk_xml(Chain((kept, *chain.below.layers), chain.complete))
-    )
-    return HeldDisk(facts.disk.target, method.value, _disk_xml(now), backup)
+    target, kept, backup = facts.disk.target, _kept(request, facts, mark), None
+    if kept is not None and method is not Method.INTERNAL:
+        backup = _disk_xml(Chain((kept, *chain.below.layers), chain.complete), target, readonly=True)
+    return HeldDisk(target, method.value, _disk_xml(now, target), backup)
 
 
-def _disk_xml(chain: Chain) -> str:
-    return destination_xml(chain.layers[0], backing=chain.below)
+def _disk_xml(chain: Chain, target: str, *, readonly: bool = False) -> str:
+    disk = xml.parse(destination_xml(chain.layers[0], backing=chain.below))
+    etree.SubElement(disk, "target", dev=target)
+    if readonly:
+        etree.SubElement(disk, "readonly")
+    etree.indent(disk)
+    return etree.tostring(disk, encoding="unicode")
 
 
 def _facts(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[tuple[str, str]]:
@@ -217,7 +222,8 @@ def _facts(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[tuple[str
     rest = live_checks.rest_of(request, facts, chosen)
     if rest.words:
         yield "stands still", f"{rest.words}, at most {request.limit:g} s"
-    yield "undo", "while it is being taken; later: virt-mirror snapshot delete"
+    delete = typed("virt-mirror", "snapshot", "delete", facts.domain.name, request.name)
+    yield "undo", f"while it is being taken; later: {printable(delete)}"
 
 
 def _words(request: LiveSnapshotRequest, facts: DiskFacts, method: Method) -> str:
