@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_empty, log_of, refusals, watched
+from tests.engine import (
+    PATIENCE,
+    accepted,
+    carried_out,
+    copy_request,
+    end_request,
+    job_in,
+    journal_is_empty,
+    log_of,
+    refusals,
+    watched,
+)
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tests.outside import allocated, check, images_equal, is_writing
+from tests.outside import allocated, check, images_equal, is_writing, wait_for
 from tests.ssh_server import SshServer
 from tests.test_ssh_real import socket_of
-from tui.engine import ssh_files
+from tui.engine import room, ssh_files
 from tui.engine.control import End
 from tui.engine.errors import HostError
 from tui.engine.ssh_files import FilesThere, ssh_words
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.job import Phase
 from tui.model.quarantine import PREFIX
-from tui.model.request import How, MoveRequest, RecoverRequest
+from tui.model.request import Ending, How, MoveRequest, RecoverRequest
 from tui.model.storage import FileSource, Layer
 
 HOSTILE = "a 'b' \"c\" $(touch pwned) `d` \\ ; -e"
@@ -212,3 +224,82 @@ def test_a_copy_ends_when_nobody_waits(
 )
 def test_the_way_is_the_one_that_libvirt_takes(uri: str, words: tuple[str, ...] | None) -> None:
     assert ssh_words(uri) == words
+
+
+def test_a_copy_there_stands_still_while_there_is_no_room(
+    server: SshServer, hypervisor: Hypervisor, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_files, "LOOK", 0.1)
+    words = ssh_words(server.uri(socket_of(hypervisor)))
+    assert words is not None
+    files = FilesThere(words)
+    source, ballast, target = tmp_path / "source", small / "ballast", small / "target"
+    source.write_bytes(os.urandom(8 * MIB))
+    target.touch()
+    system = os.statvfs(small)
+    free = system.f_bavail * system.f_frsize
+    # It would run full before the end.
+    ballast.write_bytes(bytes(free - 6 * MIB))
+    few, freed = threading.Event(), threading.Event()
+
+    def crawls(path: str) -> bool:
+        found = files.left_for(path) is not None
+        if found:
+            few.set()
+        return found
+
+    def make_room() -> None:
+        assert few.wait(PATIENCE)
+        # It is told to stand still right after this look: what it has then is what it has later.
+        wait_for(lambda: stopped(target), what="the copy stands still")
+        freed.set()
+        ballast.unlink()
+
+    maker = threading.Thread(target=make_room)
+    maker.start()
+    amount = files.fill(
+        [ImageCopy(str(source), str(target), "raw")], MIB, lambda *_: None, crawls, threading.Event()
+    )
+    maker.join()
+    assert freed.is_set()
+    assert amount == 8 * MIB
+    assert target.read_bytes() == source.read_bytes()
+
+
+def stopped(path: Path) -> bool:
+    """Whether the process that writes to a file is held by a signal."""
+    for process in Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            continue
+        if words[0] == b"qemu-img" and str(path).encode() in words:
+            return state == "T"
+    return False
+
+
+def test_a_mirror_there_crawls_before_its_destination_is_full(
+    server: SshServer, hypervisor: Hypervisor, guest: Guests, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_THERE", 0.2)
+    vm = guest(disks=[DiskSpec(data=8 * MIB)], delay=None)
+    system = os.statvfs(small)
+    ballast = small / "ballast"
+    ballast.write_bytes(bytes(system.f_bavail * system.f_frsize - MIB))
+    with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
+        plan = host.plan(copy_request(vm, small / "copy.qcow2", bandwidth=MIB // 4))
+        accepted_losses = frozenset(f.acceptance for f in plan.findings if f.acceptance is not None)
+        request = copy_request(vm, small / "copy.qcow2", bandwidth=MIB // 4, accepted=accepted_losses)
+        run = host.run(accepted(host, request))
+        told = host.wait_for(
+            lambda s: next((j for j in s.jobs if "crawls until there is room" in (j.remark or "")), None),
+            timeout=PATIENCE,
+        )
+        assert told is not None
+        ballast.unlink()
+        assert host.wait_for(
+            lambda s: True if all(j.remark is None for j in s.jobs) else None, timeout=PATIENCE
+        )
+        run.leave()
+        carried_out(host, end_request(vm, Ending.CANCEL))

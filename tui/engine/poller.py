@@ -31,7 +31,7 @@ class Poller:
         self._closed = False
         self._wake = threading.Event()
         self._retry_at: float | None = None
-        self._room = RoomWatch(host)
+        self._room = RoomWatch(host, pool)
         self._asking: set[int] = set()
         """Jobs whose progress was asked for and has not arrived: a slow tick is left out, not queued."""
         threading.Thread(target=self._tick, name="host-tick", daemon=True).start()

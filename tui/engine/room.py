@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,14 @@ from tui.model.storage import FileSource, Layer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tui.engine.files import Files
     from tui.engine.host import Host
+    from tui.engine.pool import CallPool
 
 SECTOR = 512
 """Bytes in which the kernel counts blocks, whatever the file system's own are."""
+LOOK_THERE = 5.0
+"""Seconds between two looks at a file system of another machine."""
 CRAWL = 1024 * 1024
 """Bytes per second of a copy whose destination is nearly full."""
 MOST_RESERVED = 1024**3
@@ -50,16 +56,21 @@ def left_in(path: str) -> int | None:
 class RoomWatch:
     """Slows the copies of this program when their destination is nearly full, and lets them go on when it is not."""
 
-    def __init__(self, host: Host) -> None:
-        """Nothing is slowed yet."""
+    def __init__(self, host: Host, pool: CallPool) -> None:
+        """Nothing is slowed yet. Hosts elsewhere are asked in the threads of ``pool``."""
         self._host = host
+        self._pool = pool
+        self._there: dict[str, int | None] = {}
+        """By path on a host elsewhere: what was left there when it was asked last."""
+        self._asked: dict[str, float] = {}
+        """When that was, on a monotonic clock; infinite while it is being asked."""
         self._slowed: dict[int, int] = {}
         """By number of a job: the limit that it had."""
         self._warned: set[int] = set()
 
     def look(self, jobs: Iterable[Job]) -> None:
-        """Look once at the room for each of these jobs; for a host whose files are not here, do nothing."""
-        if not self._host.local or self._host.read_only:
+        """Look once at the room for each of these jobs."""
+        if self._host.read_only:
             return
         for job in jobs:
             if job.type is JobType.COPY and self._ours(job):
@@ -72,13 +83,13 @@ class RoomWatch:
 
     def _look_at(self, job: Job) -> None:
         path = _file(job.destination.active)
-        left = left_in(path) if path else None
+        left = self._left(path) if path else None
         if left is not None and job.number not in self._slowed:
             self._slow(job, left)
         elif left is None and job.number in self._slowed:
             self._let_go(job)
         source = _file(job.source)
-        left = left_in(source) if source else None
+        left = self._left(source) if source else None
         if left is not None and job.number not in self._warned:
             self._warned.add(job.number)
             self._host.log(
@@ -87,6 +98,23 @@ class RoomWatch:
                 Level.WARNING,
                 domain=job.domain,
             )
+
+    def _left(self, path: str) -> int | None:
+        """As ``left_in``; elsewhere as it was when somebody looked last."""
+        if self._host.local:
+            return left_in(path)
+        if self._host.files is not None and time.monotonic() - self._asked.get(path, -math.inf) > LOOK_THERE:
+            self._asked[path] = math.inf
+            self._pool.submit(partial(self._ask, self._host.files, path))
+        return self._there.get(path)
+
+    def _ask(self, files: Files, path: str) -> None:
+        try:
+            self._there[path] = files.left_for(path)
+        except HostError:
+            # The connection tells by itself when the host is gone; ssh alone is no reason to slow anything.
+            self._there.pop(path, None)
+        self._asked[path] = time.monotonic()
 
     def _slow(self, job: Job, left: int) -> None:
         limit = job.progress.bandwidth if job.progress else 0

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import IO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tui.engine.errors import HostError, NoConnection, StepFailed
@@ -61,14 +62,15 @@ _WATCHED = """exec 3<&0
 %s
 %s </dev/null &
 work=$!
-{ cat <&3; kill $work; } >/dev/null 2>&1 &
+{ while read -r word <&3; do kill -s "$word" $work; done; kill -s CONT $work; kill $work; } >/dev/null 2>&1 &
 watch=$!
 wait $work
 status=$?
 kill $watch 2>/dev/null
 [ $status = 0 ] || exit $status
 %s"""
-"""Before, work, after. The work ends when the line is cut: nobody would know what goes on there."""
+"""Before, work, after. The work ends when the line is cut: nobody would know what goes on there. The words that come
+until then are signals for it."""
 _COPY = _WATCHED % (":", 'cp --sparse=always --reflink=auto -- "$1" "$2"', 'exec sync -- "$2"')
 _COPY_SLOWLY = _WATCHED % (
     ': >"$2" && truncate -r "$1" -- "$2" || exit',
@@ -188,7 +190,7 @@ class FilesThere:
     def fill(
         self, copies: Sequence[ImageCopy], bandwidth: int, tell: Tell, crawls: Crawl, left: threading.Event
     ) -> int:
-        """Several at once, or one after the other where there is a limit; what crawls is only told."""
+        """Several at once, or one after the other where there is a limit; what is to crawl stands still."""
         with ThreadPoolExecutor(1 if bandwidth else AT_ONCE, "copy") as pool:
             filled = [pool.submit(self._fill, copy, bandwidth, tell, crawls, left) for copy in copies]
             return sum(one.result() for one in filled)
@@ -198,10 +200,18 @@ class FilesThere:
             return 0
         total = self._taken(copy.source)
 
-        def look() -> None:
+        stands = False
+
+        def look(words: IO[bytes]) -> None:
+            nonlocal stands
             with suppress(HostError):
                 tell(copy.path, min(self._taken(copy.path), total), total)
-                crawls(copy.path)
+                if crawls(copy.path) is stands:
+                    return
+                stands = not stands
+                # One that has just ended hears nothing more.
+                with suppress(BrokenPipeError):
+                    os.write(words.fileno(), b"STOP\n" if stands else b"CONT\n")
 
         limit = (str(bandwidth),) if bandwidth else ()
         self._run(_COPY_SLOWLY if limit else _COPY, copy.source, copy.path, *limit, left=left, meanwhile=look)
@@ -278,7 +288,7 @@ class FilesThere:
         script: str,
         *arguments: str,
         left: threading.Event | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[IO[bytes]], None] = lambda _words: None,
     ) -> str:
         """Run a script there and return what it says; early, with nothing, when ``left`` is set.
 
@@ -317,7 +327,9 @@ class FilesThere:
 
 
 def _answer_of(
-    process: subprocess.Popen[bytes], left: threading.Event | None, meanwhile: Callable[[], None]
+    process: subprocess.Popen[bytes],
+    left: threading.Event | None,
+    meanwhile: Callable[[IO[bytes]], None],
 ) -> tuple[bytes, bytes]:
     """What a command says, and what it complains of; nothing of either when nobody waits any more."""
     try:
@@ -334,7 +346,8 @@ def _answer_of(
                     process.wait()
                     process.returncode = 0
                     return b"", b""
-                meanwhile()
+                if process.stdin is not None:
+                    meanwhile(process.stdin)
             answer, complaint = (pipe.read() if pipe else b"" for pipe in (process.stdout, process.stderr))
             return answer, complaint
     except subprocess.TimeoutExpired as error:
