@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from tui.cli import requests
 from tui.cli.commands import ExportCommand, TreeCommand, WriteCommand
-from tui.cli.errors import WRONG, CommandError
-from tui.cli.options import add_command, add_consent, add_losses, consent, losses
-from tui.model.domain import Domain
+from tui.cli.options import add_command, add_consent, add_losses, consent
 from tui.model.finding import Acceptance
-from tui.model.hierarchy_file import InvalidMap, digest_of, parse_map, parse_saved
+from tui.model.hierarchy_file import InvalidMap, parse_map
 from tui.model.hierarchy_request import (
     After,
-    SnapshotDeleteRequest,
-    SnapshotImportRequest,
-    SnapshotRevertRequest,
 )
-from tui.model.request import Ending, SnapshotEndRequest
-from tui.model.xml import InvalidXML
+from tui.model.request import Ending
 
 
 def add_hierarchy(commands: Any) -> None:
@@ -111,22 +105,8 @@ def _delete(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Write
         parser.error("--pivot and --abort end the mirrors of one snapshot, and go with nothing else")
     if found.no_compare and found.ending is not Ending.PIVOT:
         parser.error("--no-compare is about --pivot, which is missing")
-    wish = partial(_removal if found.ending is None else _end, found)
+    wish = partial(requests.snapshot_delete if found.ending is None else requests.snapshot_end, found)
     return WriteCommand(found.domain, wish, consent=consent(found))
-
-
-def _removal(found: argparse.Namespace, domain: Domain) -> SnapshotDeleteRequest:
-    return SnapshotDeleteRequest(
-        domain.uuid,
-        found.name,
-        itself=not found.children_only,
-        children=found.children or found.children_only,
-        metadata_only=found.metadata_only,
-    )
-
-
-def _end(found: argparse.Namespace, domain: Domain) -> SnapshotEndRequest:
-    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)
 
 
 # Going back
@@ -155,12 +135,10 @@ def _add_revert(commands: Any) -> None:
     add_losses(parser, (Acceptance.LOSE_PRESENT_STATE,))
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: WriteCommand(found.domain, partial(_revert, found), consent=consent(found))
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.snapshot_revert, found), consent=consent(found)
+        )
     )
-
-
-def _revert(found: argparse.Namespace, domain: Domain) -> SnapshotRevertRequest:
-    return SnapshotRevertRequest(domain.uuid, found.name, found.after, losses(found))
 
 
 # Elsewhere
@@ -213,7 +191,9 @@ def _add_import(commands: Any) -> None:
     add_losses(parser, (Acceptance.LOSE_SNAPSHOTS,))
     add_consent(parser)
     parser.set_defaults(
-        make=lambda found: WriteCommand(found.domain, partial(_import, found), consent=consent(found))
+        make=lambda found: WriteCommand(
+            found.domain, partial(requests.snapshot_import, found), consent=consent(found)
+        )
     )
 
 
@@ -222,24 +202,3 @@ def _map(text: str) -> tuple[str, str]:
         return parse_map(text)
     except InvalidMap as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _import(found: argparse.Namespace, domain: Domain) -> SnapshotImportRequest:
-    path = Path(found.file)
-    try:
-        text = path.read_text(encoding="utf-8")
-        saved = parse_saved(text)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise CommandError(WRONG, f"{found.file} cannot be read: {reason}.") from error
-    except InvalidXML as error:
-        raise CommandError(WRONG, f"{found.file} holds no snapshots to import: {error}.") from error
-    return SnapshotImportRequest(
-        domain.uuid,
-        str(path.absolute()),
-        digest_of(text),
-        saved,
-        tuple(found.maps),
-        current=not found.no_current,
-        accepted=losses(found),
-    )

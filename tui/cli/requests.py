@@ -15,6 +15,8 @@ from tui.cli.hosts import find_target
 from tui.cli.options import losses
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
+from tui.model.hierarchy_file import digest_of, parse_saved
+from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, parse_snapshot
 from tui.model.request import (
@@ -27,6 +29,7 @@ from tui.model.request import (
     PullRequest,
     RecoverRequest,
     Shared,
+    SnapshotEndRequest,
     SnapshotRequest,
     SpeedRequest,
     Then,
@@ -139,6 +142,47 @@ def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | 
         reuse_external=found.reuse_external,
         bandwidth=limit,
         synchronous_writes=found.synchronous_writes,
+        accepted=losses(found),
+    )
+
+
+def snapshot_delete(found: Namespace, domain: Domain) -> SnapshotDeleteRequest:
+    """Delete a snapshot that has no mirrors."""
+    return SnapshotDeleteRequest(
+        domain.uuid,
+        found.name,
+        itself=not found.children_only,
+        children=found.children or found.children_only,
+        metadata_only=found.metadata_only,
+    )
+
+
+def snapshot_end(found: Namespace, domain: Domain) -> SnapshotEndRequest:
+    """End the mirrors of a snapshot."""
+    return SnapshotEndRequest(domain.uuid, found.name, found.ending, compare=not found.no_compare)
+
+
+def snapshot_revert(found: Namespace, domain: Domain) -> SnapshotRevertRequest:
+    """Take a guest back to a snapshot."""
+    return SnapshotRevertRequest(domain.uuid, found.name, found.after, losses(found))
+
+
+def snapshot_import(found: Namespace, domain: Domain) -> SnapshotImportRequest:
+    """Have libvirt remember the snapshots of a file.
+
+    Raises:
+        CommandError: when that cannot be read.
+    """
+    digest, saved = _parsed(
+        found.file, lambda text: (digest_of(text), parse_saved(text)), "file of snapshots to import"
+    )
+    return SnapshotImportRequest(
+        domain.uuid,
+        str(Path(found.file).absolute()),
+        digest,
+        saved,
+        tuple(found.maps),
+        current=not found.no_current,
         accepted=losses(found),
     )
 
