@@ -214,6 +214,8 @@ def test_states_inside_of_images_go_alone() -> None:
     assert [type(step) for step in made.steps] == [TakeInternal]
     assert "internal-stops" in warnings(made)
     assert "internal-alone" in refusals(plan(facts(QCOW2, RAW), Wish("vda", Method.INTERNAL)))
+    left = plan(facts(QCOW2, RAW, ROM), Wish("vda", Method.INTERNAL), Wish("vdb", Method.NO))
+    assert refusals(left) == {"internal-all"}
     frozen = plan(facts(QCOW2), method=Method.INTERNAL, quiesce=Quiesce.REQUIRED)
     assert refusals(frozen) == {"internal-quiesce"}
 

@@ -158,7 +158,7 @@ def test_what_is_over_already_is_brought_to_its_end() -> None:
     lost = make_domain(disks=[replace(VDA, chain=make_chain("/slow/vda.s1", "/slow/vda.qcow2")), VDB])
     plan = finish(lost, ending=Ending.CANCEL, removable={"/fast/vda.q": True})
     assert [type(step) for step in plan.steps] == [RemoveDestination, DropSnapshot]
-    assert warnings(plan) == {"mirror-gone"}
+    assert warnings(plan) == {"mirror-gone", "overlays-stay"}
 
 
 @pytest.mark.parametrize("ending", Ending)

@@ -19,12 +19,12 @@ from tui.app.dialogs.doctor import DoctorDialog
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.save import SaveDialog
 from tui.app.glyphs import Glyphs
-from tui.app.mishaps import state_directory
 from tui.app.text import shown
 from tui.app.verbs import why_not
 from tui.app.widgets.log import LogPanel
 from tui.app.writing_keys import WritingKeys
 from tui.engine.control import Level
+from tui.engine.state_directory import state_directory
 from tui.model.headway import Below, below
 from tui.model.job import Job
 

@@ -8,7 +8,6 @@ traceback.
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from typing import Any
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
+
+from tui.engine.state_directory import state_directory
 
 _KEPT = 100
 _QUIET = 10.0
@@ -60,12 +61,6 @@ class Mishaps:
         except OSError:
             return None
         return path
-
-
-def state_directory() -> Path:
-    """Where this user's programs keep what they remember."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "virt-mirror"
 
 
 def report(app: App[Any], error: Exception) -> None:

@@ -7,12 +7,14 @@ registered before the first connection is opened.
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from pathlib import Path
+
+from tui.engine.state_directory import state_directory
 
 _lock = threading.Lock()
 _started = False
+_MOST_LOGGED = 1024 * 1024
+"""Bytes of libvirt's log after which a start begins a new one."""
 
 
 def quiet_native_logging() -> None:
@@ -22,8 +24,20 @@ def quiet_native_logging() -> None:
     libvirt reads the variable when it is first used, so this comes before the first import of it.
     """
     if "LIBVIRT_LOG_OUTPUTS" not in os.environ:
-        log = Path(tempfile.gettempdir()) / f"virt-mirror-{os.getuid()}.libvirt.log"
-        os.environ["LIBVIRT_LOG_OUTPUTS"] = f"3:file:{log}"
+        os.environ["LIBVIRT_LOG_OUTPUTS"] = f"3:file:{_log_file()}"
+
+
+def _log_file() -> str:
+    """In a directory of the user's own: others must not be able to put a link in its place."""
+    log = state_directory() / "libvirt.log"
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > _MOST_LOGGED:
+            log.unlink()
+        log.touch(mode=0o600)
+    except OSError:
+        return os.devnull
+    return str(log)
 
 
 quiet_native_logging()

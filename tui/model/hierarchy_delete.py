@@ -104,7 +104,10 @@ def _check(
     if not names:
         yield refused("no-children", f"Nothing descends from the snapshot {name}.", "There is nothing to do.")
         return
-    yield from check_mirrors(names, facts)
+    mirrored = list(check_mirrors(names, facts))
+    yield from mirrored
+    if mirrored:
+        return
     if request.metadata_only:
         yield warning(
             "metadata-only",

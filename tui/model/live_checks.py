@@ -84,7 +84,7 @@ def check_disks(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[Find
                 f"Leave it out, or name another: {_fit(known)}.",
             )
             continue
-        if known.copy.running is not None and method in (Method.QEMU, Method.INTERNAL):
+        if known.copy.running is not None and method is Method.INTERNAL:
             yield refused(
                 "disk-busy", f"{shown} has a block job.", "Wait for its end, or leave the disk out."
             )
@@ -311,6 +311,18 @@ def _check_internal(
             f"States inside of images go with the memory of the guest, and {', '.join(map(printable, others))} cannot "
             "be held with that at one instant.",
             "Use internal for all disks, or for none.",
+        )
+    left = [
+        printable(t)
+        for t, known in facts.disks.items()
+        if method_of(request, known) is Method.NO and not known.disk.empty and not known.disk.readonly
+    ]
+    if left:
+        yield refused(
+            "internal-all",
+            f"libvirt holds states inside of all images that a guest writes to or of none, and {', '.join(left)} is "
+            "left out.",
+            "Use internal for all disks, or qemu.",
         )
     if request.quiesce is Quiesce.REQUIRED:
         yield refused(

@@ -39,10 +39,13 @@ def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: 
         part = overlay_part(request, facts.disks)
         take = TakeFacts(domain, facts.snapshots, facts.overlays)
         entries = tuple(dict.fromkeys(e for known in facts.disks.values() for e in known.copy.entries))
-        findings += snapshot_checks.check_name(part, take, entries)
+        named = list(snapshot_checks.check_name(part, take, entries))
+        findings += named
         findings += live_checks.check_disks(request, facts)
         findings += live_checks.check_instant(request, facts, chosen)
-        overlaid = taken_disks(part.snapshot, domain)
+        # Of a name that nobody can have no names of images are made.
+        well_named = not any(f.severity is Severity.REFUSED for f in findings)
+        overlaid = taken_disks(part.snapshot, domain) if well_named else ()
         for disk in overlaid:
             findings += snapshot_checks.check_overlay(part, take, disk)
         if not any(f.severity is Severity.REFUSED for f in findings):

@@ -268,6 +268,8 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
                 "old chain",
                 f"{printable(disk.overlay)} is its active layer at the pivot, and stays with it",
             )
+    if not disks:
+        return
     need = move_checks.needed(disks)
     yield "takes", f"{size(need)} likely"
     if need:

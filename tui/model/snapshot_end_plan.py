@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tui.model import end_checks
 from tui.model.chain_steps import CompareImages
+from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, ImageFacts, SnapshotFacts, same_name
@@ -225,6 +226,14 @@ def _check_abort(held: _Held) -> Iterator[Finding]:
         elif not held.runs(copy):
             yield warning("mirror-gone", f"{target} has no mirror at {path} any more.")
     yield from end_checks.check_cancel(held.case)
+    name = held.snapshot.domain
+    merges = [typed("virt-mirror", "commit", name, t, "--shallow", "--pivot") for t in held.snapshot.targets]
+    yield warning(
+        "overlays-stay",
+        "The guest stays on its overlays, and the chains are one layer deeper than before the snapshot.",
+        f"Merge them when you like: {printable('; '.join(merges))}. Or give up the snapshot and its overlays at once: "
+        f"{printable(typed('virt-mirror', 'undo', name))}",
+    )
 
 
 def _steps(held: _Held) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import snapshot_checks
+from tui.model.command import typed
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, Severity, refused
@@ -134,8 +135,6 @@ def _facts(
             yield "and to", f"{printable(disk.mirror)} ({printable(disk.format)})"
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each mirror"
-    yield (
-        "then",
-        "both places get all that is new, until virt-mirror snapshot delete ends it: --pivot or --abort",
-    )
+    delete = typed("virt-mirror", "snapshot", "delete", facts.domain.name, request.snapshot.name or "")
+    yield "then", f"both places get all that is new, until {printable(delete)} --pivot or --abort"
     yield "undo", f"virt-mirror undo {printable(facts.domain.name)}: what is new goes back into the images"

@@ -190,7 +190,9 @@ class AwaitEnd:
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        return (virsh("event", self.domain, "--event", "block-job-2"),)
+        # An event would be waited for in vain when it has come already.
+        look = virsh("blockjob", self.domain, self.target, "--info", "--raw")
+        return (f"while {look} | grep -q .; do sleep 1; done",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,8 @@ class AwaitSync:
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        return (virsh("event", self.domain, "--event", "block-job-2"),)
+        place = f"//disk[target/@dev='{self.target}']/mirror/@ready"
+        return (f"until {virsh('dumpxml', self.domain, '--xpath', place)} | grep -q yes; do sleep 1; done",)
 
 
 @dataclass(frozen=True, slots=True)
