@@ -63,6 +63,8 @@ def test_a_chain_goes_along(
     with watched(hypervisor) as host:
         outcome = carried_out(host, move(made, there))
         assert all(f.severity is Severity.FINE for f in outcome.findings), outcome.findings
+        (left,) = (f.reason for f in outcome.findings if f.check == "left-there")
+        assert all(str(path) in left for path in old), "whoever looks for what is left finds it there"
         assert journal_is_empty(host)
     chain = made.chain()
     assert chain[1:] == [str(moved(path, there)) for path in reversed(old)]

@@ -291,6 +291,22 @@ def _mirror(disk: Disk) -> bool:
     return disk.mirror is not None
 
 
+def test_what_is_merged_away_is_not_shown_as_the_end_of_a_job() -> None:
+    """The image that a mirror ended on is no more once it has been merged into the one below."""
+    merging = replace(make_mirror(OLD, MirrorReady.YES), job=MirrorJob.ACTIVE_COMMIT)
+    disk = make_disk("vda", NEW, mirror=merging)
+    commit = make_domain("db01", disks=[disk])
+    state = seen(COPYING, SYNC, JobEvent.COMPLETED, PIVOTED, commit)
+    assert [job.type for job in state.jobs] == [JobType.COPY, JobType.ACTIVE_COMMIT]
+    for step in (JobEvent.COMPLETED, PLAIN):
+        if isinstance(step, JobEvent):
+            state = tracking.with_block_event(state, UUID, "vda", step, 9.0)
+        else:
+            state = tracking.with_domain(state, step, (), 9.0, first_look=False)
+    (left,) = state.jobs
+    assert (left.type, left.phase) == (JobType.ACTIVE_COMMIT, Phase.DONE)
+
+
 def test_values_are_not_changed_in_place() -> None:
     state = seen(COPYING)
     before = replace(state)

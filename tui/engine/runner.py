@@ -20,11 +20,12 @@ from tui.engine import (  # noqa: F401  all but two only register
 )
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
-from tui.model.finding import Finding
+from tui.model.finding import Finding, fine
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
 from tui.model.plan import Plan
 from tui.model.steps import AwaitSync, Begin, Step
+from tui.model.text import printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -109,6 +110,11 @@ class PlanRun:
             self._sign_off()
             return Outcome(End.DONE, f"{self.plan.title}: in sync, and held so until you decide.", findings)
         self._clear()
+        if self.plan.leaves:
+            left = ", ".join(map(printable, self.plan.leaves))
+            findings += (
+                fine("left-there", f"The guest has left these images, which stay where they are: {left}."),
+            )
         return Outcome(End.DONE, f"{self.plan.title}: done.", findings)
 
     def _do(self, step: Step) -> tuple[Finding, ...]:

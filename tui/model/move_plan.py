@@ -11,7 +11,7 @@ from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, refused
 from tui.model.move_case import Fate, MovedDisk, MoveFacts, copy_request, moved_disks
-from tui.model.move_tidying import check_snapshots, check_sources, tidying
+from tui.model.move_tidying import check_snapshots, check_sources, left_there, tidying
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import duration, rate, size
 from tui.model.request import Ending, How, MoveRequest, Then
@@ -78,6 +78,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         findings=in_order(dict.fromkeys(findings)),
         steps=steps,
         facts=tuple(_facts(request, facts, going)),
+        leaves=left_there(request, disks),
         needs=move_checks.needed(disks) if disks else None,
         free=facts.free,
         chains=tuple(

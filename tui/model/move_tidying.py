@@ -97,6 +97,13 @@ def _following(facts: MoveFacts, renames: dict[str, str]) -> tuple[str, ...]:
     return tuple(s.name for s in facts.snapshots or () if not s.noted and s.files & renames.keys())
 
 
+def left_there(request: MoveRequest, disks: tuple[MovedDisk, ...]) -> tuple[str, ...]:
+    """The images that nobody puts away: those that the guest has left, and the overlay that it got for the move."""
+    if request.then is not Then.PIVOT or request.delete_source:
+        return ()
+    return tuple(dict.fromkeys(path for disk in disks for path in _old(disk)))
+
+
 def _old(disk: MovedDisk) -> tuple[str, ...]:
     """The images that the disk does not stand on any more, the active one first."""
     after = {layer.path for layer in disk.then(merged=False).layers}

@@ -59,6 +59,8 @@ class Plan:
     """The wish that it was made for."""
     resumed: Entry | None = None
     """The interrupted plan that this goes on with: its own steps, from the one that it had reached."""
+    leaves: tuple[str, ...] = ()
+    """Images that the guest has left when it is done, and that stay where they are."""
     needs: int | None = None
     """Bytes that it is likely to take where it copies to; ``None`` where that is not known."""
     free: int | None = None

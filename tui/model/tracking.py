@@ -221,7 +221,17 @@ def _gone_from(job: Job, domain: Domain) -> bool:
 
 
 def _with_job(state: HostState, job: Job) -> HostState:
-    return replace(state, jobs=_trim(tuple(job if j.number == job.number else j for j in state.jobs)))
+    jobs = tuple(job if j.number == job.number else j for j in state.jobs if not _merged_away(j, job))
+    return replace(state, jobs=_trim(jobs))
+
+
+def _merged_away(ended: Job, merge: Job) -> bool:
+    """Whether what a job has brought about is no more, since another one has merged it into what it stood on."""
+    merged = merge.type is JobType.ACTIVE_COMMIT and merge.phase is Phase.DONE
+    if not merged or ended.key != merge.key or not ended.phase.ended or ended.number >= merge.number:
+        return False
+    place = ended.destination.active
+    return place is not None and merge.source is not None and same_place(place, merge.source)
 
 
 def _trim(jobs: tuple[Job, ...]) -> tuple[Job, ...]:

@@ -196,7 +196,7 @@ class QueueView(Items[QueueRow]):
         if item.state is State.RUNNING:
             words = [Content(row.progress or "looking at the host")]
             if row.percent is not None:
-                words.append(Content(f"{row.percent} %"))
+                words.append(Content(f"{row.percent} % of all"))
             if item.message:
                 words.append(shown(item.message, "$text-warning"))
         else:
