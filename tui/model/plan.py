@@ -100,6 +100,11 @@ class Plan:
         return tuple(command for step in self.ahead for command in step.commands)
 
     @property
+    def remedies(self) -> str:
+        """What to do about all that forbids it."""
+        return " ".join(f.remedy for f in self.findings if f.severity is Severity.REFUSED and f.remedy)
+
+    @property
     def ahead(self) -> tuple[Step, ...]:
         """The steps that are still to be done."""
         return self.steps[self.resumed.reached :] if self.resumed else self.steps

@@ -14,7 +14,6 @@ from tui.app.dialogs.clipboard import copy_commands, copy_remedy
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.plan_view import PAGING, PlanView, plan_lines
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.model.finding import Severity
 from tui.model.plan import Plan
 
 
@@ -45,7 +44,7 @@ class ConfirmPlan(Dialog[bool]):
         yes.disabled = self.plan.refused
         hint = "n not now  y yes  c copy commands"
         if self.plan.refused:
-            hint = "c copy what to do  esc not now" if self._remedies else "esc not now"
+            hint = "c copy what to do  esc not now" if self.plan.remedies else "esc not now"
         yield from self.boxed(
             self.plan.title,
             PlanView(plan_lines(self.plan, self.glyphs, self._host_name), glyphs=self.glyphs),
@@ -74,15 +73,9 @@ class ConfirmPlan(Dialog[bool]):
     def action_copy(self) -> None:
         """Give the commands to the clipboard; of a plan that is refused what to do about that."""
         if self.plan.refused:
-            copy_remedy(self.app, self._remedies)
+            copy_remedy(self.app, self.plan.remedies)
         else:
             copy_commands(self.app, self.plan.commands)
-
-    @property
-    def _remedies(self) -> str:
-        """What to do about all that forbids it."""
-        refusals = (f for f in self.plan.findings if f.severity is Severity.REFUSED)
-        return " ".join(f.remedy for f in refusals if f.remedy)
 
     def action_page_plan(self, pages: int) -> None:
         """Page without leaving the buttons."""

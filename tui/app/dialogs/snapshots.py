@@ -37,6 +37,7 @@ from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.hierarchy_roles import LayerRole, layer_roles
 from tui.model.plan import Plan
+from tui.model.request import LiveSnapshotRequest
 
 _NAME = 30
 _WIDE = 110
@@ -71,6 +72,8 @@ class SnapshotsDialog(Dialog[None]):
         self._turn = 0
         self._nearest = False
         """Whether the cursor goes on to the next best line: the user has taken one away."""
+        self._fresh: str | None = None
+        """The name of what the user has just taken, for the cursor to go to."""
         self._results: list[tuple[Plan, Outcome]] = []
         """What was taken here and nobody has seen yet."""
         self._result: tuple[Plan, Outcome] | None = None
@@ -106,6 +109,10 @@ class SnapshotsDialog(Dialog[None]):
         self.tree_view.focus()
         self.action_read()
 
+    def on_resize(self) -> None:
+        """Another width has room for other keys."""
+        self.call_after_refresh(self._show_keys)
+
     def on_unmount(self) -> None:
         """An answer that comes now is for nobody."""
         self._turn += 1
@@ -140,9 +147,10 @@ class SnapshotsDialog(Dialog[None]):
         self.tree_view.explain_emptiness("No snapshots." if read_only else "No snapshots. n takes one.")
         self.tree_view.show(lines, nearest=self._nearest)
         self._nearest = False
-        if first:
-            now = next((n for n, one in enumerate(lines) if one.snapshot and one.snapshot.current), 0)
-            self.tree_view.move_to(now)
+        current = view.hierarchy.current
+        goal, self._fresh = self._fresh or (current.name if first and current else None), None
+        if goal is not None:
+            self.tree_view.move_to(next((n for n, one in enumerate(lines) if one.name == goal), 0))
         sign = styled(f"{self.glyphs.warning} ", "$text-warning")
         self.problems.show(Line(sign, shown(problem)) for problem in view.hierarchy.problems)
         self._describe()
@@ -319,6 +327,8 @@ class SnapshotsDialog(Dialog[None]):
             return
         if outcome is not None and outcome.end is End.DONE:
             self._nearest = isinstance(plan.request, SnapshotDeleteRequest)
+            if isinstance(plan.request, LiveSnapshotRequest):
+                self._fresh = plan.request.name
             if plan.held:
                 self._results.append((plan, outcome))
         self.action_read()

@@ -90,7 +90,7 @@ class SnapshotTree(Items[SnapshotLine]):
     def columns(self) -> dict[str, int]:
         """What fits, with widths, in the order in which it is drawn."""
         least = max(_LEAST_NAME, min(self._names, _MOST_NAME, self.width * 2 // 5))
-        room = self.width - 1 - least
+        room = self.width - 2 - least
         chosen = {"snapshot": least}
         wanted = {
             "kind": max(self._kinds, len("kind")),
@@ -108,7 +108,9 @@ class SnapshotTree(Items[SnapshotLine]):
         }
 
     def draw_heading(self, line: int, width: int) -> Content:  # noqa: ARG002
-        """The names of the columns."""
+        """The names of the columns, where there is anything in them."""
+        if not self.items:
+            return Content("")
         return self._line({name: Content(name) for name in self.columns})
 
     def draw(self, item: SnapshotLine, line: int, width: int) -> Content:  # noqa: ARG002
