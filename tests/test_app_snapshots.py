@@ -218,6 +218,7 @@ async def test_what_was_deleted_is_gone_and_the_cursor_goes_on() -> None:
         await screen.until(lambda: "3 snapshots" in title(view))
         assert [call[0] for call in control.calls] == ["snapshots", "plan", "run", "snapshots"]
         assert view.current is not None
+        assert view.current.name == "other"
         assert "inside" not in "\n".join(drawn(view, screen))
 
 

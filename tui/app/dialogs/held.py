@@ -17,9 +17,10 @@ from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.text import join, shown
 from tui.engine.control import Outcome
-from tui.model.plan import Plan
+from tui.model.methods import Method
+from tui.model.plan import HeldDisk, Plan
 
 
 class HeldDialog(Dialog[None]):
@@ -40,11 +41,14 @@ class HeldDialog(Dialog[None]):
         self._plan = plan
         self._outcome = outcome
         self.parts: list[tuple[str, str]] = []
-        """What each definition is, and its XML; empty where only the user knows."""
+        """What each definition is, and its XML, or why there is none."""
         for held in plan.held:
             target = shown(held.target).plain
             now = f"{target}, by {shown(held.method).plain}: what the guest uses now"
-            self.parts += [(now, held.disk), (f"{target}: what a backup is made from", held.backup or "")]
+            self.parts += [
+                (now, held.disk),
+                (f"{target}: what a backup is made from", held.backup or _none(held)),
+            ]
 
     def compose(self) -> ComposeResult:
         """What was seen while it was taken, and the definitions."""
@@ -87,22 +91,30 @@ class HeldDialog(Dialog[None]):
         if place is None or place >= len(self.parts):
             return
         text = self.parts[place][1]
-        if text:
+        if _is_xml(text):
             copy_text(self.app, text, "The definition was")
         else:
-            self.app.notify("Your own command holds this state: only you know where.", markup=False)
+            self.app.notify(text, markup=False)
 
     def action_copy_all(self) -> None:
         """Give all of them to the clipboard."""
-        texts = [text for _, text in self.parts if text]
+        texts = [text for _, text in self.parts if _is_xml(text)]
         if texts:
             copy_text(self.app, "\n".join(texts), f"{len(texts)} definitions were")
 
 
+def _none(held: HeldDisk) -> str:
+    """Why there is nothing that a backup could be made from."""
+    if held.method == Method.INTERNAL:
+        return "Nothing: the state lies inside of the image, which the guest goes on writing to."
+    return "Your own command holds this state: only you know where."
+
+
+def _is_xml(text: str) -> bool:
+    return text.lstrip().startswith("<")
+
+
 def _drawn(title: str, text: str, width: int) -> Content:
     lines = [Line(Content(""), Content(title).stylize("bold"))]
-    if text:
-        lines += [Line(Content("  "), shown(line, DIM)) for line in text.splitlines()]
-    else:
-        lines.append(Line(Content("  "), styled("only you know: it is where your command put it", DIM)))
+    lines += [Line(Content("  "), shown(line, DIM)) for line in text.splitlines()]
     return Content("\n").join([part for line in (*lines, EMPTY) for part in line.wrapped(width)])

@@ -73,7 +73,7 @@ class SnapshotsDialog(Dialog[None]):
         self._nearest = False
         """Whether the cursor goes on to the next best line: the user has taken one away."""
         self._fresh: str | None = None
-        """The name of what the user has just taken, for the cursor to go to."""
+        """What the cursor goes to: what the user has just taken, or the parent of what was deleted."""
         self._results: list[tuple[Plan, Outcome]] = []
         """What was taken here and nobody has seen yet."""
         self._result: tuple[Plan, Outcome] | None = None
@@ -149,8 +149,9 @@ class SnapshotsDialog(Dialog[None]):
         self._nearest = False
         current = view.hierarchy.current
         goal, self._fresh = self._fresh or (current.name if first and current else None), None
-        if goal is not None:
-            self.tree_view.move_to(next((n for n, one in enumerate(lines) if one.name == goal), 0))
+        place = next((n for n, one in enumerate(lines) if one.name == goal), None)
+        if goal is not None and place is not None:
+            self.tree_view.move_to(place)
         sign = styled(f"{self.glyphs.warning} ", "$text-warning")
         self.problems.show(Line(sign, shown(problem)) for problem in view.hierarchy.problems)
         self._describe()
@@ -326,9 +327,11 @@ class SnapshotsDialog(Dialog[None]):
         if not self.is_attached:
             return
         if outcome is not None and outcome.end is End.DONE:
-            self._nearest = isinstance(plan.request, SnapshotDeleteRequest)
             if isinstance(plan.request, LiveSnapshotRequest):
                 self._fresh = plan.request.name
+            elif isinstance(plan.request, SnapshotDeleteRequest):
+                gone = self.view.hierarchy.get(plan.request.name) if self.view else None
+                self._nearest, self._fresh = True, gone.parent if gone else None
             if plan.held:
                 self._results.append((plan, outcome))
         self.action_read()
