@@ -68,6 +68,16 @@ async def test_columns_tell_the_time_the_disks_and_their_sizes() -> None:
         assert "\n".join(lines).isascii()
 
 
+@pytest.mark.parametrize(("width", "words"), [(80, "vda, vdb +6 MiB"), (200, "vda +3 MiB, vdb +3 MiB")])
+@played
+async def test_disks_are_told_in_as_many_words_as_there_is_room_for(width: int, words: str) -> None:
+    one = known("before-the-upgrade-of-all", overlay="/i/3", created=1_700_000_000)
+    both = replace(one, disks=(one.disks[0], replace(one.disks[0], target="vdb")), memory=None)
+    async with opened(host([both]), size=(width, 24)) as screen:
+        view = await view_of(screen)
+        assert drawn(view, screen)[1].rstrip().endswith(words)
+
+
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)])
 @played
 async def test_details_follow_the_cursor(size: tuple[int, int]) -> None:

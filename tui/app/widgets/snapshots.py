@@ -12,7 +12,7 @@ from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.items import Items
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
 from tui.model.hierarchy_rows import ASCII_BRANCHES, LIVE, UNICODE_BRANCHES, TreeRow, tree_rows
-from tui.model.quantity import moment
+from tui.model.quantity import moment, size
 from tui.model.snapshot_note import NotedSnapshot, parse_noted
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
@@ -22,6 +22,7 @@ _LEAST_NAME, _MOST_NAME = 16, 60
 _TIME = 16
 """Cells: up to the minutes."""
 _MOST_DISKS = 40
+_FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class SnapshotLine:
 
     row: TreeRow | None
     noted: NotedSnapshot | None = None
+    brief: str = ""
+    """Its disks in a few words, with all the bytes that they take."""
 
     @property
     def snapshot(self) -> KnownSnapshot | None:
@@ -51,7 +54,18 @@ def snapshot_lines(view: SnapshotView, glyphs: Glyphs) -> tuple[SnapshotLine, ..
     """The tree, and below it those that libvirt does not know."""
     rows = tree_rows(view, moment, ASCII_BRANCHES if glyphs.ascii else UNICODE_BRANCHES)
     noted = [one for one in notes_of(view) if view.hierarchy.get(one.name) is None]
-    return (*map(SnapshotLine, rows), *(SnapshotLine(None, one) for one in noted))
+    known = (
+        SnapshotLine(row, brief=_brief(row.snapshot, view) if row.snapshot else row.disks) for row in rows
+    )
+    return (*known, *(SnapshotLine(None, one, ", ".join(disk.target for disk in one.disks)) for one in noted))
+
+
+def _brief(snapshot: KnownSnapshot, view: SnapshotView) -> str:
+    targets = [printable(disk.target) for disk in snapshot.disks]
+    names = ", ".join(targets) if len(targets) <= _FEW else f"{len(targets)} disks"
+    places = (*(disk.path for disk in snapshot.disks), snapshot.memory_file)
+    taken = [view.sizes[path] for path in places if path is not None and path in view.sizes]
+    return f"{names} +{size(sum(taken))}" if taken else names
 
 
 def notes_of(view: SnapshotView) -> Iterator[NotedSnapshot]:
@@ -70,7 +84,7 @@ class SnapshotTree(Items[SnapshotLine]):
         """Begin empty."""
         super().__init__(id=id)
         self.glyphs = glyphs
-        self._names = self._disks = self._kinds = self._states = 0
+        self._names = self._disks = self._briefly = self._kinds = self._states = 0
 
     HEADING = 1
 
@@ -82,6 +96,7 @@ class SnapshotTree(Items[SnapshotLine]):
         """As for all lists; columns are as wide as what is in them."""
         self._names = max((self._named(item).cell_length for item in items), default=0)
         self._disks = max((self._disks_of(item).cell_length for item in items), default=0)
+        self._briefly = max((shown(item.brief).cell_length for item in items), default=0)
         self._kinds = max((len(self._kind(item)) for item in items), default=0)
         self._states = max((self._state(item).cell_length for item in items), default=0)
         super().show(items, nearest=nearest)
@@ -95,13 +110,16 @@ class SnapshotTree(Items[SnapshotLine]):
         wanted = {
             "kind": max(self._kinds, len("kind")),
             "taken": _TIME,
-            "disks": max(len("disks"), min(self._disks, _MOST_DISKS)),
+            "disks": max(len("disks"), min(self._briefly, _MOST_DISKS)),
             "state": max(self._states, len("state")),
         }
         for column, cells in wanted.items():
             if room >= cells + _GAP:
                 chosen[column] = cells
                 room -= cells + _GAP
+        if "disks" in chosen and self._briefly < self._disks <= chosen["disks"] + room:
+            room -= self._disks - chosen["disks"]
+            chosen["disks"] = self._disks
         chosen["snapshot"] += max(0, min(room, min(self._names, _MOST_NAME) - least))
         return {
             name: chosen[name] for name in ("snapshot", "kind", "state", "taken", "disks") if name in chosen
@@ -123,7 +141,9 @@ class SnapshotTree(Items[SnapshotLine]):
                 "state": self._state(item),
                 # Without seconds, rather than with a mark that something is cut.
                 "taken": styled(taken[:_TIME], DIM),
-                "disks": self._disks_of(item),
+                "disks": self._disks_of(item)
+                if self.columns.get("disks", 0) >= self._disks
+                else styled(item.brief, DIM),
             }
         )
 
