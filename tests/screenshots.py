@@ -11,11 +11,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tui.app.app import MirrorApp
+from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.flow import Flow
+from tui.app.dialogs.held import HeldDialog
 from tui.engine.host import Host
 from tui.lab.lab import Lab
 from tui.model.host import HostState
@@ -59,12 +63,23 @@ class Photographer:
     async def open_form(self, key: str = "m") -> None:
         """Open a form, and wait until its plan has been judged."""
         await self.press(key)
+        await self.judged()
+
+    async def judged(self) -> None:
+        """Wait until what a form holds has been judged."""
         form = self.pilot.app.screen
         async with asyncio.timeout(PATIENCE):
             # Before the host has named its places a form is not complete.
             while any(w in form.query_one("#verdict", Flow).plain for w in ("checking", "not complete")):
                 await self.pilot.pause(0.1)
         await self.pilot.pause(1.0)
+
+    async def dialog(self, kind: type[Screen[Any]]) -> None:
+        """Wait until a dialog of that kind is open."""
+        async with asyncio.timeout(PATIENCE):
+            while not isinstance(self.pilot.app.screen, kind):
+                await self.pilot.pause(0.1)
+        await self.pilot.pause(0.3)
 
     def take(self, name: str) -> None:
         """Write the picture."""
@@ -86,6 +101,8 @@ async def wide(camera: Photographer) -> None:
     await camera.open_form("c")
     camera.take("merge")
     await camera.press("escape", "1")
+    await snapshots(camera)
+    await camera.put_cursor_on("db01")
     await camera.open_form("M")
     camera.take("move")
     await camera.press("enter", "enter")
@@ -126,6 +143,37 @@ async def wide(camera: Photographer) -> None:
     await camera.until(job_is(Phase.DONE, "db01"))
     await camera.pilot.pause(1.0)
     camera.take("proof")
+
+
+async def snapshots(camera: Photographer) -> None:
+    """Snapshots of a guest with two disks, and none of them left at the end."""
+    await camera.put_cursor_on("files")
+    await camera.press("s")
+    names = ("fresh-install", "before-upgrade", "nightly")
+    for name in names:
+        await camera.open_form("n")
+        await camera.press("ctrl+u", *name)
+        await camera.judged()
+        if name == names[-1]:
+            camera.take("snapshot")
+        await camera.press("enter", "enter")
+        await camera.dialog(HeldDialog)
+        await camera.press("escape")
+    await camera.press("up")
+    camera.take("snapshots")
+    await camera.press("down")
+    for left in reversed(range(len(names))):
+        await camera.press("d")
+        await camera.dialog(ConfirmPlan)
+        await camera.press("y")
+        await camera.until(chain_has(left + 1, "files"))
+        await camera.pilot.pause(1.0)
+    await camera.press("escape")
+
+
+def chain_has(layers: int, domain: str) -> Callable[[HostState], bool]:
+    """Whether the first disk of a domain has so many layers."""
+    return lambda s: any(d.name == domain and len(d.disks[0].chain.layers) == layers for d in s.domains)
 
 
 async def queued(camera: Photographer) -> None:

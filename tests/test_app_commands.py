@@ -62,10 +62,10 @@ def test_the_footer_fits(panel: Panel, phase: Phase | None, interrupted: bool, w
 
 def test_the_footer_names_what_is_of_use() -> None:
     idle, running = Focus(Panel.DOMAINS), Focus(Panel.DOMAINS, (make_job(),))
-    assert ids(idle) == ["mirror", "move", "tag", "filter", "help", "quit"]
-    assert ids(running) == ["pivot", "cancel", "tag", "filter", "help", "quit"]
+    assert ids(idle) == ["mirror", "move", "snapshots", "tag", "filter", "help", "quit"]
+    assert ids(running) == ["pivot", "cancel", "snapshots", "tag", "filter", "help", "quit"]
     broken = Focus(Panel.DOMAINS, (make_job(),), interrupted=True)
-    assert ids(broken) == ["resume", "undo", "tag", "filter", "help", "quit"]
+    assert ids(broken) == ["resume", "undo", "snapshots", "tag", "filter", "help", "quit"]
     assert ids(Focus(Panel.JOBS, (make_job(),), interrupted=True))[:2] == ["resume", "undo"]
     left = [command for command in named(Focus(Panel.DOMAINS, leftover=True)) if command.id == "cancel"]
     assert [command.title for command in left] == ["Tidy up"]

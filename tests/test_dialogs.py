@@ -191,7 +191,7 @@ def test_commands_go_to_the_clipboard_without_escapes() -> None:
 def test_what_is_refused_is_not_offered_to_be_typed() -> None:
     async def act(pilot: Pilot[None], dialog: ConfirmPlan) -> None:
         await pilot.press("c")
-        assert pilot.app.clipboard == ""
+        assert pilot.app.clipboard == "Do something."
         assert "By hand" not in dialog.query_one(PlanView).plain
 
     plan = a_plan(findings=(refused("a", "No.", "Do something."),))

@@ -273,6 +273,14 @@ COMMANDS: tuple[Command, ...] = (
         footer=QUEUE,
     ),
     Command(
+        "snapshots",
+        ("s",),
+        "Snapshots",
+        "The snapshots of the domain as a tree, and what their images belong to: take one, delete one, go back.",
+        "Disks",
+        footer=frozenset({Panel.DOMAINS}),
+    ),
+    Command(
         "tag",
         ("space",),
         "Tag",

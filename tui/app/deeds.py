@@ -16,8 +16,10 @@ from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move import MoveForm
+from tui.app.dialogs.revert import RevertForm
 from tui.app.dialogs.several import SeveralForm
 from tui.app.dialogs.several_fields import Mover
+from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
@@ -82,16 +84,18 @@ class Deeds:
         *,
         on_wait: Callable[[], None],
         on_ending: Callable[[Aim], None],
+        on_end: Callable[[Plan, Outcome | None], None] = lambda _plan, _outcome: None,
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
         """Ask on this screen, work in these threads, queue there, say what happens through ``tell``.
 
         ``on_wait`` is called when waiting for a host begins or ends, ``on_ending`` when jobs are
-        being ended, or what was tagged is queued.
+        being ended, or what was tagged is queued, ``on_end`` when a plan has been carried out.
         """
         self._on_wait = on_wait
         self._on_ending = on_ending
+        self._on_end = on_end
         self._screen = screen
         self._background = background
         self._runner = runner
@@ -197,6 +201,16 @@ class Deeds:
         )
         self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
+    def take(self, aim: Aim, domain: Domain) -> None:
+        """Have the form of a snapshot of a domain filled in, and run the plan that comes of it."""
+        form = SnapshotForm(aim.control, domain, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
+    def revert(self, aim: Aim, domain: Domain, name: str) -> None:
+        """Ask how a domain is to go back to a snapshot, and run the plan that comes of it."""
+        form = RevertForm(aim.control, domain, name, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
     def _disk_of(self, aim: Aim) -> tuple[Domain, Disk] | None:
         """The one disk that is aimed at as it is now; says so where it is gone."""
         (target,) = aim.running
@@ -252,6 +266,7 @@ class Deeds:
         self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:
+        self._on_end(plan, outcome)
         if outcome is None or outcome.end is End.LEFT or outcome.cancelled:
             # Whoever cancelled it is told so by that.
             return

@@ -18,6 +18,7 @@ from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.doctor import DoctorDialog
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.save import SaveDialog
+from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.app.glyphs import Glyphs
 from tui.app.text import shown
 from tui.app.verbs import why_not
@@ -277,6 +278,24 @@ class Keys(WritingKeys):
         control = controls[disk[0] if disk else 0]
         examine = partial(self.background.do, control.examine)
         self.app.push_screen(DoctorDialog(control.state.name, examine, self.clock, glyphs=self.glyphs))
+
+    def action_snapshots(self) -> None:
+        """The snapshots of the domain that the cursor is on."""
+        disk = self.focused_disk()
+        domain = self.picture.states[disk[0]].domain(disk[1]) if disk else None
+        if disk is None or domain is None:
+            self.hint("Move to the domain whose snapshots are meant first.")
+            return
+        view = SnapshotsDialog(
+            self.picture.controls[disk[0]],
+            domain,
+            self.background,
+            runner=self.runner,
+            tell=self.tell,
+            clock=self.clock,
+            glyphs=self.glyphs,
+        )
+        self.app.push_screen(view)
 
     # The program
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from tui.model.hierarchy_rows import (
     tree_rows,
 )
 from tui.model.mirrored_snapshot import Kind
+from tui.model.quantity import moment
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
@@ -55,7 +55,7 @@ def tree_lines(view: SnapshotView, *, ascii_only: bool = False) -> Iterator[str]
     if not count:
         return
     yield ""
-    yield from _columns(tree_rows(view, _time, ASCII_BRANCHES if ascii_only else UNICODE_BRANCHES))
+    yield from _columns(tree_rows(view, moment, ASCII_BRANCHES if ascii_only else UNICODE_BRANCHES))
     yield ""
     yield from layer_lines(view)
 
@@ -65,14 +65,6 @@ def _columns(rows: Sequence[TreeRow]) -> Iterator[str]:
     for row in rows:
         padded = (f"{cell:{width}}" for cell, width in zip(row.cells, widths, strict=True) if width)
         yield "  ".join(padded).rstrip()
-
-
-def _time(seconds: int) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):
-        # No clock has ever shown this.
-        return str(seconds)
 
 
 def tree_document(control: Control, view: SnapshotView) -> Document:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tui.model.domain import Domain
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView
-from tui.model.hierarchy_roles import layer_roles
+from tui.model.hierarchy_roles import LayerRole, layer_roles
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
 from tui.model.text import printable
@@ -177,14 +177,20 @@ def layer_lines(view: SnapshotView) -> Iterator[str]:
         if role.target != target:
             target = role.target
             yield f"{printable(target)}, active layer first:"
-        words = ["active"] if role.active else []
-        words += [f"new since {_names(role.since)}"] if role.since else []
-        words += [f"state of {_names(role.holds)}"] if role.holds else []
-        words += [f"inside: {_names(role.inside)}"] if role.inside else []
+        words = role_words(role)
         taken = view.sizes.get(role.layer.path)
         amount = f"  {size(taken)}" if taken is not None else ""
         known = printable(role.layer.format or "format not known")
         yield f"  {printable(role.layer.path)}  {known}{amount}" + (f"  {'; '.join(words)}" if words else "")
+
+
+def role_words(role: LayerRole) -> list[str]:
+    """What an image belongs to."""
+    words = ["active"] if role.active else []
+    words += [f"new since {_names(role.since)}"] if role.since else []
+    words += [f"state of {_names(role.holds)}"] if role.holds else []
+    words += [f"inside: {_names(role.inside)}"] if role.inside else []
+    return words
 
 
 def _names(names: tuple[str, ...]) -> str:

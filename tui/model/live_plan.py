@@ -15,7 +15,7 @@ from tui.model.live_case import DiskFacts, LiveFacts, method_of, overlay_part, p
 from tui.model.live_steps import Clone, NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, snapshot_xml
-from tui.model.plan import HeldDisk, Plan, Redrawn
+from tui.model.plan import HeldDisk, Offer, Plan, Redrawn
 from tui.model.quantity import size
 from tui.model.request import LiveSnapshotRequest
 from tui.model.snapshot_case import TakeFacts, taken_disks
@@ -66,6 +66,7 @@ def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: 
         facts=tuple(_facts(request, facts)),
         chains=chains,
         held=held,
+        offers=tuple(_offers(facts)),
     )
 
 
@@ -194,6 +195,13 @@ def _held(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> HeldDisk
     if kept is not None and method is not Method.INTERNAL:
         backup = _disk_xml(Chain((kept, *chain.below.layers), chain.complete), target, readonly=True)
     return HeldDisk(target, method.value, _disk_xml(now, target), backup)
+
+
+def _offers(facts: LiveFacts) -> Iterator[Offer]:
+    for target, known in facts.disks.items():
+        if not (known.disk.empty or known.disk.readonly):
+            reasons = ((method, live_checks.why_not(method, known)) for method in Method)
+            yield Offer(target, *proposed(known), tuple((method, why) for method, why in reasons if why))
 
 
 def _disk_xml(chain: Chain, target: str, *, readonly: bool = False) -> str:

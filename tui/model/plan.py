@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tui.model.finding import Finding, Severity
 from tui.model.journal import Entry
+from tui.model.methods import Method
 from tui.model.request import Request
 from tui.model.steps import Step
 from tui.model.storage import Chain
@@ -35,6 +36,24 @@ class HeldDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """By what a disk can be snapshot."""
+
+    target: str
+    proposed: Method
+    why: str
+    """Why that one, as a part of a sentence."""
+    unfit: tuple[tuple[Method, str], ...] = ()
+    """The methods that it cannot have, and why, without a full stop."""
+
+    @property
+    def fit(self) -> tuple[Method, ...]:
+        """Those that it can have, being left out among them."""
+        gone = {method for method, _ in self.unfit}
+        return tuple(method for method in Method if method not in gone)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done to a domain, and what speaks for and against it."""
 
@@ -55,6 +74,8 @@ class Plan:
     """The chains that come out with other layers."""
     held: tuple[HeldDisk, ...] = ()
     """What a snapshot makes of each disk."""
+    offers: tuple[Offer, ...] = ()
+    """What else could be chosen for each disk of a snapshot."""
     request: Request | None = None
     """The wish that it was made for."""
     resumed: Entry | None = None
@@ -79,6 +100,11 @@ class Plan:
         if self.refused:
             return ()
         return tuple(command for step in self.ahead for command in step.commands)
+
+    @property
+    def remedies(self) -> str:
+        """What to do about all that forbids it."""
+        return " ".join(f.remedy for f in self.findings if f.severity is Severity.REFUSED and f.remedy)
 
     @property
     def ahead(self) -> tuple[Step, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 UNKNOWN = "\N{EN DASH}"
 """What stands for a number that is not known: never zero, never 100 %."""
@@ -60,6 +61,15 @@ def duration(seconds: float | None) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
     return f"{whole // _DAY}d{whole % _DAY // _HOUR:02d}h"
+
+
+def moment(seconds: float) -> str:
+    """A point in time where we are, from seconds since the epoch, as ``2026-05-01 14:02:11``."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        # No clock has ever shown this.
+        return f"{seconds:g}"
 
 
 def floor_percent(done: int | None, total: int | None) -> int | None:

@@ -33,6 +33,8 @@ class Part(StrEnum):
     BANDWIDTH = "bandwidth"
     GRANULARITY = "granularity"
     BUFFER = "buffer"
+    NAME = "name"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ def copy_commands(app: App[object], commands: Iterable[str]) -> None:
     app.notify(f"{what} sent to the terminal's clipboard", markup=False)
 
 
+def copy_text(app: App[object], text: str, what: str) -> None:
+    """Send some lines to the clipboard, and say what they are."""
+    app.copy_to_clipboard("\n".join(map(printable, text.splitlines())))
+    app.notify(f"{what} sent to the terminal's clipboard", markup=False)
+
+
 def copy_remedy(app: App[object], remedy: str) -> None:
     """Send what to do about a finding to the clipboard, in one line that no shell runs by itself."""
     if remedy:

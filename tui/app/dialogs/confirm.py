@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.types import CSSPathType
 from textual.widgets import Button
 
-from tui.app.dialogs.clipboard import copy_commands
+from tui.app.dialogs.clipboard import copy_commands, copy_remedy
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.plan_view import PAGING, PlanView, plan_lines
 from tui.app.glyphs import UNICODE, Glyphs
@@ -42,7 +42,9 @@ class ConfirmPlan(Dialog[bool]):
         """The plan, and two buttons."""
         yes = button(self._verb, "agree")
         yes.disabled = self.plan.refused
-        hint = "esc not now" if self.plan.refused else "n not now  y yes  c copy commands"
+        hint = "n not now  y yes  c copy commands"
+        if self.plan.refused:
+            hint = "c copy what to do  esc not now" if self.plan.remedies else "esc not now"
         yield from self.boxed(
             self.plan.title,
             PlanView(plan_lines(self.plan, self.glyphs, self._host_name), glyphs=self.glyphs),
@@ -69,8 +71,11 @@ class ConfirmPlan(Dialog[bool]):
             self.answer(answer=True)
 
     def action_copy(self) -> None:
-        """Give the commands to the clipboard."""
-        copy_commands(self.app, self.plan.commands)
+        """Give the commands to the clipboard; of a plan that is refused what to do about that."""
+        if self.plan.refused:
+            copy_remedy(self.app, self.plan.remedies)
+        else:
+            copy_commands(self.app, self.plan.commands)
 
     def action_page_plan(self, pages: int) -> None:
         """Page without leaving the buttons."""

@@ -63,6 +63,14 @@ class Choice(Widget, can_focus=True):
         self._glyphs = glyphs
         self.set_reactive(Choice.value, value or options[0][0])
 
+    def offer(self, options: Sequence[tuple[str, str]], value: str) -> None:
+        """Offer others; nobody has chosen anything by that."""
+        if self._upright:
+            self.styles.height = len(options)
+        self._options = tuple((name, shown(word)) for name, word in options)
+        self.set_reactive(Choice.value, value)
+        self.refresh(layout=True)
+
     def watch_value(self, value: str) -> None:
         """Say so."""
         self.post_message(self.Changed(self, value))

@@ -86,6 +86,8 @@ class Flow(Widget):
         new = tuple(lines)
         if new != self._lines:
             self._lines = new
+            # Where a layout is due already, Textual would go on with the height of what was shown before.
+            self._box_model_cache.clear()
             self.refresh(layout=True)
 
     def headings_from(self, row: int) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from textual.content import Content
 
 from tui.app.dialogs.asking import Answer, Outdated, answer_of
+from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.flow import Line
 from tui.app.dialogs.judged_form import DEBOUNCE, FormFields, JudgedForm
 from tui.app.dialogs.plan_view import plan_lines, sorted_findings
@@ -69,6 +70,14 @@ class RequestForm(JudgedForm[Request, Answer, Plan]):
     def commands(self, given: Answer) -> tuple[str, ...]:
         """Those of the plan."""
         return given.plan.commands if given.plan else ()
+
+    def action_copy(self) -> None:
+        """Give the commands to the clipboard; of a plan that is refused what to do about that."""
+        plan = self._given.plan if self._given else None
+        if plan is not None and plan.refused and plan.remedies:
+            copy_remedy(self.app, plan.remedies)
+        else:
+            super().action_copy()
 
     def verdict(self, given: Answer) -> Iterator[Line]:
         """Whether it may start."""

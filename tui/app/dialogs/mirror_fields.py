@@ -41,6 +41,7 @@ _THEN_NOTES = {
     Then.PIVOT: "The guest goes over to the new image by itself.",
     Then.KEEP: "The mirror ends; the new image stays as a copy.",
 }
+_PARTS = (Part.PLACE, Part.XML, Part.BANDWIDTH, Part.GRANULARITY, Part.BUFFER)
 
 
 class MirrorFields(PlacedFields):
@@ -148,7 +149,7 @@ class MirrorFields(PlacedFields):
 
     def show_problems(self, problems: Mapping[Part, str]) -> None:
         """Say under each field what is wrong with it, and under no other."""
-        for part in Part:
+        for part in _PARTS:
             self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
 
     def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:

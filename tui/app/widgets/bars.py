@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from tui.app.commands import BY_ID, Command, Panel, in_ascii
+from tui.app.commands import Command, Panel, in_ascii
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.paint import paint
@@ -211,8 +211,14 @@ class KeysBar(Bar):
 
         command: Command
 
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        """Begin empty."""
+        super().__init__(glyphs=glyphs, id=id)
+        self._named: dict[str, Command] = {}
+
     def show(self, commands: Sequence[tuple[Command, bool]]) -> None:
         """Name the commands; those that are not enabled are dim."""
+        self._named = {command.id: command for command, _ in commands}
         parts: list[Content | str] = []
         used = 0
         for command, enabled in commands:
@@ -226,7 +232,7 @@ class KeysBar(Bar):
     def on_click(self, event: events.Click) -> None:
         """Do as if the key had been pressed."""
         if command := event.style.meta.get("key_of"):
-            self.post_message(self.Pressed(BY_ID[str(command)]))
+            self.post_message(self.Pressed(self._named[str(command)]))
 
 
 def key_entry(command: Command, *, enabled: bool = True, plain: bool = False) -> Content:

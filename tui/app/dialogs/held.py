@@ -1,0 +1,120 @@
+"""What a snapshot holds: for each disk what the guest uses from now on, and what a backup is made from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.types import CSSPathType
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui.app.dialogs.clipboard import copy_text
+from tui.app.dialogs.dialog import Buttons, Dialog, button
+from tui.app.dialogs.flow import EMPTY, Flow, Line
+from tui.app.dialogs.plan_view import finding_lines
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown
+from tui.engine.control import Outcome
+from tui.model.methods import Method
+from tui.model.plan import HeldDisk, Plan
+
+
+class HeldDialog(Dialog[None]):
+    """Two definitions for each disk; the one under the cursor can be copied."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "snapshots.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Close", show=False, id="held-close"),
+        Binding("c,y", "copy", "Copy this definition", show=False, id="held-copy"),
+        Binding("a", "copy_all", "Copy all definitions", show=False, id="held-copy-all"),
+        Binding("j", "go(1)", "Down", show=False, id="held-down"),
+        Binding("k", "go(-1)", "Up", show=False, id="held-up"),
+    ]
+
+    def __init__(self, plan: Plan, outcome: Outcome, *, glyphs: Glyphs = UNICODE) -> None:
+        """Show what that plan has made."""
+        super().__init__(glyphs)
+        self._plan = plan
+        self._outcome = outcome
+        self.parts: list[tuple[str, str]] = []
+        """What each definition is, and its XML, or why there is none."""
+        for held in plan.held:
+            target = shown(held.target).plain
+            now = f"{target}, by {shown(held.method).plain}: what the guest uses now"
+            self.parts += [
+                (now, held.disk),
+                (f"{target}: what a backup is made from", held.backup or _none(held)),
+            ]
+
+    def compose(self) -> ComposeResult:
+        """What was seen while it was taken, and the definitions."""
+        yield from self.boxed(
+            join("Taken: ", shown(self._plan.title)),
+            Flow(finding_lines(self._outcome.findings, self.glyphs), id="proof"),
+            OptionList(id="held"),
+            Buttons("c copy this  a copy all  esc close", button("Close", "leave")),
+        )
+
+    def on_mount(self) -> None:
+        """Arrows go from one definition to the next."""
+        self.query_one("#proof").display = bool(self._outcome.findings)
+        self.query_one("#held", OptionList).focus()
+
+    def on_resize(self) -> None:
+        """Another width wraps otherwise."""
+        self.call_after_refresh(self._lay_out)
+
+    def _lay_out(self) -> None:
+        held = self.query_one("#held", OptionList)
+        before, width = held.highlighted, max(1, held.scrollable_content_region.width)
+        held.clear_options()
+        held.add_options([Option(_drawn(title, text, width)) for title, text in self.parts])
+        if self.parts:
+            held.highlighted = min(before or 0, len(self.parts) - 1)
+
+    def action_go(self, step: int) -> None:
+        """To the next definition, or the one before."""
+        held = self.query_one("#held", OptionList)
+        if step > 0:
+            held.action_cursor_down()
+        else:
+            held.action_cursor_up()
+
+    @on(OptionList.OptionSelected, "#held")
+    def action_copy(self) -> None:
+        """Give the definition under the cursor to the clipboard."""
+        place = self.query_one("#held", OptionList).highlighted
+        if place is None or place >= len(self.parts):
+            return
+        text = self.parts[place][1]
+        if _is_xml(text):
+            copy_text(self.app, text, "The definition was")
+        else:
+            self.app.notify(text, markup=False)
+
+    def action_copy_all(self) -> None:
+        """Give all of them to the clipboard."""
+        texts = [text for _, text in self.parts if _is_xml(text)]
+        if texts:
+            copy_text(self.app, "\n".join(texts), f"{len(texts)} definitions were")
+
+
+def _none(held: HeldDisk) -> str:
+    """Why there is nothing that a backup could be made from."""
+    if held.method == Method.INTERNAL:
+        return "Nothing: the state lies inside of the image, which the guest goes on writing to."
+    return "Your own command holds this state: only you know where."
+
+
+def _is_xml(text: str) -> bool:
+    return text.lstrip().startswith("<")
+
+
+def _drawn(title: str, text: str, width: int) -> Content:
+    lines = [Line(Content(""), Content(title).stylize("bold"))]
+    lines += [Line(Content("  "), shown(line, DIM)) for line in text.splitlines()]
+    return Content("\n").join([part for line in (*lines, EMPTY) for part in line.wrapped(width)])

@@ -1,0 +1,97 @@
+"""Going back to a snapshot: what the guest does then, and that what it has now is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.fields import Choice, Field
+from tui.app.dialogs.form import RequestForm
+from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.engine.control import Control
+from tui.model.domain import Domain
+from tui.model.finding import Acceptance
+from tui.model.hierarchy_request import After, SnapshotRevertRequest
+from tui.model.request import Request
+
+_AFTER = ((After.AS_THEN.value, "as then"), (After.RUNNING.value, "running"), (After.PAUSED.value, "paused"))
+_AFTER_NOTES = {
+    After.AS_THEN: "It does what it did when the snapshot was taken.",
+    After.RUNNING: "It runs, whatever it did then.",
+    After.PAUSED: "It is paused, so that you can look first.",
+}
+
+
+class RevertFields(FormFields):
+    """One choice."""
+
+    def __init__(self, *, glyphs: Glyphs = UNICODE) -> None:
+        """Begin with what libvirt does by itself."""
+        super().__init__()
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """What the guest does then."""
+        yield Field("Guest then", Choice(_AFTER, glyphs=self._glyphs, id="after"), id="after-field")
+
+    def on_mount(self) -> None:
+        """Say what it means."""
+        self.explain()
+
+    @property
+    def after(self) -> After:
+        """What is chosen."""
+        return After(self.query_one("#after", Choice).value)
+
+    @on(Choice.Changed)
+    def explain(self) -> None:
+        """Say what is chosen."""
+        self.query_one("#after-field", Field).note(_AFTER_NOTES[self.after])
+
+    def enter_first(self) -> None:
+        """Go to the choice."""
+        self.query_one("#after", Choice).focus()
+
+    def enter_part(self, part: Part) -> None:  # noqa: ARG002
+        """Nothing here can be wrong."""
+        self.enter_first()
+
+    def show_problems(self, problems: Mapping[Part, str]) -> None:
+        """Nothing here can be wrong."""
+
+
+class RevertForm(RequestForm):
+    """Asks for the way back to one snapshot."""
+
+    ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {
+        Acceptance.LOSE_PRESENT_STATE: "lose what the guest has now: nothing holds that state",
+    }
+    START = "Go back"
+    STARTS = "goes back"
+
+    def __init__(
+        self,
+        control: Control,
+        domain: Domain,
+        name: str,
+        *,
+        debounce: float = DEBOUNCE,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Go back to the snapshot of that name."""
+        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
+        title = join("Take ", shown(domain.name), " back to ", shown(name), host)
+        self._revert = RevertFields(glyphs=glyphs)
+        super().__init__(control, title, self._revert, debounce=debounce, glyphs=glyphs)
+        self._uuid = domain.uuid
+        self._snapshot = name
+
+    def wish(self) -> Request | Mistakes:
+        """What is filled in."""
+        return SnapshotRevertRequest(self._uuid, self._snapshot, self._revert.after, self.accepted)

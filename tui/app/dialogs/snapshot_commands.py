@@ -1,0 +1,78 @@
+"""What a user can do in the view of snapshots, once: its keys, its footer and its help are read from here."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+from tui.app.commands import Command
+
+SNAPSHOT_COMMANDS = (
+    Command(
+        "take", ("n",), "New", "Take a snapshot: choose how, see the plan, start.", "Snapshots", writes=True
+    ),
+    Command(
+        "delete",
+        ("delete", "d"),
+        "Delete",
+        "Delete the snapshot under the cursor; what the guest has now stays. Overlays are merged.",
+        "Snapshots",
+        writes=True,
+        key_name="del",
+    ),
+    Command(
+        "delete-all",
+        ("D",),
+        "Delete with all below",
+        "Delete the snapshot under the cursor and all that descend from it.",
+        "Snapshots",
+        writes=True,
+    ),
+    Command(
+        "forget",
+        ("F", "shift+delete"),
+        "Forget",
+        "Have libvirt forget the snapshot under the cursor; no image is touched.",
+        "Snapshots",
+        writes=True,
+    ),
+    Command(
+        "revert",
+        ("v",),
+        "Go back",
+        "Take the domain back to the snapshot under the cursor.",
+        "Snapshots",
+        writes=True,
+    ),
+    Command("read", ("r", "ctrl+r"), "Read again", "Ask the host again.", "View"),
+    Command("help", ("question_mark", "f1"), "Help", "All keys.", "View"),
+    Command("leave", ("escape", "q"), "Close", "From the details to the tree, and from there back.", "View"),
+    Command(
+        "read-details",
+        ("enter", "tab", "shift+tab"),
+        "Details",
+        "Go to the details, which the arrows scroll, and back to the tree.",
+        "View",
+    ),
+    Command("copy", ("y", "c"), "Copy", "Send the name of the snapshot to the terminal's clipboard.", "View"),
+    Command("result", ("b",), "Result", "Show again what the snapshot that was taken last holds.", "View"),
+)
+"""In the order in which the footer names them, as far as it has room."""
+
+IN_FOOTER = ("take", "delete", "forget", "revert", "read", "help", "leave", "read-details")
+ABOUT_ONE = frozenset({"delete", "delete-all", "forget", "revert"})
+"""What is done to the snapshot under the cursor."""
+
+
+def snapshot_bindings() -> list[Binding]:
+    """The key bindings of the view."""
+    return [
+        Binding(
+            ",".join(command.keys),
+            command.action,
+            command.title,
+            show=False,
+            tooltip=command.help,
+            id=f"snapshots-{command.id}",
+        )
+        for command in SNAPSHOT_COMMANDS
+    ]

@@ -1,0 +1,152 @@
+"""All that is known of one snapshot, or of what the guest writes now: its disks, and whose the images are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from textual.content import Content
+
+from tui.app.chains import name_of, place_of
+from tui.app.dialogs.flow import EMPTY, Line, heading, table
+from tui.app.glyphs import DIM, Glyphs
+from tui.app.text import join, shown, styled
+from tui.app.widgets.snapshots import SnapshotLine, notes_of
+from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
+from tui.model.hierarchy_roles import LayerRole
+from tui.model.hierarchy_rows import role_words
+from tui.model.mirrored_snapshot import Kind
+from tui.model.quantity import moment, size
+from tui.model.snapshot_note import Held, NotedSnapshot
+
+_FEW = 6
+
+
+def detail_lines(
+    line: SnapshotLine | None, view: SnapshotView, roles: Sequence[LayerRole], glyphs: Glyphs
+) -> Iterator[Line]:
+    """What stands beside the tree, for the line under its cursor."""
+    if line is not None and line.noted is not None:
+        yield from _noted(line.noted)
+        targets = [disk.target for disk in line.noted.disks]
+    elif line is not None and line.snapshot is not None:
+        yield from _snapshot(line.snapshot, view, glyphs)
+        targets = [disk.target for disk in line.snapshot.disks]
+    else:
+        yield from _live(view)
+        targets = [role.target for role in roles]
+    for target in dict.fromkeys(targets):
+        yield from _chain([role for role in roles if role.target == target], view, glyphs)
+
+
+def _live(view: SnapshotView) -> Iterator[Line]:
+    current, active = view.hierarchy.current, view.domain.state.active
+    yield Line(
+        Content(""), styled("What the guest writes now" if active else "What the guest starts from", "bold")
+    )
+    yield from table(
+        [
+            ("state", shown(view.domain.state.value)),
+            ("parent", shown(current.name) if current else styled("none", DIM)),
+        ]
+    )
+
+
+def _snapshot(one: KnownSnapshot, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
+    hierarchy = view.hierarchy
+    yield Line(Content(""), shown(one.name, "bold"))
+    if one.description:
+        yield Line(Content(""), shown(one.description))
+    children = hierarchy.children.get(one.name, ())
+    rows = [
+        ("kind", Content(one.kind.value)),
+        ("state", shown(one.state or glyphs.empty)),
+        ("taken", Content(glyphs.empty if one.created is None else moment(one.created))),
+        (
+            "parent",
+            shown(one.parent) if one.parent and one.name not in hierarchy.roots else styled("none", DIM),
+        ),
+        ("children", _names(children)),
+    ]
+    if one.current:
+        rows.append(("current", styled("what the guest writes now comes after it", "$text-success")))
+    if one.memory is not None:
+        where = "inside the image" if one.memory is Kind.INTERNAL else one.memory_file or one.memory.value
+        rows.append(("memory", _sized(shown(where), view.sizes.get(one.memory_file or ""))))
+    yield from table(rows)
+    notes = [held for note in notes_of(view) if note.name == one.name for held in note.disks]
+    for disk in one.disks:
+        yield EMPTY
+        yield heading(f"{shown(disk.target).plain}, {disk.kind.value}")
+        yield from table(_disk(disk, view))
+    for held in notes:
+        yield from _held(held)
+
+
+def _disk(disk: StateDisk, view: SnapshotView) -> Iterator[tuple[str, Content]]:
+    inside = disk.kind is Kind.INTERNAL
+    if disk.base is not None:
+        known = _sized(shown(disk.base), view.sizes.get(disk.base), disk.base_format)
+        yield "state inside" if inside else "state in", known
+    if disk.path is not None:
+        yield "new since", _sized(shown(disk.path), view.sizes.get(disk.path), disk.format)
+
+
+def _noted(one: NotedSnapshot) -> Iterator[Line]:
+    yield Line(Content(""), shown(one.name, "bold"))
+    if one.description:
+        yield Line(Content(""), shown(one.description))
+    yield from table(
+        [
+            ("taken", Content(moment(one.created))),
+            ("kept", styled("in the domain's notes; libvirt has no record of it", DIM)),
+        ]
+    )
+    for disk in one.disks:
+        yield from _held(disk)
+
+
+def _held(disk: Held) -> Iterator[Line]:
+    yield EMPTY
+    yield heading(f"{shown(disk.target).plain}, by {disk.method.value}")
+    rows = [("state in", shown(disk.path) if disk.path else styled("where your command put it", DIM))]
+    if disk.pool is not None:
+        rows.append(("volume", shown(f"{disk.volume} of the pool {disk.pool}")))
+    rows += [("on", shown(path)) for path in disk.needs]
+    yield from table(rows)
+
+
+def _chain(roles: Sequence[LayerRole], view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
+    """The images of a disk, the base on top, and what each of them belongs to."""
+    if not roles:
+        return
+    yield EMPTY
+    yield heading(f"Chain of {shown(roles[0].target).plain} now")
+    for depth, role in enumerate(reversed(roles)):
+        branch = f"{glyphs.corner} " if depth else ""
+        style = "$text-primary" if role.active else ""
+        known = [role.layer.format or "format not known", *_amount(view.sizes.get(role.layer.path))]
+        name = join(shown(name_of(role.layer), style), shown("  " + "  ".join(known), DIM))
+        yield Line(styled(branch, DIM), name)
+        lead = styled(" " * (len(branch) + 2), "")
+        yield Line(lead, shown(place_of(role.layer) or role.layer.path, DIM))
+        words = role_words(role)
+        if role.active:
+            words[0] = f"{glyphs.active} {words[0]}"
+        if words:
+            yield Line(lead, shown(f" {glyphs.dot} ".join(words)))
+
+
+def _sized(text: Content, amount: int | None, form: str | None = None) -> Content:
+    known = [*([form] if form else []), *_amount(amount)]
+    return join(text, shown("  " + "  ".join(known), DIM)) if known else text
+
+
+def _amount(amount: int | None) -> Iterable[str]:
+    return () if amount is None else (size(amount),)
+
+
+def _names(names: Sequence[str]) -> Content:
+    if not names:
+        return styled("none", DIM)
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return join(shown(", ".join(names[:_FEW])), more)

@@ -1,0 +1,352 @@
+"""The snapshots of a domain as a tree with its live end, and what can be done about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.types import CSSPathType
+from textual.widgets import Static
+
+from tui.app.background import Background
+from tui.app.deeds import Aim, Deeds, Tell
+from tui.app.dialogs.clipboard import copy_text
+from tui.app.dialogs.dialog import Dialog
+from tui.app.dialogs.flow import Flow, Line
+from tui.app.dialogs.held import HeldDialog
+from tui.app.dialogs.help import HelpScreen
+from tui.app.dialogs.snapshot_commands import ABOUT_ONE, IN_FOOTER, SNAPSHOT_COMMANDS, snapshot_bindings
+from tui.app.dialogs.snapshot_details import detail_lines
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, shown, styled
+from tui.app.widgets.bars import KeysBar
+from tui.app.widgets.items import Items
+from tui.app.widgets.snapshots import SnapshotLine, SnapshotTree, snapshot_lines
+from tui.engine.control import Control, End, Outcome
+from tui.engine.errors import HostError
+from tui.engine.queue import QueueRunner
+from tui.model.domain import Domain
+from tui.model.hierarchy import SnapshotView
+from tui.model.hierarchy_request import SnapshotDeleteRequest
+from tui.model.hierarchy_roles import LayerRole, layer_roles
+from tui.model.plan import Plan
+from tui.model.request import LiveSnapshotRequest
+
+_NAME = 30
+_WIDE = 110
+_BY_ACTION = {command.action: command for command in SNAPSHOT_COMMANDS}
+
+
+class SnapshotsDialog(Dialog[None]):
+    """Shows what the host says, which is read again after everything that is done here."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "snapshots.tcss"]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012  as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [*snapshot_bindings()]
+
+    def __init__(
+        self,
+        control: Control,
+        domain: Domain,
+        background: Background,
+        *,
+        runner: QueueRunner,
+        tell: Tell,
+        clock: Callable[[], float],
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """Show the snapshots of that domain; what takes time is done in ``background``."""
+        super().__init__(glyphs)
+        self._control = control
+        self._domain = domain
+        self._background = background
+        self._tell = tell
+        self._clock = clock
+        self._turn = 0
+        self._nearest = False
+        """Whether the cursor goes on to the next best line: the user has taken one away."""
+        self._fresh: str | None = None
+        """What the cursor goes to: what the user has just taken, or the parent of what was deleted."""
+        self._results: list[tuple[Plan, Outcome]] = []
+        """What was taken here and nobody has seen yet."""
+        self._result: tuple[Plan, Outcome] | None = None
+        self._summary = Content("")
+        self.view: SnapshotView | None = None
+        self._roles: tuple[LayerRole, ...] = ()
+        self.deeds = Deeds(
+            self,
+            background,
+            runner,
+            tell,
+            on_wait=self._sum_up,
+            on_ending=lambda _aim: None,
+            on_end=self._take_end,
+            glyphs=glyphs,
+        )
+        self.tree_view = SnapshotTree(glyphs=glyphs, id="snapshot-tree")
+        self.details = Flow()
+        self.problems = Flow(id="problems")
+        self.keys = KeysBar(glyphs=glyphs, id="snapshot-keys")
+
+    def compose(self) -> ComposeResult:
+        """The tree, the details of what is under its cursor, and the keys."""
+        yield from self.boxed(
+            self._titled(),
+            Horizontal(self.tree_view, VerticalScroll(self.details, id="details"), id="halves"),
+            self.problems,
+            self.keys,
+        )
+
+    def on_mount(self) -> None:
+        """Arrows go from one snapshot to the next."""
+        self.tree_view.focus()
+        self.action_read()
+
+    def on_resize(self) -> None:
+        """Another width has room for other keys."""
+        self.call_after_refresh(self._show_keys)
+
+    def on_unmount(self) -> None:
+        """An answer that comes now is for nobody."""
+        self._turn += 1
+        self.deeds.forget()
+
+    # Reading
+
+    def action_read(self) -> None:
+        """Ask the host; what is known stays until the answer is there."""
+        self._turn += 1
+        turn = self._turn
+        self._summary = styled("reading…" if not self.glyphs.ascii else "reading...", "$text-warning")
+        self._sum_up()
+        self._background.do(
+            partial(self._control.snapshots, self._domain.uuid),
+            partial(self._take, turn),
+            partial(self._fail, turn),
+        )
+
+    def _take(self, turn: int, view: SnapshotView) -> None:
+        if turn != self._turn:
+            return
+        first, self.view = self.view is None, view
+        self._roles = layer_roles(view.hierarchy, view.domain)
+        lines = snapshot_lines(view, self.glyphs)
+        count = sum(line.name is not None for line in lines)
+        at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
+        counted = "no snapshots" if not count else "1 snapshot" if count == 1 else f"{count} snapshots"
+        self._summary = join(counted, styled(f"  as of {at}", DIM))
+        self._sum_up()
+        read_only = self._control.read_only
+        self.tree_view.explain_emptiness("No snapshots." if read_only else "No snapshots. n takes one.")
+        self.tree_view.show(lines, nearest=self._nearest)
+        self._nearest = False
+        current = view.hierarchy.current
+        goal, self._fresh = self._fresh or (current.name if first and current else None), None
+        place = next((n for n, one in enumerate(lines) if one.name == goal), None)
+        if goal is not None and place is not None:
+            self.tree_view.move_to(place)
+        sign = styled(f"{self.glyphs.warning} ", "$text-warning")
+        self.problems.show(Line(sign, shown(problem)) for problem in view.hierarchy.problems)
+        self._describe()
+
+    def _fail(self, turn: int, error: Exception) -> None:
+        if not isinstance(error, HostError):
+            raise error
+        if turn != self._turn:
+            return
+        bad = styled(f"{self.glyphs.bad} ", "$text-error")
+        self._summary = join(bad, styled("could not be read", "$text-error"))
+        self._sum_up()
+        self.problems.show([Line(bad, shown(str(error)))])
+
+    def _titled(self) -> Content:
+        host = styled(f"  {shown(self._control.state.name, width=_NAME).plain}  ", f"not bold {DIM}")
+        name = shown(self._domain.name, width=_NAME)
+        words = Content("")
+        if self.deeds.waiting_for is not None:
+            words = styled("asking the host for a plan", "$text-warning")
+        elif self._control.read_only:
+            words = styled("read-only", "$text-warning")
+        parts = [self._summary.stylize("not bold"), "  " if words else "", words.stylize("not bold")]
+        return join("Snapshots of ", name, host, *parts)
+
+    def _sum_up(self) -> None:
+        if self.is_attached and self.query("#title"):
+            self.query_one("#title", Static).update(self._titled())
+            self._show_keys()
+
+    @on(Items.Highlighted, "#snapshot-tree")
+    def describe(self, event: Items.Highlighted) -> None:
+        """The cursor is on another snapshot."""
+        event.stop()
+        self._describe()
+
+    def _describe(self) -> None:
+        if self.view is not None:
+            self.details.show(detail_lines(self.current, self.view, self._roles, self.glyphs))
+            self.query_one("#details").scroll_home(animate=False)
+        self._show_keys()
+
+    @property
+    def current(self) -> SnapshotLine | None:
+        """What is under the cursor."""
+        return self.tree_view.current
+
+    # Keys
+
+    def _show_keys(self) -> None:
+        by_id = {command.id: command for command in SNAPSHOT_COMMANDS}
+        self.keys.show([(by_id[one], self._why_not(one) is None) for one in IN_FOOTER])
+
+    def _why_not(self, command: str) -> str | None:
+        """Why a command does nothing now, one sentence."""
+        known = next(one for one in SNAPSHOT_COMMANDS if one.id == command)
+        if known.writes and self._control.read_only:
+            return f"{known.title} is not possible: this session is read-only."
+        if command in ABOUT_ONE:
+            line = self.current
+            if line is None:
+                return "Move to the snapshot that is meant first."
+            if line.live:
+                return "This is what the guest has now, and no snapshot."
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Grey what a read-only host does not allow."""
+        command = _BY_ACTION.get(action)
+        return None if command and command.writes and self._control.read_only else True
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that a read-only session does not have says so; the binding itself stays quiet."""
+        command = next((one for one in SNAPSHOT_COMMANDS if one.writes and event.key in one.keys), None)
+        if command and self.check_action(command.action, ()) is None:
+            self._hint(self._why_not(command.id) or "")
+
+    @on(KeysBar.Pressed)
+    def press_key(self, event: KeysBar.Pressed) -> None:
+        """A key's name was clicked."""
+        event.stop()
+        if reason := self._why_not(event.command.id):
+            self._hint(reason)
+        else:
+            self.call_later(self.run_action, event.command.action)
+
+    @on(Items.Chosen)
+    def action_read_details(self) -> None:
+        """To the details, and back."""
+        details = self.query_one("#details")
+        self.set_focus(details if self.focused is not details else self.tree_view)
+
+    @on(events.DescendantFocus)
+    def give_room(self) -> None:
+        """Where there is little room, most of it is for what has the focus."""
+        self.set_class(self.focused is not self.tree_view, "-reading")
+
+    def action_leave(self) -> None:
+        """From the details to the tree; from there close."""
+        if self.has_class("-reading"):
+            self.action_read_details()
+        else:
+            super().action_leave()
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.app.push_screen(HelpScreen(SNAPSHOT_COMMANDS, glyphs=self.glyphs))
+
+    def action_copy(self) -> None:
+        """Give the name to the clipboard."""
+        line = self.current
+        if line is None or line.name is None:
+            self._hint("There is no name here to copy.")
+        else:
+            copy_text(self.app, line.name, "The name was")
+
+    def _hint(self, text: str) -> None:
+        self.app.notify(text, severity="warning", markup=False)
+
+    # Writes
+
+    @property
+    def _aim(self) -> Aim:
+        return Aim(self._control, self._domain.uuid)
+
+    def _meant(self, command: str) -> str | None:
+        """The name of the snapshot that a key is for; says why where there is none."""
+        reason = self._why_not(command)
+        if reason:
+            self._hint(reason)
+            return None
+        return self.current.name if self.current else None
+
+    def action_take(self) -> None:
+        """Take one."""
+        domain = self._control.state.domain(self._domain.uuid)
+        if domain is None:
+            self._hint("The domain is gone.")
+        else:
+            self.deeds.take(self._aim, domain)
+
+    def action_delete(self) -> None:
+        """Delete it."""
+        self._delete("delete", "Delete")
+
+    def action_delete_all(self) -> None:
+        """Delete it and all that descend from it."""
+        self._delete("delete-all", "Delete them", children=True)
+
+    def action_forget(self) -> None:
+        """Have libvirt forget it."""
+        self._delete("forget", "Forget", metadata_only=True)
+
+    def _delete(
+        self, command: str, verb: str, *, children: bool = False, metadata_only: bool = False
+    ) -> None:
+        name = self._meant(command)
+        if name is not None:
+            request = SnapshotDeleteRequest(
+                self._domain.uuid, name, children=children, metadata_only=metadata_only
+            )
+            self.deeds.propose(self._aim, request, verb)
+
+    def action_revert(self) -> None:
+        """Go back to it."""
+        name = self._meant("revert")
+        domain = self._control.state.domain(self._domain.uuid)
+        if name is not None and domain is not None:
+            self.deeds.revert(self._aim, domain, name)
+
+    def _take_end(self, plan: Plan, outcome: Outcome | None) -> None:
+        """Something was done: look again, and show what was taken."""
+        if not self.is_attached:
+            return
+        if outcome is not None and outcome.end is End.DONE:
+            if isinstance(plan.request, LiveSnapshotRequest):
+                self._fresh = plan.request.name
+            elif isinstance(plan.request, SnapshotDeleteRequest):
+                gone = self.view.hierarchy.get(plan.request.name) if self.view else None
+                self._nearest, self._fresh = True, gone.parent if gone else None
+            if plan.held:
+                self._results.append((plan, outcome))
+        self.action_read()
+        self._show_results()
+
+    @on(events.ScreenResume)
+    def _show_results(self) -> None:
+        """Show what was taken, unless a question is being asked; then after that."""
+        if self._results and self.app.screen is self:
+            self._result = self._results.pop(0)
+            self.app.push_screen(HeldDialog(*self._result, glyphs=self.glyphs))
+
+    def action_result(self) -> None:
+        """Show it again."""
+        if self._result is None:
+            self._hint("No snapshot has been taken here since this was opened.")
+        else:
+            self.app.push_screen(HeldDialog(*self._result, glyphs=self.glyphs))
