@@ -362,6 +362,23 @@ async def test_quitting_with_jobs_running_asks() -> None:
 
 
 @played
+async def test_quitting_says_that_layers_are_not_copied_on() -> None:
+    """QEMU goes on with the mirror, and nobody with what lies below it."""
+    state = replace(make_state(jobs=[make_job()]), files={"/fast/base.qcow2": (1, 4)})
+    async with opened(FakeControl(states=state)) as screen:
+        await screen.press("q")
+        question = screen.app.screen
+        assert isinstance(question, Question)
+        assert "that stops" in question._text  # noqa: SLF001
+    done = replace(state, files={"/fast/base.qcow2": (4, 4)})
+    async with opened(FakeControl(states=done)) as screen:
+        await screen.press("q")
+        question = screen.app.screen
+        assert isinstance(question, Question)
+        assert "that stops" not in question._text  # noqa: SLF001
+
+
+@played
 async def test_ended_jobs_stay_until_they_are_dismissed() -> None:
     jobs: list[Job] = [make_job(phase=Phase.FAILED, remark="The disk is full."), make_job("zoo")]
     async with opened(FakeControl(states=make_state(make_domain(), make_domain("zoo"), jobs=jobs))) as screen:

@@ -34,6 +34,11 @@ JOBS_GO_ON = (
     "A plan that was to pivot or keep by itself stops at its mirror."
 )
 
+LAYERS_STOP = (
+    "The layers that are being copied are copied by this program: that stops. The guest goes on with its overlay, which "
+    "grows until the move is taken up again (R) or taken back (X)."
+)
+
 
 class Keys(WritingKeys):
     """What keys, buttons and palette do on the main screen."""
@@ -322,6 +327,9 @@ class Keys(WritingKeys):
             words = [f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU"] if running else []
             words += [f"{moves} of the queue {'is' if moves == 1 else 'are'} under way"] if moves else []
             sentences += [f"{', and '.join(words)}.", self.farewell]
+        filled = [found for control in self.picture.controls for found in control.state.files.values()]
+        if self.farewell == JOBS_GO_ON and any(done < total for done, total in filled):
+            sentences.append(LAYERS_STOP)
         if waiting := len(queue.waiting):
             sentences.append(
                 f"{'1 move waits' if waiting == 1 else f'{waiting} moves wait'} in the queue and will be forgotten: "
