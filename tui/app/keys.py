@@ -35,7 +35,7 @@ JOBS_GO_ON = (
 )
 
 LAYERS_STOP = (
-    "The layers that are being copied are copied by this program: that stops. The guest goes on with its overlay, which "
+    "The layers are copied by this program, and that stops: the guest goes on with its overlay, which "
     "grows until the move is taken up again (R) or taken back (X)."
 )
 
