@@ -14,6 +14,7 @@ from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.model.domain import Domain
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, arranged
+from tui.model.hierarchy_noted import notes_of, with_noted
 from tui.model.live_case import DiskFacts, LiveFacts
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.plan import Plan
@@ -45,7 +46,7 @@ def host(
 ) -> FakeControl:
     """A host with these snapshots, which plans as the real one does of the new ones."""
     control = FakeControl(states=make_state(domain), read_only=read_only)
-    control.view = SnapshotView(domain, arranged(snapshots), SIZES)
+    control.view = SnapshotView(domain, with_noted(arranged(snapshots), notes_of(domain)), SIZES)
 
     def planner(request: Request) -> Plan:
         if isinstance(request, LiveSnapshotRequest):

@@ -320,16 +320,17 @@ async def test_the_live_end_is_no_snapshot(key: str) -> None:
 
 
 @played
-async def test_what_only_the_domain_remembers_stands_below_the_tree() -> None:
+async def test_what_only_the_domain_remembers_stands_in_the_tree() -> None:
     held = (Held("vdb", Method.LVM, "/dev/vg/s", "raw", pool="vg", volume="s"), Held("vda", Method.MANUAL))
     noted = note_xml(NotedSnapshot("p1", "by-lvm", NOW, "kept", held))
     definition = replace(DOMAIN.definition, noted_snapshots=(noted, "<other/>"))
     control = host(domain=replace(DOMAIN, definition=definition))
     async with opened(control) as screen:
         view = await view_of(screen)
-        assert "by-lvm" in drawn(view, screen)[-1]
-        assert "lvm, manual" in drawn(view, screen)[-1]
-        await screen.press("G")
+        names = [item.name for item in view.tree_view.items]
+        line = names.index("by-lvm")
+        assert view.tree_view.items[line].row.kind == "mixed"
+        await screen.press("g", *["down"] * line)
         text = details(view)
         assert "volume    s of the pool vg" in text
         assert "where your command put it" in text

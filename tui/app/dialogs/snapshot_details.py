@@ -10,13 +10,14 @@ from tui.app.chains import name_of, place_of
 from tui.app.dialogs.flow import EMPTY, Line, heading, table
 from tui.app.glyphs import DIM, Glyphs
 from tui.app.text import join, shown, styled
-from tui.app.widgets.snapshots import SnapshotLine, notes_of
+from tui.app.widgets.snapshots import SnapshotLine
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
+from tui.model.hierarchy_noted import note_of
 from tui.model.hierarchy_roles import LayerRole
 from tui.model.hierarchy_rows import role_words
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import moment, size
-from tui.model.snapshot_note import Held, NotedSnapshot
+from tui.model.snapshot_note import Held
 
 _FEW = 6
 
@@ -25,10 +26,7 @@ def detail_lines(
     line: SnapshotLine | None, view: SnapshotView, roles: Sequence[LayerRole], glyphs: Glyphs
 ) -> Iterator[Line]:
     """What stands beside the tree, for the line under its cursor."""
-    if line is not None and line.noted is not None:
-        yield from _noted(line.noted)
-        targets = [disk.target for disk in line.noted.disks]
-    elif line is not None and line.snapshot is not None:
+    if line is not None and line.snapshot is not None:
         yield from _snapshot(line.snapshot, view, glyphs)
         targets = [disk.target for disk in line.snapshot.disks]
     else:
@@ -73,13 +71,15 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, glyphs: Glyphs) -> Iterato
         where = "inside the image" if one.memory is Kind.INTERNAL else one.memory_file or one.memory.value
         rows.append(("memory", _sized(shown(where), view.sizes.get(one.memory_file or ""))))
     yield from table(rows)
-    notes = [held for note in notes_of(view) if note.name == one.name for held in note.disks]
+    note = note_of(view.domain, one.name)
+    notes = {held.target: held for held in note.disks} if note else {}
     for disk in one.disks:
+        if disk.target in notes:
+            yield from _held(notes[disk.target])
+            continue
         yield EMPTY
         yield heading(f"{shown(disk.target).plain}, {disk.kind.value}")
         yield from table(_disk(disk, view))
-    for held in notes:
-        yield from _held(held)
 
 
 def _disk(disk: StateDisk, view: SnapshotView) -> Iterator[tuple[str, Content]]:
@@ -89,20 +89,6 @@ def _disk(disk: StateDisk, view: SnapshotView) -> Iterator[tuple[str, Content]]:
         yield "state inside" if inside else "state in", known
     if disk.path is not None:
         yield "new since", _sized(shown(disk.path), view.sizes.get(disk.path), disk.format)
-
-
-def _noted(one: NotedSnapshot) -> Iterator[Line]:
-    yield Line(Content(""), shown(one.name, "bold"))
-    if one.description:
-        yield Line(Content(""), shown(one.description))
-    yield from table(
-        [
-            ("taken", Content(moment(one.created))),
-            ("kept", styled("in the domain's notes; libvirt has no record of it", DIM)),
-        ]
-    )
-    for disk in one.disks:
-        yield from _held(disk)
 
 
 def _held(disk: Held) -> Iterator[Line]:

@@ -1,8 +1,8 @@
-"""The snapshots of a domain: libvirt's as a tree that ends in what the guest writes now, then what is only noted."""
+"""The snapshots of a domain, as a tree that ends in what the guest writes now."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -13,9 +13,7 @@ from tui.app.widgets.items import Items
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
 from tui.model.hierarchy_rows import ASCII_BRANCHES, LIVE, UNICODE_BRANCHES, TreeRow, tree_rows
 from tui.model.quantity import moment, size
-from tui.model.snapshot_note import NotedSnapshot, parse_noted
 from tui.model.text import printable
-from tui.model.xml import InvalidXML
 
 _GAP = 2
 _LEAST_NAME, _MOST_NAME = 16, 60
@@ -27,37 +25,32 @@ _FEW = 2
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLine:
-    """One line: a snapshot that libvirt knows, the live end, or one that is only noted in the domain."""
+    """One line: a snapshot, or the live end."""
 
-    row: TreeRow | None
-    noted: NotedSnapshot | None = None
+    row: TreeRow
     brief: str = ""
     """Its disks in a few words, with all the bytes that they take."""
 
     @property
     def snapshot(self) -> KnownSnapshot | None:
-        """What libvirt knows."""
-        return self.row.snapshot if self.row else None
+        """What is known of it; ``None`` for the live end."""
+        return self.row.snapshot
 
     @property
     def live(self) -> bool:
         """Whether it is what the guest writes now."""
-        return self.row is not None and self.row.snapshot is None
+        return self.row.snapshot is None
 
     @property
     def name(self) -> str | None:
         """Of the snapshot; ``None`` for the live end."""
-        return self.noted.name if self.noted else self.snapshot.name if self.snapshot else None
+        return self.snapshot.name if self.snapshot else None
 
 
 def snapshot_lines(view: SnapshotView, glyphs: Glyphs) -> tuple[SnapshotLine, ...]:
-    """The tree, and below it those that libvirt does not know."""
+    """The tree."""
     rows = tree_rows(view, moment, ASCII_BRANCHES if glyphs.ascii else UNICODE_BRANCHES)
-    noted = [one for one in notes_of(view) if view.hierarchy.get(one.name) is None]
-    known = (
-        SnapshotLine(row, brief=_brief(row.snapshot, view) if row.snapshot else row.disks) for row in rows
-    )
-    return (*known, *(SnapshotLine(None, one, ", ".join(disk.target for disk in one.disks)) for one in noted))
+    return tuple(SnapshotLine(row, _brief(row.snapshot, view) if row.snapshot else row.disks) for row in rows)
 
 
 def _brief(snapshot: KnownSnapshot, view: SnapshotView) -> str:
@@ -66,15 +59,6 @@ def _brief(snapshot: KnownSnapshot, view: SnapshotView) -> str:
     places = (*(disk.path for disk in snapshot.disks), snapshot.memory_file)
     taken = [view.sizes[path] for path in places if path is not None and path in view.sizes]
     return f"{names} +{size(sum(taken))}" if taken else names
-
-
-def notes_of(view: SnapshotView) -> Iterator[NotedSnapshot]:
-    """What the domain itself remembers; what cannot be read is somebody else's."""
-    for text in view.domain.definition.noted_snapshots:
-        try:
-            yield parse_noted(text)
-        except InvalidXML:
-            continue
 
 
 class SnapshotTree(Items[SnapshotLine]):
@@ -89,8 +73,8 @@ class SnapshotTree(Items[SnapshotLine]):
     HEADING = 1
 
     def key_of(self, item: SnapshotLine) -> Hashable:
-        """The name; libvirt knows no two of the same."""
-        return ("noted" if item.noted else "live" if item.live else "known", item.name)
+        """The name; a domain has no two of the same."""
+        return (item.live, item.name)
 
     def show(self, items: Sequence[SnapshotLine], *, nearest: bool = False) -> None:
         """As for all lists; columns are as wide as what is in them."""
@@ -133,14 +117,13 @@ class SnapshotTree(Items[SnapshotLine]):
 
     def draw(self, item: SnapshotLine, line: int, width: int) -> Content:  # noqa: ARG002
         """One snapshot, or the live end."""
-        taken = moment(item.noted.created) if item.noted else item.row.created if item.row else ""
         return self._line(
             {
                 "snapshot": self._named(item),
                 "kind": Content(self._kind(item)),
                 "state": self._state(item),
                 # Without seconds, rather than with a mark that something is cut.
-                "taken": styled(taken[:_TIME], DIM),
+                "taken": styled(item.row.created[:_TIME], DIM),
                 "disks": self._disks_of(item)
                 if self.columns.get("disks", 0) >= self._disks
                 else styled(item.brief, DIM),
@@ -155,12 +138,7 @@ class SnapshotTree(Items[SnapshotLine]):
 
     def _named(self, item: SnapshotLine) -> Content:
         """Branches, sign and name, and the word for what stands out."""
-        glyphs = self.glyphs
-        if item.noted:
-            return join(styled(f"{glyphs.dot} ", DIM), shown(item.noted.name, width=_MOST_NAME))
-        row = item.row
-        if row is None:
-            return Content("")
+        glyphs, row = self.glyphs, item.row
         branch = styled(row.prefix, DIM)
         if row.snapshot is None:
             return join(branch, styled(f"{glyphs.active} {LIVE}", "$text-accent"))
@@ -173,22 +151,14 @@ class SnapshotTree(Items[SnapshotLine]):
 
     @staticmethod
     def _kind(item: SnapshotLine) -> str:
-        if item.noted:
-            return ", ".join(dict.fromkeys(disk.method.value for disk in item.noted.disks))
-        return item.row.kind if item.row else ""
+        return item.row.kind
 
     @staticmethod
     def _state(item: SnapshotLine) -> Content:
-        if item.noted:
-            return styled("noted", DIM)
         row = item.row
-        if row is None:
-            return Content("")
         styles = {state.value: style for state, style in STATE_STYLES.items()}
         return styled(row.state, styles.get(row.state, DIM) if row.snapshot is None else DIM)
 
     @staticmethod
     def _disks_of(item: SnapshotLine) -> Content:
-        if item.noted:
-            return shown(", ".join(printable(disk.target) for disk in item.noted.disks), DIM)
-        return styled(item.row.disks if item.row else "", DIM)
+        return styled(item.row.disks, DIM)
