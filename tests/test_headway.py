@@ -10,7 +10,7 @@ from tests.fake_host import GIB, NOW
 from tests.moving import COMPARING, COPYING, ENDING, LAYERS, SYNCING, UUID, move_domain, moving
 from tui.cli.describing import ASCII, bar, job_words
 from tui.model import tracking
-from tui.model.headway import Below, below, percent_now, percent_of
+from tui.model.headway import Below, below, percent_now, percent_of, rate_of
 from tui.model.host import HostState
 from tui.model.job import Progress
 
@@ -33,6 +33,28 @@ def test_what_is_still_to_be_done_below_a_mirror(
     state: HostState, target: str, expected: Below | None
 ) -> None:
     assert below(state, UUID, target) == expected
+
+
+def test_how_fast_layers_are_copied_and_when_they_are_there() -> None:
+    """Of all of them together, since the first was begun; too soon, and at the end, nothing is claimed."""
+    state = moving(COPYING)
+    first, second = LAYERS
+    state = tracking.with_copied(state, first, 0, 4 * GIB, 100.0)
+    state = tracking.with_copied(state, second, GIB, 4 * GIB, 100.5)
+    soon = below(state, UUID, "vda")
+    assert soon is not None
+    assert (soon.rate, soon.outlook) == (None, "")
+    state = tracking.with_copied(state, first, GIB, 4 * GIB, 104.0)
+    found = below(state, UUID, "vda")
+    assert found is not None
+    assert found.rate == GIB / 2
+    assert found.seconds == 12.0
+    assert found.outlook == "there in about 12s"
+    assert rate_of(state) == GIB / 2
+    for path in LAYERS:
+        state = tracking.with_copied(state, path, 4 * GIB, 4 * GIB, 110.0)
+    assert rate_of(state) == 0.0
+    assert tracking.without_copied(state, LAYERS).told == {}
 
 
 def test_what_is_below_is_never_told_as_done() -> None:

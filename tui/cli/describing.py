@@ -113,7 +113,8 @@ def job_words(state: HostState, job: Job, draw: Glyphs) -> str:
             words.append(rate(future.rate))
         words.append(future.sentence)
     elif still is not None:
-        words = [still.words, f"{still.mirror} {future.sentence}"]
+        speed = [rate(still.rate), still.outlook] if still.rate is not None else []
+        words = [still.words, *filter(None, speed), f"{still.mirror} {future.sentence}"]
     elif not job.phase.ended:
         words = [future.sentence]
     if progress and progress.bandwidth and not job.phase.ended:

@@ -142,7 +142,8 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
     started = time.monotonic()
 
     def tell(path: str, done: int, total: int) -> None:
-        host.apply(partial(tracking.with_copied, path=path, done=done, total=total))
+        at = time.monotonic()
+        host.apply(partial(tracking.with_copied, path=path, done=done, total=total, at=at))
 
     told: list[str] = []
 

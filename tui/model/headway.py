@@ -9,9 +9,11 @@ from tui.model.chain_steps import CompareImages, CopyImages, TakeOverlay
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
-from tui.model.quantity import floor_percent
+from tui.model.quantity import duration, floor_percent
 from tui.model.steps import StartCopy, Step
 
+_SOON = 1.0
+"""Seconds after which a rate says something."""
 _SURE = 99
 """The most that is told while anything is still to be done."""
 
@@ -26,6 +28,8 @@ class Below:
     """Bytes that are there, and bytes to copy; ``None`` where this program does not know."""
     mirror: str = "mirror"
     """What is in sync."""
+    rate: float | None = None
+    """Bytes per second; ``None`` where that is not known."""
 
     @property
     def percent(self) -> int | None:
@@ -36,6 +40,16 @@ class Below:
     def words(self) -> str:
         """As ``layers 36 %``."""
         return self.word if self.percent is None else f"{self.word} {self.percent} %"
+
+    @property
+    def seconds(self) -> float | None:
+        """Until they are there, at that rate."""
+        return None if self.amount is None or not self.rate else (self.amount[1] - self.amount[0]) / self.rate
+
+    @property
+    def outlook(self) -> str:
+        """How long it takes, for people; nothing where that is not known."""
+        return f"there in about {duration(self.seconds)}" if self.seconds else ""
 
 
 def below(state: HostState, uuid: str, target: str) -> Below | None:
@@ -51,7 +65,12 @@ def below(state: HostState, uuid: str, target: str) -> Below | None:
     if state.interrupted(uuid, target) is entry:
         return Below("interrupted", mirror=mirror)
     word = "comparing" if isinstance(entry.step, CompareImages) else "layers"
-    return Below(word, _filled(state, entry.step), mirror)
+    return Below(word, _filled(state, entry.step), mirror, _rate(state, entry.step))
+
+
+def rate_of(state: HostState) -> float:
+    """Bytes per second at which all plans of this program fill images now."""
+    return sum(_rate(state, entry.step) or 0.0 for entry in state.entries)
 
 
 def percent_now(state: HostState, entry: Entry | None) -> int | None:
@@ -88,6 +107,15 @@ def _filled(state: HostState, step: Step | None) -> tuple[int, int] | None:
     images = step.images if isinstance(step, CopyImages) else ()
     amounts = [state.files[image.path] for image in images if image.path in state.files]
     return (sum(done for done, _ in amounts), sum(total for _, total in amounts)) if amounts else None
+
+
+def _rate(state: HostState, step: Step | None) -> float | None:
+    """Bytes per second since the filling began."""
+    images = step.images if isinstance(step, CopyImages) else ()
+    times = [state.told[image.path] for image in images if image.path in state.told]
+    filled = _filled(state, step)
+    took = max(last for _, last in times) - min(first for first, _ in times) if times else 0.0
+    return filled[0] / took if filled and filled[0] < filled[1] and took >= _SOON else None
 
 
 def _mirrored(job: Job) -> tuple[int, int] | None:

@@ -50,6 +50,8 @@ class HostState:
     """Virtual sizes in bytes, by domain UUID and target; what was not asked for is missing. Never changed."""
     files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Images that plans in progress fill from here: by path, bytes done and bytes to do. Never changed."""
+    told: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By path of these: when that was told first and last, seconds on a monotonic clock. Never changed."""
     awaited: frozenset[str] = frozenset()
     """UUIDs of domains that stand still until the user says that he has done his part."""
     refreshed: float = 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypedDict
 
 from tui.model.chain_steps import CopyImages
 from tui.model.disk import Mirror, MirrorJob
@@ -43,11 +44,12 @@ def without_domain(state: HostState, uuid: str, now: float) -> HostState:
         else job
         for job in state.jobs
     )
+    entries = tuple(e for e in state.entries if e.uuid != uuid)
     return replace(
         state,
         domains=tuple(d for d in state.domains if d.uuid != uuid),
-        entries=(entries := tuple(e for e in state.entries if e.uuid != uuid)),
-        files=_files_of(state, entries),
+        entries=entries,
+        **_files_of(state, entries),
         jobs=_trim(jobs),
         refreshed=now,
     )
@@ -66,7 +68,7 @@ def with_domain(
         state,
         domains=tuple(sorted([*others, domain], key=lambda d: (d.name, d.uuid))),
         entries=kept,
-        files=_files_of(state, kept),
+        **_files_of(state, kept),
         refreshed=now,
     )
     for disk in domain.disks:
@@ -179,15 +181,20 @@ def with_remark(state: HostState, number: int, remark: str | None) -> HostState:
     return _with_job(state, replace(job, remark=remark)) if job else state
 
 
-def with_copied(state: HostState, path: str, done: int, total: int) -> HostState:
-    """So many bytes of an image are filled."""
-    return replace(state, files={**state.files, path: (done, total)})
+def with_copied(state: HostState, path: str, done: int, total: int, at: float) -> HostState:
+    """So many bytes of an image are filled, at a time of a monotonic clock."""
+    since, _ = state.told.get(path, (at, at))
+    return replace(state, files={**state.files, path: (done, total)}, told={**state.told, path: (since, at)})
 
 
 def without_copied(state: HostState, paths: Iterable[str]) -> HostState:
     """Nothing is being filled there any more."""
     gone = frozenset(paths)
-    return replace(state, files={path: amount for path, amount in state.files.items() if path not in gone})
+    return replace(
+        state,
+        files={path: amount for path, amount in state.files.items() if path not in gone},
+        told={path: times for path, times in state.told.items() if path not in gone},
+    )
 
 
 def without_job(state: HostState, number: int) -> HostState:
@@ -200,13 +207,21 @@ def next_number(state: HostState) -> int:
     return max((j.number for j in state.jobs), default=0) + 1
 
 
-def _files_of(state: HostState, entries: Iterable[Entry]) -> dict[str, tuple[int, int]]:
+def _files_of(state: HostState, entries: Iterable[Entry]) -> _Files:
     """What is known of images whose plan is still open: until its end they count for how far it is."""
-    if not state.files:
-        return {}
     steps = [step for entry in entries for step in entry.steps if isinstance(step, CopyImages)]
-    wanted = {image.path for step in steps for image in step.images}
-    return {path: amount for path, amount in state.files.items() if path in wanted}
+    wanted = {image.path for step in steps for image in step.images} if state.files else set()
+    return {
+        "files": {path: amount for path, amount in state.files.items() if path in wanted},
+        "told": {path: times for path, times in state.told.items() if path in wanted},
+    }
+
+
+class _Files(TypedDict):
+    """What of a picture is about images that plans fill."""
+
+    files: dict[str, tuple[int, int]]
+    told: dict[str, tuple[float, float]]
 
 
 def _gone_from(job: Job, domain: Domain) -> bool:

@@ -17,6 +17,7 @@ from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.paint import paint
 from tui.model.forecast import forecast
+from tui.model.headway import rate_of
 from tui.model.host import HostState, Link
 from tui.model.quantity import duration, rate
 
@@ -112,6 +113,8 @@ class HeaderBar(Bar):
             jobs = [job for host in listed for job in host.active_jobs]
             parts.append(styled(f"  {_count(domains, 'domain')}  {_count(len(jobs), 'job')}", DIM))
             speeds = [speed for job in jobs if (speed := forecast(job).rate) is not None]
+            # Layers are copied by this program, and show in no job.
+            speeds += [speed for host in listed if (speed := rate_of(host))]
             if speeds:
                 parts += ["  ", rate(round(sum(speeds)))]
         return join(*parts)

@@ -162,12 +162,13 @@ class JobsView(Items[JobRow]):
         if job.phase.ended:
             return []
         if row.below is not None:
-            # The speed of the mirror says nothing of the layers, and would be read as theirs.
+            # The speed of the mirror says nothing of the layers.
             numbers = [
                 percentage(row.below.percent, self.glyphs),
                 Content(f"{progress_size(*(row.below.amount or (None, None))):>{_SIZES}}"),
             ]
-            return [*numbers, Content(" " * (_RATE + 2 + _SPARK))] if wide else numbers
+            speed = UNKNOWN if row.below.rate is None else rate(round(row.below.rate))
+            return [*numbers, Content(f"{speed:>{_RATE}}"), Content(" " * _SPARK)] if wide else numbers
         progress = job.progress
         if job.phase in (Phase.IN_SYNC, Phase.PIVOTING):
             # No way is left of which anything were a part; the words below tell the lag.
@@ -249,6 +250,8 @@ class JobsView(Items[JobRow]):
         if row.below is not None:
             sentence = f"{row.below.mirror} {sentence}"
         words = [shown(sentence, style)]
+        if row.below is not None and row.below.outlook:
+            words.insert(0, Content(row.below.outlook))
         if job.type is not JobType.COPY:
             words.insert(0, styled(job.type.value, ""))
         limit = job.progress.bandwidth if job.progress else 0
