@@ -84,6 +84,8 @@ async def test_the_order_is_changed_and_the_cursor_goes_along() -> None:
         assert [item.domain for item in screen.app.runner.queue.waiting] == ["b", "d", "c"]
         await screen.press("home", "shift+down")
         assert "Only what waits" in screen.notes[-1]
+        await screen.press("down", "shift+up")
+        assert "b is the next of those that wait already" in screen.notes[-1]
 
 
 @played

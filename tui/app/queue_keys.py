@@ -65,7 +65,12 @@ class QueueKeys(Screen[None]):
 
     def _move(self, command: str, step: int) -> None:
         if item := self._item_for(command):
+            before = self.runner.queue.waiting
             self.runner.move(item.id, step)
+            if self.runner.queue.waiting == before:
+                self.hint(
+                    f"{item.domain} is the {'next' if step < 0 else 'last'} of those that wait already."
+                )
 
     def action_queue_pause(self) -> None:
         """Begin nothing more, or go on."""
