@@ -154,8 +154,9 @@ def test_a_frozen_daemon_answers_later(hypervisor: Hypervisor) -> None:
     """While it is frozen, nobody gets an answer, and nobody is refused."""
     with hypervisor.frozen():
         asking = subprocess.Popen(["virsh", "-c", hypervisor.uri, "hostname"], stdout=subprocess.PIPE)
-        status = Path(f"/proc/{hypervisor.pid}/stat").read_text()
-        assert status.rpartition(")")[2].split()[0] == "T"
+        stat = Path(f"/proc/{hypervisor.pid}/stat")
+        # The signal is sent, and takes effect when the process is next given the processor.
+        wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", what="it stands still")
     with asking:
         assert asking.communicate()[0].strip() == b"host-a"
 
