@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,15 @@ from typing import Any
 
 from tests.guests import Guest
 from tests.hypervisor import Hypervisor
+from tui.engine import journal
+from tui.engine.connection import Connection
 from tui.engine.control import End, LogLine, Outcome
 from tui.engine.host import Host
+from tui.model.definition import parse_domain
+from tui.model.domain import Domain, RunState
 from tui.model.host import HostState, Link
 from tui.model.job import Job, Phase
+from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import CopyRequest, Ending, EndRequest, Request
 from tui.model.storage import Chain, FileSource, Layer
@@ -109,6 +115,21 @@ def job_in(host: Host, guest: Guest, *phases: Phase, target: str = "vda") -> Job
 def command(*words: str) -> str:
     """Run a program to its end and give what it printed; a failure fails the test."""
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+
+
+def left_in_the_middle(guest: Guest, plan: Plan, kind: type) -> None:
+    """Write the journal of a process that is no more, and was in the first step of a kind, with nobody looking on."""
+    client = Connection(guest.hypervisor.uri, read_only=False, on_event=lambda _event: None)
+    domain = Domain(parse_domain(guest.xml()), RunState.RUNNING, persistent=True)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
+    reached = next(number for number, step in enumerate(plan.steps) if isinstance(step, kind))
+    now = time.time()
+    journal.write(
+        client, domain, Entry(plan.id, guest.uuid, plan.title, plan.steps, reached, owner, now, now)
+    )
+    client.close()
 
 
 def cut_off(guest: Guest, wish: dict[str, object], number: int, when: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import accepted, carried_out, cut_off, journal_is_empty, watched
+from tests.engine import accepted, carried_out, cut_off, journal_is_empty, left_in_the_middle, watched
 from tests.hypervisor import Hypervisor
 from tests.linux_content import needs_recovery, proved
 from tests.linux_guest import LinuxDisk, LinuxGuests
@@ -16,6 +16,7 @@ from tests.outside import check, wait_for
 from tests.ssh_server import SshServer
 from tui.engine.control import Outcome
 from tui.model.destination import parse_destination
+from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.plan import Plan
 from tui.model.request import LiveSnapshotRequest, RecoverRequest
@@ -178,3 +179,19 @@ def test_killed_while_all_is_frozen(
     made.virsh("destroy")
     now = {target: Path(made.source(target) or "") for target in made.targets}
     assert proved(now, made.ticks()) >= before[-1].number
+
+
+def test_left_frozen_it_is_thawed_by_the_next_start(hypervisor: Hypervisor, linux_guest: LinuxGuests) -> None:
+    """With nobody to watch over the guest, as on a hypervisor that was inside of the process that died."""
+    made = linux_guest([QCOW2, RAW], agent=True)
+    with watched(hypervisor) as host:
+        plan = accepted(host, LiveSnapshotRequest(made.uuid, "held", method=Method.QEMU))
+    left_in_the_middle(made, plan, TakeTogether)
+    assert made.ask_agent("guest-fsfreeze-freeze") == 2
+    with watched(hypervisor) as host:
+        wait_for(
+            lambda: made.ask_agent("guest-fsfreeze-status") == "thawed", what="its file systems are thawed"
+        )
+        made.goes_on()
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert journal_is_empty(host)

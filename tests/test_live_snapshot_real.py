@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import logical
-from tests.engine import PATIENCE, accepted, carried_out, cut_off, journal_is_empty, refusals, watched
+from tests.engine import (
+    PATIENCE,
+    accepted,
+    carried_out,
+    cut_off,
+    journal_is_empty,
+    left_in_the_middle,
+    refusals,
+    watched,
+)
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
 from tests.linux_content import needs_recovery, proved
@@ -24,6 +33,8 @@ from tests.outside import check, image_info, is_writing, wait_for
 from tests.test_cli_real import program
 from tui.engine.control import End
 from tui.model.destination import parse_destination
+from tui.model.domain import RunState
+from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.request import CommitRequest, How, LiveSnapshotRequest, MoveRequest, RecoverRequest
 
@@ -247,6 +258,27 @@ def test_killed_at_every_step(
     assert "urn:virt-mirror:snapshot:" in made.xml(inactive=True)
     made.virsh("destroy")
     assert check(Path(made.source() or "")) == 0
+
+
+def test_a_guest_left_paused_goes_on_and_stays_paused_when_somebody_wants_it(
+    hypervisor: Hypervisor, guest: Guests
+) -> None:
+    """Killed with nobody to watch over the guest: the next start lets it go on, once."""
+    made = guest(disks=[DiskSpec(), DiskSpec()])
+    with watched(hypervisor) as host:
+        asked = wish(made, {"vda": Method.QEMU, "vdb": Method.MANUAL}, pause=True, command="true")
+        plan = accepted(host, asked)
+    left_in_the_middle(made, plan, TakeTogether)
+    made.virsh("suspend")
+    with watched(hypervisor) as host:
+        wait_for(lambda: made.state() == "running", what="the guest goes on")
+        made.virsh("suspend")
+        assert host.wait_for(
+            lambda s: ((d := s.domain(made.uuid)) and d.state is RunState.PAUSED) or None, timeout=PATIENCE
+        )
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert journal_is_empty(host)
+        assert made.state() == "paused"
 
 
 def test_a_commit_keeps_what_a_clone_stands_on(hypervisor: Hypervisor, cloning: Path, guest: Guests) -> None:

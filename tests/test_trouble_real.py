@@ -25,26 +25,25 @@ from tests.engine import (
     end_request,
     job_in,
     journal_is_empty,
+    left_in_the_middle,
     listed,
     refusals,
     watched,
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tui.engine import connection, journal
+from tui.engine import connection
 from tui.engine.connection import Connection
 from tui.engine.control import End
 from tui.engine.errors import HostError
 from tui.engine.host import PRESENT
 from tui.lab import images
-from tui.model.definition import parse_domain
-from tui.model.domain import Domain, RunState
 from tui.model.finding import Acceptance
 from tui.model.host import Link
 from tui.model.job import Phase
-from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import Ending, Then
+from tui.model.steps import EndJobs
 
 SLOW = 1 * MIB
 """Bytes per second that leave time to do something in mid-copy."""
@@ -225,24 +224,12 @@ def test_a_guest_left_paused_by_a_killed_pivot_goes_on(hypervisor: Hypervisor, g
         for target in ("vda", "vdb"):
             carried_out(host, copy_request(vm, vm.directory / f"new-{target}", target=target))
         plan = accepted(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
-    _leave_in_the_middle(hypervisor, vm, plan)
+    left_in_the_middle(vm, plan, EndJobs)
     vm.virsh("suspend")
     with watched(hypervisor) as host:
         outside.wait_for(lambda: vm.state() == "running", 10, "the guest goes on")
         carried_out(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
         assert journal_is_empty(host)
-
-
-def _leave_in_the_middle(hypervisor: Hypervisor, vm: Guest, plan: Plan) -> None:
-    """Write the journal of a process that does not exist any more; no host looks on, which would tidy up."""
-    client = Connection(hypervisor.uri, read_only=False, on_event=lambda _event: None)
-    domain = Domain(parse_domain(vm.xml()), RunState.RUNNING, persistent=True)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    owner = journal.owner().rpartition(":")[0] + f":{gone.pid}"
-    now = time.time()
-    journal.write(client, domain, Entry(plan.id, vm.uuid, plan.title, plan.steps, 0, owner, now, now))
-    client.close()
 
 
 def test_a_guest_that_outruns_its_destination_is_paused_for_the_pivot(

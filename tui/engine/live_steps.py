@@ -63,7 +63,7 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
         for volume in made:
             _remove_volume(step, volume, host)
         # Whoever reads it wants to know that the guest goes on.
-        how = "the guest goes on" if step.pause or step.quiesce is not Quiesce.NO else ""
+        how = "the guest goes on" if step.pause or step.freezes else ""
         error.message = f"{error.message.rstrip('.')}; {how}." if how else error.message
         raise
     return tuple(found)
@@ -73,7 +73,7 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
 def _standing_still(step: TakeTogether, host: Host, found: list[Finding]) -> Iterator[None]:
     """The guest writes nothing meanwhile, as far as that was asked for, and never longer than its limit."""
     uuid, domain = step.uuid, step.domain
-    freezes = step.quiesce is not Quiesce.NO
+    freezes = step.freezes
     needed = step.quiesce is Quiesce.REQUIRED
     with (
         frozen(host, uuid, domain, found, needed=needed) if freezes else nullcontext(),

@@ -38,6 +38,8 @@ class Reader:
         """Those among them without which a listing is not complete."""
         self._told: set[str] = set()
         """Problems with journals that were logged, so that each is logged once."""
+        self._released: set[str] = set()
+        """Plans that nobody carries out any more, and whose guest was let go."""
 
     def forget(self) -> None:
         """What is being read never arrives: the connection is gone, and all is read anew after the next."""
@@ -172,7 +174,7 @@ class Reader:
         own = self._host.own_plans
         others = tuple(entry for entry in entries if entry.id not in own)
         if others and not self._host.read_only:
-            recover(self._host, domain, others)
+            recover(self._host, domain, others, self._released)
         if domain.definition.quarantines and not self._host.read_only:
             forget_quarantines(self._host, domain)
 

@@ -1,7 +1,7 @@
 """What is put right by itself when a journal is found whose owner is gone.
 
-Only what nobody can want otherwise: a guest that was paused for a pivot goes on, file systems that were frozen
-for an overlay are thawed, and an entry that has nothing left to tell is removed. All else waits for the user,
+Only what nobody can want otherwise: a guest that was to stand still for an instant goes on, file systems that
+were frozen for one are thawed, and an entry that has nothing left to tell is removed. All else waits for the user,
 who finds the job or its leftovers on the screen.
 """
 
@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING
 from tui.engine import journal
 from tui.engine.control import Level
 from tui.engine.quiescing import thaw
-from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain, RunState
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.quarantine import namespace, parse_note
-from tui.model.steps import EndJobs, StartCopy
+from tui.model.steps import StartCopy
 from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
 
 
-def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
+def recover(host: Host, domain: Domain, entries: tuple[Entry, ...], released: set[str]) -> None:
     """Put right what can be.
+
+    Args:
+        host: where.
+        domain: the domain.
+        entries: what is written in it of plans that are not this process's.
+        released: the plans whose guest was let go already, added to here: who stops it after that means it.
 
     Raises:
         HostError: when the host refuses.
@@ -35,18 +40,25 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...]) -> None:
     for entry in entries:
         if not entry.stale(host.clock()):
             continue
-        if _left_paused(entry, domain):
-            host.connection().resume(domain.uuid)
-            host.log(
-                f"{domain.name} was left paused by “{entry.title}” of {entry.owner}, and goes on now.",
-                Level.WARNING,
-                commands=(f"virsh resume {domain.name}",),
-                domain=domain.name,
-            )
-        if isinstance(entry.step, TakeOverlay) and entry.step.quiesce:
-            thaw(host, domain.uuid, domain.name)
+        if entry.id not in released:
+            _release(host, domain, entry)
+            released.add(entry.id)
         if _says_nothing_more(entry, domain, host.state, local=host.local):
             journal.remove(host.connection(), domain, entry.id)
+
+
+def _release(host: Host, domain: Domain, entry: Entry) -> None:
+    """Let a guest go on that the step which was cut off had stand still."""
+    if entry.pauses and domain.state is RunState.PAUSED:
+        host.connection().resume(domain.uuid)
+        host.log(
+            f"{domain.name} was left paused by “{entry.title}” of {entry.owner}, and goes on now.",
+            Level.WARNING,
+            commands=(f"virsh resume {domain.name}",),
+            domain=domain.name,
+        )
+    if entry.freezes and domain.state.active:
+        thaw(host, domain.uuid, domain.name)
 
 
 def forget_quarantines(host: Host, domain: Domain) -> None:
@@ -63,13 +75,6 @@ def forget_quarantines(host: Host, domain: Domain) -> None:
             continue
         if not any(os.path.lexists(directory) for directory in kept.directories):
             journal.remove_note(host.connection(), domain, namespace(kept.mark))
-
-
-def _left_paused(entry: Entry, domain: Domain) -> bool:
-    if domain.state is not RunState.PAUSED or entry.reached >= len(entry.steps):
-        return False
-    step = entry.steps[entry.reached]
-    return isinstance(step, EndJobs) and step.pause
 
 
 def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local: bool) -> bool:

@@ -16,7 +16,7 @@ from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogeth
 from tui.model.methods import Quiesce
 from tui.model.request import Ending
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import Begin, ChainStep, StartCopy, Step
+from tui.model.steps import Begin, ChainStep, EndJobs, StartCopy, Step
 from tui.model.volume_steps import MakeVolume
 
 STALE_AFTER = 90.0
@@ -95,6 +95,21 @@ class Entry:
     def step(self) -> Step | None:
         """The step that is being done; ``None`` when all are."""
         return self.steps[self.reached] if self.reached < len(self.steps) else None
+
+    @property
+    def pauses(self) -> bool:
+        """Whether the step that is being done has the guest paused for a while."""
+        return isinstance(self.step, EndJobs | TakeTogether) and self.step.pause
+
+    @property
+    def freezes(self) -> bool:
+        """Whether the step that is being done has the guest's file systems frozen for a while."""
+        match self.step:
+            case TakeOverlay():
+                return self.step.quiesce
+            case TakeTogether():
+                return self.step.freezes
+        return False
 
     @property
     def filling(self) -> bool:

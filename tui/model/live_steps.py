@@ -86,25 +86,29 @@ class TakeTogether:
     """What libvirt does for the disks that get an overlay."""
 
     @property
+    def freezes(self) -> bool:
+        """Whether the guest's agent is asked to freeze its file systems for that instant."""
+        return self.quiesce is not Quiesce.NO
+
+    @property
     def title(self) -> str:
         """For people."""
-        how = {True: "the guest paused"}.get(self.pause, "")
-        if self.quiesce is not Quiesce.NO:
-            how = f"file systems frozen{', ' + how if how else ''}"
+        frozen = ("file systems frozen",) if self.freezes else ()
+        how = ", ".join((*frozen, "the guest paused") if self.pause else frozen)
         title = f"Hold the state of {' and '.join(self.targets)} as {self.name}"
         return f"{title}; {how} meanwhile, at most {self.limit:g} s" if how else title
 
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        commands = [virsh("domfsfreeze", self.domain)] if self.quiesce is not Quiesce.NO else []
+        commands = [virsh("domfsfreeze", self.domain)] if self.freezes else []
         commands += [virsh("suspend", self.domain)] if self.pause else []
         commands += [volume.command for volume in self.volumes]
         commands += [clone.command for clone in self.clones]
         commands += [self.command] if self.command else []
         commands += self.overlays.commands if self.overlays else []
         commands += [virsh("resume", self.domain)] if self.pause else []
-        commands += [virsh("domfsthaw", self.domain)] if self.quiesce is not Quiesce.NO else []
+        commands += [virsh("domfsthaw", self.domain)] if self.freezes else []
         return tuple(commands)
 
     @property
