@@ -11,9 +11,7 @@ from tui.cli.commands import ExportCommand, TreeCommand, WriteCommand
 from tui.cli.options import add_command, add_consent, add_losses, consent
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_file import InvalidMap, parse_map
-from tui.model.hierarchy_request import (
-    After,
-)
+from tui.model.hierarchy_request import After
 from tui.model.request import Ending
 
 

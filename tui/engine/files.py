@@ -18,8 +18,6 @@ from tui.model.storage import Layer
 CLOCK_SLACK = 2.0
 """Seconds by which a file may be older than the plan that had it made: file times are coarse."""
 
-_SECTOR = 512
-
 
 class Files(Protocol):
     """What is done with images. Any of it raises HostError where the files cannot be reached."""
@@ -124,7 +122,7 @@ class FilesHere:
             except (OSError, ValueError):
                 continue
             if stat.S_ISREG(status.st_mode):
-                found[path] = status.st_blocks * _SECTOR
+                found[path] = room.taken(status)
         return found
 
     def make(self, step: MakeImage) -> None:

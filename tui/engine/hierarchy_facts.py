@@ -26,7 +26,6 @@ from tui.model.hierarchy_request import (
 from tui.model.host import HostState
 from tui.model.image import ImageInfo
 
-_MANY = 200
 _AT_ONCE = 3
 """Images read at a time."""
 
@@ -134,17 +133,11 @@ def _with_images(
         return facts
     wanted = images_of(snapshots)
     try:
-        existing = _existing(sorted(wanted), files)
+        existing = files.existing(wanted)
         images = _read({path: form for path, form in wanted.items() if path in existing}, files)
     except HostError:
         return facts
     return replace(facts, existing=existing, images=images)
-
-
-def _existing(paths: list[str], files: Files) -> frozenset[str]:
-    """Asked for some hundred at a time: a command line takes no more."""
-    parts = (files.existing(paths[start : start + _MANY]) for start in range(0, len(paths), _MANY))
-    return frozenset(path for part in parts for path in part)
 
 
 def _read(wanted: Mapping[str, str | None], files: Files) -> dict[str, ImageInfo]:

@@ -16,7 +16,7 @@ from tui.engine.steps import Left, happened, run, undo
 from tui.model import xml
 from tui.model.command import typed
 from tui.model.definition import parse_domain
-from tui.model.domain import Domain
+from tui.model.domain import NAMESPACE, Domain
 from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import KnownSnapshot
@@ -26,10 +26,6 @@ from tui.model.text import printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
-
-_OURS = "urn:virt-mirror:"
-"""What the namespaces of this program's notes in ``<metadata>`` begin with."""
-
 
 # Defining
 
@@ -103,18 +99,19 @@ def _(step: DefineSnapshots, host: Host, since: float, *, failed: bool) -> list[
 def _restored(step: DefineSnapshots, host: Host) -> list[str]:
     """Mark as current what was so before."""
     connection = host.connection()
-    now = hierarchy_of(connection, step.uuid).current
+    known = hierarchy_of(connection, step.uuid, secure=True)
+    now = known.current
     if step.current is None or (now.name if now else None) == step.previous:
         return []
     if step.previous is None:
         return (
             [f"{now.name} stays marked as the current snapshot: libvirt takes no mark away."] if now else []
         )
-    for one in connection.known_snapshots(step.uuid, secure=True):
-        if one.name == step.previous:
-            connection.redefine_snapshot(step.uuid, one.xml, current=True)
-            return [f"{step.previous} is the current snapshot again."]
-    return [f"{step.previous}, which was the current snapshot, is not there any more."]
+    previous = known.get(step.previous)
+    if previous is None:
+        return [f"{step.previous}, which was the current snapshot, is not there any more."]
+    connection.redefine_snapshot(step.uuid, previous.xml, current=True)
+    return [f"{step.previous} is the current snapshot again."]
 
 
 # Deleting
@@ -248,7 +245,7 @@ def _notes_in(text: str) -> dict[str, str]:
     if metadata is None:
         return {}
     spaces = ((etree.QName(one).namespace or "", xml.serialise(one)) for one in xml.elements(metadata))
-    return {space: note for space, note in spaces if space.startswith(_OURS)}
+    return {space: note for space, note in spaces if space.startswith(NAMESPACE)}
 
 
 def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[str, str]) -> None:
@@ -264,8 +261,7 @@ def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[
         journal.remove_note(connection, domain, space)
     for space, note in before.items():
         if any(side.get(space) != note for side in sides):
-            config, live = domain.persistent, domain.state.active
-            connection.set_metadata(domain.uuid, space, note, config=config, live=live)
+            journal.write_note(connection, domain, space, note)
 
 
 @happened.register(RevertSnapshot)

@@ -25,17 +25,11 @@ def write(connection: Connection, domain: Domain, entry: Entry) -> None:
     Raises:
         HostError: when the domain does not take it; a plan must not go on without its journal.
     """
-    connection.set_metadata(
-        domain.uuid,
-        namespace(entry.id),
-        entry_xml(entry),
-        config=domain.persistent,
-        live=domain.state.active,
-    )
+    write_note(connection, domain, namespace(entry.id), entry_xml(entry))
 
 
 def write_note(connection: Connection, domain: Domain, space: str, note: str) -> None:
-    """Put an element that outlives its plan into the same places."""
+    """Put an element of a namespace into the same places; those of other namespaces than a plan's outlive it."""
     connection.set_metadata(domain.uuid, space, note, config=domain.persistent, live=domain.state.active)
 
 

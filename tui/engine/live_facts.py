@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import time
 from dataclasses import replace
+from functools import partial
 
 from tui.engine import places
 from tui.engine.copy_facts import disk_facts, placed
@@ -35,6 +36,8 @@ def live_facts(request: LiveSnapshotRequest, look: Look, files: Files | None) ->
         return facts
     disks = {disk.target: _disk_facts(disk, look, files) for disk in look.domain.disks}
     disks = {target: _with_place(request, known, look, files) for target, known in disks.items()}
+    slow = [target for target, known in disks.items() if method_of(request, known) is Method.LVM]
+    disks |= {target: replace(disks[target], rate=rate) for target, rate in _write_rates(slow, look).items()}
     part = overlay_part(request, disks)
     overlays = {
         taken.target: placed(overlay_request(part, taken), disks[taken.target].copy, look)
@@ -58,8 +61,6 @@ def _disk_facts(disk: Disk, look: Look, files: Files | None) -> DiskFacts:
 
 def _with_place(request: LiveSnapshotRequest, known: DiskFacts, look: Look, files: Files | None) -> DiskFacts:
     method = method_of(request, known)
-    if method is Method.LVM:
-        return replace(known, rate=_write_rate(known.disk.target, look))
     path = place_of(request, known, method) if method is Method.BTRFS else None
     if path is None or files is None:
         return known
@@ -87,13 +88,24 @@ def _logical(path: str, look: Look) -> LogicalVolume | None:
     return None
 
 
-def _write_rate(target: str, look: Look) -> float | None:
-    """How fast the guest writes to a disk just now."""
-    uuid = look.domain.uuid
-    begun = time.monotonic()
-    before = unless_refused(lambda: look.connection.written(uuid, target))
+def _write_rates(targets: list[str], look: Look) -> dict[str, float]:
+    """How fast the guest writes to disks just now, all of them seen over the same time."""
+    if not targets:
+        return {}
+    before = _written(targets, look)
     time.sleep(_SAMPLE)
-    after = unless_refused(lambda: look.connection.written(uuid, target))
-    if before is None or after is None:
-        return None
-    return max(0, after - before) / (time.monotonic() - begun)
+    return {
+        target: max(0, written - before[target][1]) / (at - before[target][0])
+        for target, (at, written) in _written(targets, look).items()
+        if target in before
+    }
+
+
+def _written(targets: list[str], look: Look) -> dict[str, tuple[float, int]]:
+    """By disk: the time, and the bytes that the guest had written until then."""
+    found = {}
+    for target in targets:
+        written = unless_refused(partial(look.connection.written, look.domain.uuid, target))
+        if written is not None:
+            found[target] = (time.monotonic(), written)
+    return found

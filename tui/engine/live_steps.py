@@ -16,6 +16,7 @@ from tui.engine.chain_steps import reached_files
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
 from tui.engine.steps import happened, run, undo
+from tui.engine.volume_steps import made_volume
 from tui.model.finding import Finding, Severity, fine
 from tui.model.live_steps import (
     DropHeld,
@@ -55,7 +56,7 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
             if step.overlays:
                 found += run(step.overlays, host, left)
         for volume in step.volumes:
-            _insist_on_volume(volume, host)
+            made_volume(volume.pool, volume.name, host.connection())
     except NoConnection:
         raise
     except HostError as error:
@@ -125,13 +126,6 @@ def _run_command(step: TakeTogether) -> None:
         lines = complaint.decode(errors="replace").strip().splitlines()
         reason = f": {printable(lines[-1], _MAX_REASON)}" if lines else ""
         message = f"Your command failed with {process.returncode}{reason}."
-        raise StepFailed(message)
-
-
-def _insist_on_volume(volume: SnapshotVolume, host: Host) -> None:
-    made = host.connection().volume_in(volume.pool, volume.name)
-    if made is None:
-        message = f"The pool {volume.pool} does not show the volume {volume.name} that was made."
         raise StepFailed(message)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 # The loop module sets libvirt's environment, which is read at its first use.
@@ -21,15 +20,6 @@ _IN_FLIGHT = 16
 """Calls at a time: a host that is far away answers many as fast as one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotDefinition:
-    """What libvirt remembers of a snapshot."""
-
-    name: str
-    xml: str
-    current: bool
-
-
 class SnapshotCalls:
     """The part of a connection that is about snapshots."""
 
@@ -42,23 +32,10 @@ class SnapshotCalls:
         found = self._listed(uuid, "listAllSnapshots")
         return {item.getName(): self._call("snapshotGetXMLDesc", item.getXMLDesc, 0) for item in found}
 
-    def snapshot_definitions(self, uuid: str) -> tuple[SnapshotDefinition, ...]:
-        """The snapshots with all that is needed to define them again, parents first."""
-        found = self._listed(uuid, "listAllSnapshots", libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL)
-        secure = libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE
-        return tuple(
-            SnapshotDefinition(
-                item.getName(),
-                self._call("snapshotGetXMLDesc", item.getXMLDesc, secure),
-                bool(self._call("snapshotIsCurrent", item.isCurrent, 0)),
-            )
-            for item in found
-        )
-
     def known_snapshots(self, uuid: str, *, secure: bool = False) -> tuple[KnownSnapshot, ...]:
         """All of them, read with many calls in flight; ``secure`` with what is needed to define them again."""
         found = self._listed(uuid, "listAllSnapshots")
-        current = self._current_name(uuid) if found else None
+        current = self.current_snapshot(uuid) if found else None
         flags = libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE if secure else 0
 
         def known(item: Any) -> KnownSnapshot | None:
@@ -77,7 +54,8 @@ class SnapshotCalls:
         with ThreadPoolExecutor(_IN_FLIGHT, "snapshots") as pool:
             return tuple(one for one in pool.map(known, found) if one is not None)
 
-    def _current_name(self, uuid: str) -> str | None:
+    def current_snapshot(self, uuid: str) -> str | None:
+        """The name of the parent of what the guest writes now; ``None`` where there is none."""
         try:
             found = self._call("domainSnapshotCurrent", self._domain(uuid).snapshotCurrent, 0)
         except HostError as error:
@@ -121,13 +99,6 @@ class SnapshotCalls:
             | (0 if metadata else libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA)
         )
         self._call("domainSnapshotCreateXML", self._domain(uuid).snapshotCreateXML, xml, flags)
-
-    def current_snapshot(self, uuid: str) -> str | None:
-        """The name of the parent of what the guest writes now; ``None`` where there is none."""
-        if not self._call("domainHasCurrentSnapshot", self._domain(uuid).hasCurrentSnapshot, 0):
-            return None
-        found = self._call("domainSnapshotCurrent", self._domain(uuid).snapshotCurrent, 0)
-        return str(found.getName())
 
     def take_internal(self, uuid: str, xml: str) -> None:
         """Write the state of disks and memory into the images; the guest stands still meanwhile."""

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO
@@ -39,6 +39,7 @@ UNREACHED = 255
 
 _MAX_REASON = 300
 _AT_A_TIME = 200
+"""Paths that one command line takes."""
 
 _EXISTING = 'for p; do if [ -e "$p" ] || [ -L "$p" ]; then echo 1; else echo 0; fi; done'
 _READABLE = 'for p; do if [ -r "$p" ]; then echo 1; else echo 0; fi; done'
@@ -161,24 +162,22 @@ class FilesThere:
             allocated = self._taken(path)
             if layer.format is None or layer.format == "raw":
                 return LayerFacts(layer.path, allocated, ())
-            info = self._info(path, layer.format)
+            info = self.info(path, layer.format)
         except StepFailed:
             return LayerFacts(layer.path)
         return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file)
 
     def info(self, path: str, format: str) -> ImageInfo:  # noqa: A002  qemu-img's word
         """By the host's qemu-img."""
-        return self._info(path, format)
+        try:
+            return parse_image_info(self._run(_INFO, format, path))
+        except InvalidAnswer as error:
+            message = f"{printable(path, _MAX_REASON)} cannot be read: {error}."
+            raise StepFailed(message) from error
 
     def allocated(self, paths: Iterable[str]) -> dict[str, int]:
-        """Some hundred files with one command: it takes no more words than a shell does."""
-        asked = tuple(dict.fromkeys(paths))
-        found: dict[str, int] = {}
-        for start in range(0, len(asked), _AT_A_TIME):
-            some = asked[start : start + _AT_A_TIME]
-            answers = self._run(_ALLOCATED, *some).split()
-            found |= {p: int(taken) * SECTOR for p, taken in zip(some, answers, strict=True) if taken != "-"}
-        return found
+        """Devices are left out: how much of one is used is not seen from outside."""
+        return {p: int(taken) * SECTOR for p, taken in self._each(_ALLOCATED, paths) if taken != "-"}
 
     # What is done
 
@@ -258,9 +257,14 @@ class FilesThere:
     # ssh
 
     def _those(self, script: str, paths: Iterable[str]) -> frozenset[str]:
+        return frozenset(path for path, answer in self._each(script, paths) if answer == "1")
+
+    def _each(self, script: str, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """What a script answers to each path."""
         asked = tuple(dict.fromkeys(paths))
-        answers = self._run(script, *asked).split() if asked else []
-        return frozenset(path for path, answer in zip(asked, answers, strict=True) if answer == "1")
+        for start in range(0, len(asked), _AT_A_TIME):
+            some = asked[start : start + _AT_A_TIME]
+            yield from zip(some, self._run(script, *some).split(), strict=True)
 
     def _room(self, directory: str) -> tuple[int, int] | None:
         try:
@@ -274,13 +278,6 @@ class FilesThere:
             return int(self._run(_TAKEN, path)) * SECTOR
         except ValueError as error:
             message = f"{printable(path, _MAX_REASON)} could not be looked at."
-            raise StepFailed(message) from error
-
-    def _info(self, path: str, image_format: str) -> ImageInfo:
-        try:
-            return parse_image_info(self._run(_INFO, image_format, path))
-        except InvalidAnswer as error:
-            message = f"{printable(path, _MAX_REASON)} cannot be read: {error}."
             raise StepFailed(message) from error
 
     def _run(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from tui.engine import journal
 from tui.engine.chain_steps import reached_files
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.needs import needed_by
 from tui.engine.steps import happened, run
 from tui.model.chain_steps import MapSnapshots, Quarantine
@@ -27,7 +29,7 @@ def _(step: MapSnapshots, host: Host, left: threading.Event) -> tuple[Finding, .
     connection = host.connection()
     places = dict(zip(step.befores, step.afters, strict=True))
     findings: list[Finding] = []
-    for snapshot in connection.snapshot_definitions(step.uuid):
+    for snapshot in hierarchy_of(connection, step.uuid, secure=True).snapshots:
         if snapshot.name not in step.snapshots:
             continue
         try:
@@ -80,9 +82,7 @@ def _note(step: Quarantine, host: Host) -> None:
     note = Quarantined(step.mark, host.clock(), step.places)
     domain = host.state.domain(step.uuid)
     if domain is not None:
-        space = namespace(step.mark)
-        active, persistent = domain.state.active, domain.persistent
-        host.connection().set_metadata(step.uuid, space, note_xml(note), config=persistent, live=active)
+        journal.write_note(host.connection(), domain, namespace(step.mark), note_xml(note))
 
 
 def _told(step: MapSnapshots | Quarantine, host: Host, findings: list[Finding]) -> tuple[Finding, ...]:

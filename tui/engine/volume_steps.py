@@ -16,6 +16,7 @@ from tui.model.volume_steps import MakeVolume, RemoveVolume, volume_xml
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
     from tui.engine.host import Host
+    from tui.engine.volume_calls import VolumeFound
 
 
 @run.register(MakeVolume)
@@ -27,14 +28,22 @@ def _(step: MakeVolume, host: Host, left: threading.Event) -> tuple[Finding, ...
     return (fine("volume-made", f"{step.path} was made, with {size(step.size)}."),)
 
 
+def made_volume(pool: str, name: str, connection: Connection) -> VolumeFound:
+    """A volume that a pool was asked for, as the pool shows it.
+
+    Raises:
+        StepFailed: when it does not show it.
+    """
+    made = connection.volume_in(pool, name)
+    if made is None:
+        message = f"The pool {printable(pool)} does not show the volume {printable(name)} that was made."
+        raise StepFailed(message)
+    return made
+
+
 def _insist_on_fit(step: MakeVolume, connection: Connection) -> None:
     """What LVM made of it: the extents of a volume group are not known before."""
-    made = connection.volume_in(step.pool, step.name)
-    if made is None:
-        message = (
-            f"The pool {printable(step.pool)} does not show the volume {printable(step.name)} that was made."
-        )
-        raise StepFailed(message)
+    made = made_volume(step.pool, step.name, connection)
     if step.fits(made.path, made.capacity):
         return
     if made.path != step.path:

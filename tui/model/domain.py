@@ -8,10 +8,12 @@ from enum import StrEnum
 from tui.model.disk import Disk
 from tui.model.storage import Layer
 
-PLAN_NAMESPACE = "urn:virt-mirror:plan:"
-QUARANTINE_NAMESPACE = "urn:virt-mirror:quarantine:"
-SNAPSHOT_NAMESPACE = "urn:virt-mirror:snapshot:"
-"""What the namespace of each of this program's elements in ``<metadata>`` begins with; a plan's id follows."""
+NAMESPACE = "urn:virt-mirror:"
+"""What the namespaces of this program's elements in ``<metadata>`` begin with."""
+PLAN_NAMESPACE = f"{NAMESPACE}plan:"
+QUARANTINE_NAMESPACE = f"{NAMESPACE}quarantine:"
+SNAPSHOT_NAMESPACE = f"{NAMESPACE}snapshot:"
+"""Those of each kind; a plan's id follows."""
 
 
 class RunState(StrEnum):

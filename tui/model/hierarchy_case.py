@@ -13,7 +13,7 @@ from tui.model.hierarchy import Hierarchy, KnownSnapshot, StateDisk
 from tui.model.image import ImageInfo
 from tui.model.journal import Entry
 from tui.model.mirrored_snapshot import Kind
-from tui.model.text import printable
+from tui.model.text import listed, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ class HierarchyFacts:
 
 def names_of(names: Iterable[str]) -> str:
     """Some names, for people."""
-    known = [printable(name, _LONGEST) for name in names]
-    more = f" and {len(known) - _FEW} more" if len(known) > _FEW else ""
-    return (", ".join(known[:_FEW]) + more) or "none"
+    return listed(names, _FEW, _LONGEST) or "none"
 
 
 _LONGEST = 60

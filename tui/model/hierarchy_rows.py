@@ -10,7 +10,7 @@ from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView
 from tui.model.hierarchy_roles import LayerRole, layer_roles
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
-from tui.model.text import printable
+from tui.model.text import listed, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +194,7 @@ def role_words(role: LayerRole) -> list[str]:
 
 
 def _names(names: tuple[str, ...]) -> str:
-    shown = [printable(name, _LONGEST) for name in names[:_FEW]]
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return ", ".join(shown) + more
+    return listed(names, _FEW, _LONGEST)
 
 
 _FEW = 6

@@ -168,25 +168,18 @@ def parse_entry(text: str, uuid: str) -> Entry:
     try:
         steps = tuple(_step(child.get("kind", ""), child.text or "") for child in root)
         return Entry(
-            id=_attribute(root, "id"),
+            id=xml.required(root, "id"),
             uuid=uuid,
-            title=_attribute(root, "title"),
+            title=xml.required(root, "title"),
             steps=steps,
-            reached=int(_attribute(root, "reached")),
-            owner=_attribute(root, "owner"),
-            started=float(_attribute(root, "started")),
-            heartbeat=float(_attribute(root, "heartbeat")),
+            reached=int(xml.required(root, "reached")),
+            owner=xml.required(root, "owner"),
+            started=float(xml.required(root, "started")),
+            heartbeat=float(xml.required(root, "heartbeat")),
         )
     except (KeyError, ValueError, TypeError) as error:
         message = f"a journal entry of this domain cannot be read ({error})"
         raise xml.InvalidXML(message) from error
-
-
-def _attribute(root: xml.Element, name: str) -> str:
-    value = root.get(name)
-    if value is None:
-        raise KeyError(name)
-    return value
 
 
 def _frozen(value: Any) -> Any:

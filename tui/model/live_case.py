@@ -54,32 +54,32 @@ class DiskFacts:
 
 
 def unfit(method: Method, facts: DiskFacts) -> str:
-    """Why a disk cannot be snapshot by a method, as a sentence; nothing where it can."""
+    """Why a disk cannot be snapshot by a method, as a part of a sentence; nothing where it can."""
     disk = facts.disk
     shown, active = printable(disk.target), disk.chain.active
     if method is Method.NO:
         return ""
     if disk.empty or active is None:
-        return f"{shown} is a drive without a medium."
+        return f"{shown} is a drive without a medium"
     if disk.readonly:
-        return f"{shown} is read-only, and nothing is ever new on it."
+        return f"{shown} is read-only, and nothing is ever new on it"
     form = printable(active.format or "of no known format")
     fit = {
         Method.QEMU: (
             isinstance(active.source, FileSource | BlockSource),
-            f"{shown} lies neither in a file nor on a device.",
+            f"{shown} lies neither in a file nor on a device",
         ),
         Method.INTERNAL: (
             active.format == "qcow2",
-            f"{shown} is {form}, and only qcow2 holds states inside.",
+            f"{shown} is {form}, and only qcow2 holds states inside",
         ),
-        Method.LVM: (facts.logical is not None, f"{shown} is no volume of a logical pool of this host."),
-        Method.BTRFS: (isinstance(active.source, FileSource), f"{shown} is no file."),
+        Method.LVM: (facts.logical is not None, f"{shown} is no volume of a logical pool of this host"),
+        Method.BTRFS: (isinstance(active.source, FileSource), f"{shown} is no file"),
         Method.MANUAL: (True, ""),
     }
     fits, why = fit[method]
     if fits and method is Method.BTRFS and facts.shares_blocks is False:
-        return f"The file system of {shown} cannot let files share blocks."
+        return f"the file system of {shown} cannot let files share blocks"
     return "" if fits else why
 
 

@@ -80,7 +80,7 @@ def check_disks(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[Find
         if why:
             yield refused(
                 "method-unfit",
-                f"{method} is nothing for it: {why}",
+                f"{method} is nothing for it: {why}.",
                 f"Leave it out, or name another: {_fit(known)}.",
             )
             continue
@@ -98,12 +98,6 @@ def check_disks(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[Find
 
 def _fit(facts: DiskFacts) -> str:
     return ", ".join(m for m in Method if m is not Method.NO and not unfit(m, facts)) or "none fits"
-
-
-def why_not(method: Method, facts: DiskFacts) -> str:
-    """Why another method is nothing for a disk; nothing where it could be had."""
-    why = unfit(method, facts).rstrip(".")
-    return why.replace("The file system", "the file system", 1)
 
 
 def _nothing(_request: LiveSnapshotRequest, _facts: LiveFacts, _known: DiskFacts) -> Iterator[Finding]:

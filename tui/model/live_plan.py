@@ -11,7 +11,16 @@ from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, Severity, refused
-from tui.model.live_case import DiskFacts, LiveFacts, method_of, overlay_part, place_of, proposed, wish_of
+from tui.model.live_case import (
+    DiskFacts,
+    LiveFacts,
+    method_of,
+    overlay_part,
+    place_of,
+    proposed,
+    unfit,
+    wish_of,
+)
 from tui.model.live_steps import Clone, NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, snapshot_xml
@@ -200,7 +209,7 @@ def _held(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> HeldDisk
 def _offers(facts: LiveFacts) -> Iterator[Offer]:
     for target, known in facts.disks.items():
         if not (known.disk.empty or known.disk.readonly):
-            reasons = ((method, live_checks.why_not(method, known)) for method in Method)
+            reasons = ((method, unfit(method, known)) for method in Method)
             yield Offer(target, *proposed(known), tuple((method, why) for method, why in reasons if why))
 
 
@@ -223,9 +232,9 @@ def _facts(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[tuple[str
         why = "left out, as you said" if method is Method.NO else _words(request, known, method)
         yield "disk", f"{target}  {why}"
         others = [
-            f"{other}: {live_checks.why_not(other, known)}"
+            f"{other}: {unfit(other, known)}"
             for other in Method
-            if other not in (method, Method.NO) and live_checks.why_not(other, known)
+            if other not in (method, Method.NO) and unfit(other, known)
         ]
         if others:
             yield "not by", "; ".join(others)

@@ -161,6 +161,10 @@ class TakeInternal:
         return (virsh("snapshot-delete", self.domain, self.name),)
 
 
+def _without_note(domain: str, space: str) -> str:
+    return virsh("metadata", domain, space, "--remove", "--live", "--config")
+
+
 @dataclass(frozen=True, slots=True)
 class DropHeld:
     """Remove the files and volumes that hold a state, and the note of them."""
@@ -192,8 +196,7 @@ class DropHeld:
         deleted = tuple(
             virsh("vol-delete", name, "--pool", pool) for _disk, pool, name, _path in self.volumes
         )
-        noted = virsh("metadata", self.domain, self.space, "--remove", "--live", "--config")
-        return (*removed, *deleted, noted)
+        return (*removed, *deleted, _without_note(self.domain, self.space))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +230,4 @@ class NoteSnapshot:
     @property
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
-        return (virsh("metadata", self.domain, self.space, "--remove", "--live", "--config"),)
+        return (_without_note(self.domain, self.space),)

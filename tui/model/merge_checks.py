@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tui.model import disk_checks
 from tui.model.disk import Disk
@@ -12,7 +12,7 @@ from tui.model.merge_case import MergeCase, MergeFacts, find_layer
 from tui.model.quantity import size
 from tui.model.request import CommitRequest, MergeRequest
 from tui.model.storage import FileSource
-from tui.model.text import printable
+from tui.model.text import listed, printable
 
 _MOST_NAMES = 5
 
@@ -133,9 +133,8 @@ def check_shared(case: MergeCase) -> Iterator[Finding]:
         yield fine("layers-own", "No other disk of this host stands on the layers that change.")
 
 
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+def _some(names: Iterable[str]) -> str:
+    return listed(names, _MOST_NAMES)
 
 
 def check_snapshots(case: MergeCase) -> Iterator[Finding]:

@@ -91,8 +91,8 @@ def parse_noted(text: str) -> NotedSnapshot:
     try:
         return NotedSnapshot(
             mark=(etree.QName(root).namespace or "").removeprefix(SNAPSHOT_NAMESPACE),
-            name=_said(root, "name"),
-            created=float(_said(root, "created")),
+            name=xml.required(root, "name"),
+            created=float(xml.required(root, "created")),
             description=root.get("description", ""),
             disks=tuple(_held(element) for element in xml.elements(root)),
             parent=root.get("parent"),
@@ -103,18 +103,11 @@ def parse_noted(text: str) -> NotedSnapshot:
 
 def _held(element: xml.Element) -> Held:
     return Held(
-        target=_said(element, "target"),
-        method=Method(_said(element, "method")),
+        target=xml.required(element, "target"),
+        method=Method(xml.required(element, "method")),
         path=element.get("path"),
         format=element.get("format"),
         needs=tuple(part.text or "" for part in xml.elements(element)),
         pool=element.get("pool"),
         volume=element.get("volume"),
     )
-
-
-def _said(element: xml.Element, name: str) -> str:
-    value = element.get(name)
-    if value is None:
-        raise KeyError(name)
-    return value

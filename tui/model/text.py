@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 # Others (control, format, surrogate, private use, unassigned) and line and paragraph separators: they move
 # the cursor, reverse the reading order, hide, or show nothing.
@@ -41,6 +42,19 @@ def printable(text: str, limit: int | None = None) -> str:
     tail = (limit - 1) // 2
     head = limit - 1 - tail
     return text[:head] + _ELLIPSIS + (text[-tail:] if tail else "")
+
+
+def listed(names: Iterable[str], most: int, limit: int | None = None) -> str:
+    """Names that can be shown, with commas between them; of more than ``most`` the first, and how many are left.
+
+    Args:
+        names: what the host calls things.
+        most: how many are named.
+        limit: the most characters of each, as for ``printable``.
+    """
+    known = list(names)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(printable(name, limit) for name in known[:most]) + more
 
 
 def _shown(character: str) -> str:

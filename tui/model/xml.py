@@ -88,6 +88,18 @@ def attribute(element: Element | None, name: str) -> str | None:
     return None if element is None else element.get(name) or None
 
 
+def required(element: Element, name: str) -> str:
+    """An attribute.
+
+    Raises:
+        KeyError: when it is absent.
+    """
+    value = element.get(name)
+    if value is None:
+        raise KeyError(name)
+    return value
+
+
 def content(parent: Element, tag: str) -> str | None:
     """The text of a child, stripped, ``None`` where it is absent or empty."""
     found = child(parent, tag)

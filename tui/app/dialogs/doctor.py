@@ -12,11 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
 from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.dialog import Buttons, Dialog, button
-from tui.app.dialogs.flow import Line
+from tui.app.dialogs.passages import Passages
 from tui.app.dialogs.plan_view import finding_lines, sorted_findings
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
@@ -38,8 +37,6 @@ class DoctorDialog(Dialog[None]):
         Binding("q", "leave", "Close", show=False, id="doctor-close"),
         Binding("r,ctrl+r", "look", "Look again", show=False, id="doctor-look"),
         Binding("c,y", "copy", "Copy what to do", show=False, id="doctor-copy"),
-        Binding("j", "go(1)", "Down", show=False, id="doctor-down"),
-        Binding("k", "go(-1)", "Up", show=False, id="doctor-up"),
     ]
 
     def __init__(
@@ -57,13 +54,13 @@ class DoctorDialog(Dialog[None]):
         """The findings; how it looks as a whole stands in the title."""
         yield from self.boxed(
             self._titled(Content("")),
-            OptionList(id="findings"),
+            Passages(id="findings"),
             Buttons("r look again  c copy what to do  esc close", button("Close", "leave")),
         )
 
     def on_mount(self) -> None:
         """Arrows go from one finding to the next."""
-        self.query_one("#findings", OptionList).focus()
+        self.query_one("#findings", Passages).focus()
         self.action_look()
 
     def on_unmount(self) -> None:
@@ -87,7 +84,7 @@ class DoctorDialog(Dialog[None]):
         sign = styled(f"{self.glyphs.severity(severity)} ", SEVERITY_STYLES[severity])
         at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
         self._sum_up(join(sign, words, styled(f"  as of {at}", DIM)))
-        self._lay_out()
+        self._show()
 
     def _fail(self, turn: int, error: Exception) -> None:
         if not isinstance(error, HostError):
@@ -96,7 +93,7 @@ class DoctorDialog(Dialog[None]):
             bad = SEVERITY_STYLES[Severity.REFUSED]
             self._sum_up(styled(f"{self.glyphs.bad} could not be examined", bad))
             self.findings = (refused("host", str(error)),)
-            self._lay_out()
+            self._show()
 
     def _titled(self, words: Content) -> Content:
         host = styled(f"  {shown(self._host, width=_NAME).plain}  ", f"not bold {DIM}")
@@ -105,36 +102,13 @@ class DoctorDialog(Dialog[None]):
     def _sum_up(self, words: Content) -> None:
         self.query_one("#title", Static).update(self._titled(words))
 
-    def on_resize(self) -> None:
-        """Another width wraps otherwise."""
-        self.call_after_refresh(self._lay_out)
-
-    def _lay_out(self) -> None:
-        found = self.query_one("#findings", OptionList)
-        before = found.highlighted
-        width = max(1, found.scrollable_content_region.width)
-        found.clear_options()
-        found.add_options(
-            [Option(_wrapped(tuple(finding_lines([f], self.glyphs)), width)) for f in self.findings]
-        )
-        if self.findings:
-            found.highlighted = min(before or 0, len(self.findings) - 1)
-
-    def action_go(self, step: int) -> None:
-        """To the next finding, or the one before."""
-        found = self.query_one("#findings", OptionList)
-        if step > 0:
-            found.action_cursor_down()
-        else:
-            found.action_cursor_up()
+    def _show(self) -> None:
+        passages = self.query_one("#findings", Passages)
+        passages.show(finding_lines([finding], self.glyphs) for finding in self.findings)
 
     @on(OptionList.OptionSelected, "#findings")
     def action_copy(self) -> None:
         """Give what to do about the finding under the cursor to the clipboard."""
-        place = self.query_one("#findings", OptionList).highlighted
+        place = self.query_one("#findings", Passages).highlighted
         if place is not None and place < len(self.findings):
             copy_remedy(self.app, self.findings[place].remedy)
-
-
-def _wrapped(lines: tuple[Line, ...], width: int) -> Content:
-    return Content("\n").join([part for line in lines for part in line.wrapped(width)])

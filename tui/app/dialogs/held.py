@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
@@ -10,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line
+from tui.app.dialogs.passages import Passages
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown
@@ -31,8 +32,6 @@ class HeldDialog(Dialog[None]):
         Binding("q", "leave", "Close", show=False, id="held-close"),
         Binding("c,y", "copy", "Copy this definition", show=False, id="held-copy"),
         Binding("a", "copy_all", "Copy all definitions", show=False, id="held-copy-all"),
-        Binding("j", "go(1)", "Down", show=False, id="held-down"),
-        Binding("k", "go(-1)", "Up", show=False, id="held-up"),
     ]
 
     def __init__(self, plan: Plan, outcome: Outcome, *, glyphs: Glyphs = UNICODE) -> None:
@@ -55,39 +54,21 @@ class HeldDialog(Dialog[None]):
         yield from self.boxed(
             join("Taken: ", shown(self._plan.title)),
             Flow(finding_lines(self._outcome.findings, self.glyphs), id="proof"),
-            OptionList(id="held"),
+            Passages(id="held"),
             Buttons("c copy this  a copy all  esc close", button("Close", "leave")),
         )
 
     def on_mount(self) -> None:
         """Arrows go from one definition to the next."""
         self.query_one("#proof").display = bool(self._outcome.findings)
-        self.query_one("#held", OptionList).focus()
-
-    def on_resize(self) -> None:
-        """Another width wraps otherwise."""
-        self.call_after_refresh(self._lay_out)
-
-    def _lay_out(self) -> None:
-        held = self.query_one("#held", OptionList)
-        before, width = held.highlighted, max(1, held.scrollable_content_region.width)
-        held.clear_options()
-        held.add_options([Option(_drawn(title, text, width)) for title, text in self.parts])
-        if self.parts:
-            held.highlighted = min(before or 0, len(self.parts) - 1)
-
-    def action_go(self, step: int) -> None:
-        """To the next definition, or the one before."""
-        held = self.query_one("#held", OptionList)
-        if step > 0:
-            held.action_cursor_down()
-        else:
-            held.action_cursor_up()
+        held = self.query_one("#held", Passages)
+        held.show(_lines(title, text) for title, text in self.parts)
+        held.focus()
 
     @on(OptionList.OptionSelected, "#held")
     def action_copy(self) -> None:
         """Give the definition under the cursor to the clipboard."""
-        place = self.query_one("#held", OptionList).highlighted
+        place = self.query_one("#held", Passages).highlighted
         if place is None or place >= len(self.parts):
             return
         text = self.parts[place][1]
@@ -114,7 +95,7 @@ def _is_xml(text: str) -> bool:
     return text.lstrip().startswith("<")
 
 
-def _drawn(title: str, text: str, width: int) -> Content:
-    lines = [Line(Content(""), Content(title).stylize("bold"))]
-    lines += [Line(Content("  "), shown(line, DIM)) for line in text.splitlines()]
-    return Content("\n").join([part for line in (*lines, EMPTY) for part in line.wrapped(width)])
+def _lines(title: str, text: str) -> Iterator[Line]:
+    yield Line(Content(""), Content(title).stylize("bold"))
+    yield from (Line(Content("  "), shown(line, DIM)) for line in text.splitlines())
+    yield EMPTY

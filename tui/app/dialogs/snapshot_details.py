@@ -18,6 +18,7 @@ from tui.model.hierarchy_rows import role_words
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import moment, size
 from tui.model.snapshot_note import Held
+from tui.model.text import listed
 
 _FEW = 6
 
@@ -132,7 +133,4 @@ def _amount(amount: int | None) -> Iterable[str]:
 
 
 def _names(names: Sequence[str]) -> Content:
-    if not names:
-        return styled("none", DIM)
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return join(shown(", ".join(names[:_FEW])), more)
+    return shown(listed(names, _FEW)) if names else styled("none", DIM)

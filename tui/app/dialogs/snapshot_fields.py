@@ -159,8 +159,7 @@ def _note(method: Method | None, offer: Offer | None) -> str:
     words = f"Proposed: {offer.why}." if method is offer.proposed else _NOTES[method]
     reasons: dict[str, list[str]] = {}
     for other, why in offer.unfit:
-        sentence = why[:1].lower() + why[1:] if why.startswith("The ") else why
-        reasons.setdefault(sentence, []).append(other.value)
+        reasons.setdefault(why, []).append(other.value)
     unfit = "; ".join(f"{' and '.join(others)}: {why}" for why, others in reasons.items())
     return f"{words} Not {unfit}." if unfit else words
 
