@@ -12,12 +12,10 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.fake_host import NOW, FakeControl
+from tests.settled import running, until
 from tui.app.app import MirrorApp
 from tui.app.screen import MainScreen
 from tui.app.widgets.items import Items
-
-PATIENCE = 500
-"""Looks at a condition before it is given up: threads need a few, and a failure should not take for ever."""
 
 
 @dataclass
@@ -39,9 +37,10 @@ class Screen:
 
     @property
     def notes(self) -> list[str]:
-        """What was said for a moment, above a dialog or above the keys."""
+        """What was said for a moment, on the screen that is in view."""
         above = [note.message for note in self.app._notifications]  # noqa: SLF001
-        return [*above, *self.main.news.texts]
+        news = getattr(self.app.screen, "news", self.main.news)
+        return [*above, *news.texts]
 
     async def press(self, *keys: str) -> None:
         """Press keys, each after the effects of the one before."""
@@ -51,12 +50,7 @@ class Screen:
 
     async def until(self, condition: Callable[[], Any]) -> None:
         """Let the application run until a thread has brought what is waited for."""
-        for _ in range(PATIENCE):
-            if condition():
-                break
-            await asyncio.sleep(0.002)
-            await self.pilot.pause()
-        assert condition()
+        await until(self.pilot, condition)
 
     async def go_to(self, name: str, target: str = "vda") -> None:
         """Put the cursor of the table on a disk."""
@@ -89,7 +83,7 @@ async def opened(
 ) -> AsyncIterator[Screen]:
     """The application over these hosts; an exception inside it fails the test unless it is meant."""
     app = MirrorApp(hosts, clock=lambda: NOW + 75, **options)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with running(app, size=size, notifications=True) as pilot:
         await pilot.pause()
         yield Screen(app, pilot)
         if not mishaps and app.mishaps.errors:

@@ -21,6 +21,7 @@ from rich.console import RenderableType
 from textual import events
 from textual.screen import Screen
 
+from tests.benchmark_migrate import migrations
 from tests.engine import PATIENCE, accepted, carried_out, command, copy_request, end_request, watched
 from tests.fake_host import FakeControl, make_domain, make_job, make_state
 from tests.guests import DiskSpec, Guest, Guests
@@ -342,6 +343,7 @@ def main() -> None:
         move_to_a_slow_disk(hypervisor, guests)
         ready_to_pivot(hypervisor, guests)
         guests.remove()
+        migrations(hypervisor, guests, say, timed)
         calls_per_tick(hypervisor, guests)
         idle_host(hypervisor.root)
         asyncio.run(start_of_screen(hypervisor.root))

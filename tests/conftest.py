@@ -42,6 +42,14 @@ class MakeNbd(Protocol):
         """A disk of so many bytes, on a UNIX socket or on a port of the loopback address."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What programs of tests remember is none of the user's business."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def hosts() -> Iterator[Hosts]:
     """Hosts by name, side by side, for the whole test run."""
@@ -64,6 +72,12 @@ def hosts() -> Iterator[Hosts]:
 def hypervisor(hosts: Hosts) -> Hypervisor:
     """The host that most tests use."""
     return hosts("host-a")
+
+
+@pytest.fixture
+def other(hosts: Hosts) -> Hypervisor:
+    """Another host, to which guests go."""
+    return hosts("host-b")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tests.fake_host import default_plan, make_domain, make_job, make_state
+from tests.settled import running
 from tui.app.theme import DARK, variable_defaults
 from tui.model.finding import fine, refused, warning
 from tui.model.job import Job, Phase
@@ -50,7 +51,7 @@ def in_dialog(
 
     async def run() -> None:
         app = Host()
-        async with app.run_test(size=size) as pilot:
+        async with running(app, size=size) as pilot:
             dialog = make()
             await app.push_screen(dialog, answers.append)
             await pilot.pause()

@@ -77,8 +77,9 @@ def end_request(guest: Guest, ending: Ending, *targets: str, **options: Any) -> 
 def carried_out(host: Host, request: Request, end: End = End.DONE) -> Outcome:
     """Plan it, run it, and insist on how it ends."""
     plan = accepted(host, request)
-    outcome = host.run(plan).wait(PATIENCE)
-    assert outcome is not None, f"{plan.title} did not end"
+    run = host.run(plan)
+    outcome = run.wait(PATIENCE)
+    assert outcome is not None, f"{plan.title} did not end: {plan.steps[run.step]}, {host.state.jobs}"
     assert outcome.end is end, outcome.message
     return outcome
 

@@ -28,12 +28,15 @@ from tui.model.hierarchy_request import (
     SnapshotImportRequest,
     SnapshotRevertRequest,
 )
-from tui.model.host import HostState, Link
+from tui.model.host import HostState, Link, Memory
 from tui.model.job import Job, JobType, Phase, Progress, Sample
 from tui.model.live_case import LiveFacts
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
+from tui.model.migrate_case import MigrateFacts
+from tui.model.migrate_plan import plan_migrate
+from tui.model.migrate_request import MigrateRequest, MigrationTuneRequest
 from tui.model.move_case import MoveFacts
 from tui.model.move_plan import plan_move
 from tui.model.plan import Plan
@@ -47,6 +50,7 @@ from tui.model.request import (
     MoveRequest,
     PullRequest,
     RecoverRequest,
+    RemoteCopyRequest,
     Request,
     SnapshotEndRequest,
     SnapshotRequest,
@@ -58,6 +62,7 @@ from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
 from tui.model.snapshot_plan import plan_snapshot
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
 from tui.model.storage import Chain, FileSource, Layer
+from tui.model.tune_plan import plan_tune
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -250,6 +255,7 @@ class FakeControl:
         error: raised by ``plan`` and ``run`` when set.
         pools: the answer of ``places``.
         view: the answer of ``snapshots``.
+        room: the answer of ``memory``.
     """
 
     def __init__(
@@ -266,6 +272,7 @@ class FakeControl:
         self.error: HostError | None = None
         self.pools: tuple[str, ...] = ("/fast", "/slow")
         self.view: SnapshotView | None = None
+        self.room = Memory(free=48 * GIB, total=64 * GIB)
         self.runs: list[FakeRun] = []
         self._state = replace(states or make_state(), uri=uri, read_only=read_only)
         self._lock = threading.Lock()
@@ -310,6 +317,7 @@ class FakeControl:
         listener = (on_state, on_log)
         with self._lock:
             self._listeners.append(listener)
+        on_state(self._state)
 
         def end() -> None:
             with self._lock:
@@ -371,6 +379,11 @@ class FakeControl:
         view = self.snapshots(uuid)
         return Saved(view.domain.name, view.domain.uuid, view.hierarchy.snapshots)
 
+    def memory(self) -> Memory:
+        """As it was set."""
+        self.calls.append(("memory",))
+        return self.room
+
     def places(self) -> tuple[str, ...]:
         """The pools."""
         self.calls.append(("places",))
@@ -381,7 +394,7 @@ class FakeControl:
         self.calls.append(("close",))
 
 
-def default_plan(  # noqa: C901, PLR0911  one for each kind of request
+def default_plan(  # noqa: C901, PLR0911, PLR0912  one for each kind of request
     request: Request, state: HostState, findings: tuple[Finding, ...] = ()
 ) -> Plan:
     """The steps that such a request usually has, with no look at whether they make sense."""
@@ -390,6 +403,8 @@ def default_plan(  # noqa: C901, PLR0911  one for each kind of request
     match request:
         case CopyRequest(target=target):
             return _copy_plan(request, name, _source(domain, target), findings)
+        case RemoteCopyRequest(copy=wish):
+            return _copy_plan(wish, name, _source(domain, wish.target), findings)
         case CommitRequest() | PullRequest():
             disk = domain.disk(request.target) if domain else None
             facts = MergeFacts(domain or make_domain(), disk, snapshots=())
@@ -408,6 +423,11 @@ def default_plan(  # noqa: C901, PLR0911  one for each kind of request
             return plan_snapshot_end(request, held, "p8")
         case SnapshotImportRequest() | SnapshotDeleteRequest() | SnapshotRevertRequest():
             return plan_hierarchy(request, HierarchyFacts(domain or make_domain()), "p9")
+        case MigrateRequest():
+            there = MigrateFacts(domain or make_domain(), there="host-b")
+            return plan_migrate(request, there, "p10")
+        case MigrationTuneRequest():
+            return plan_tune(request, domain or make_domain(), state.migrations.get(request.uuid), "p11")
         case RecoverRequest():
             found = RecoverFacts(domain or make_domain(), state.entries_of(request.uuid), now=NOW)
             return plan_recover(request, found, "p6")

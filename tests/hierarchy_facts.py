@@ -24,6 +24,7 @@ def text_of(
     state: str | None = None,
     uuid: str = UUID,
     target: str = "vda",
+    reverted: str | None = None,
 ) -> str:
     """One as libvirt prints it, of one disk."""
     external = kind == "external"
@@ -36,11 +37,17 @@ def text_of(
     )
     path = overlay or f"/i/{created}"
     source = f"<driver type='qcow2'/><source file={quoteattr(path)}/>" if external else ""
+    again = (
+        f"<revertDisks><disk name='{target}' snapshot='external' type='file'>"
+        f"<source file={quoteattr(reverted)}/></disk></revertDisks>"
+        if reverted
+        else ""
+    )
     return (
         f"<domainsnapshot><name>{escape(name)}</name><state>{state}</state>{above}"
         f"<creationTime>{created}</creationTime><description>{escape(description)}</description><memory {held}/>"
         f"<disks><disk name='{target}' snapshot='{kind}' type='file'>{source}</disk>"
-        "<disk name='hdc' snapshot='no'/></disks>"
+        f"<disk name='hdc' snapshot='no'/></disks>{again}"
         f"<domain type='qemu'><name>db01</name><uuid>{uuid}</uuid><vcpu>1</vcpu><devices>"
         f"<disk type='file'><driver type='{base_format}'/><source file={quoteattr(base)}/><target dev='{target}'/>"
         "</disk></devices></domain></domainsnapshot>"

@@ -83,8 +83,10 @@ class Keeper:
         """Obey until standard input ends."""
         pending = b""
         while True:
-            ready, _, _ = select.select([0, self._children], [], [])
+            ready, _, _ = select.select([0, self._children, self._notices.fileno()], [], [])
             self._reap()
+            # What libvirtd starts, such as udevadm, writes there as well, and waits while it is full.
+            self._noticed(b"")
             if 0 not in ready:
                 continue
             chunk = os.read(0, 4096)

@@ -10,23 +10,39 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tui.engine import blocks, steps
+from tui.engine import blocks, carrying, steps
 from tui.engine.connection import Connection
 from tui.engine.files import FilesHere
 from tui.engine.host import Host
 from tui.model.diskspec import parse_diskspec
-from tui.model.finding import Finding
+from tui.model.finding import Acceptance, Finding
 from tui.model.methods import Method, Wish
+from tui.model.migrate_request import MigrateRequest, Transport
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.request import (
+    CopyRequest,
     Ending,
     LiveSnapshotRequest,
     MoveRequest,
+    RemoteCopyRequest,
     Request,
     SnapshotEndRequest,
     SnapshotRequest,
+    Then,
 )
 from tui.model.steps import Step
+from tui.model.storage import Chain, FileSource, Layer
+
+_TURNING = (
+    "end_job",
+    "take_snapshot",
+    "block_copy",
+    "forget_snapshot",
+    "redefine_snapshot",
+    "create_volume",
+    "migration_stats",
+)
+"""Calls after which nothing is as it was, or that are made while something goes on."""
 
 
 def die(*_: object) -> None:
@@ -49,7 +65,20 @@ def request(uuid: str, **given: Any) -> Request:
         return SnapshotRequest(uuid, Snapshot(given["name"], disks=disks))
     if "methods" in given:
         wishes = tuple(Wish(target, Method(method)) for target, method in given["methods"].items())
-        return LiveSnapshotRequest(uuid, given["name"], disks=wishes, pause=True)
+        return LiveSnapshotRequest(uuid, given["name"], disks=wishes, pause=True, memory=given.get("memory"))
+    if "on" in given:
+        chain = Chain((Layer(FileSource(given["path"])),), complete=False)
+        return RemoteCopyRequest(CopyRequest(uuid, "vda", chain, then=Then.KEEP), given["on"])
+    if "destination" in given:
+        transport = Transport(migrate_uri="tcp://127.0.0.1", bandwidth=given.get("bandwidth", 0))
+        maps = tuple((old, new) for old, new in given.get("maps", ()))
+        return MigrateRequest(
+            uuid,
+            given["destination"],
+            maps=maps,
+            transport=transport,
+            accepted=frozenset({Acceptance.LOSE_SNAPSHOTS} if given.get("lose") else ()),
+        )
     if "ending" in given:
         return SnapshotEndRequest(uuid, given["name"], Ending(given["ending"]))
     return MoveRequest(uuid, **given)
@@ -59,7 +88,8 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
     """Carry it out, and die at the step of that number, counted from 0."""
     at = int(number)
     run, reached = steps.run, 0
-    copy_range, clone, put_away = blocks.copy_range, blocks.clone, FilesHere.put_away
+    copy_range, clone, put_away, ask = blocks.copy_range, blocks.clone, FilesHere.put_away, FilesHere.ask
+    pass_on = carrying.pass_on
 
     def counted(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         nonlocal reached
@@ -67,12 +97,15 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         if here and when == "before":
             die()
         if here and when == "inside":
-            # In the middle of a copy; between two disks of a snapshot; after the first of the old images; or when
+            # In the middle of a copy; between two disks of a snapshot; after the first of the old images; when a
+            # server was started; or when
             # libvirt was asked and nobody has waited for what comes of it.
             blocks.copy_range = _then_die(copy_range)
             blocks.clone = _then_die(clone)
+            carrying.pass_on = _then_die(pass_on)
             FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
-            for call in ("end_job", "take_snapshot", "block_copy", "forget_snapshot", "create_volume"):
+            FilesHere.ask = _then_die(ask)  # type: ignore[method-assign]
+            for call in _TURNING:
                 setattr(Connection, call, _then_die(getattr(Connection, call)))
         found = run(step, host, left)
         if here and when == "after":

@@ -236,7 +236,8 @@ class LinuxGuests:
             etree.SubElement(disk, "source", file=str(active))
             etree.SubElement(disk, "target", dev=target, bus="virtio")
         serial = etree.SubElement(devices, "serial", type="file")
-        etree.SubElement(serial, "source", path=str(guest.directory / "console.log"))
+        # What it goes on to say at another host, or after a start, comes after what it has said.
+        etree.SubElement(serial, "source", path=str(guest.directory / "console.log"), append="on")
         if agent:
             devices.append(etree.fromstring(_CHANNEL))
         return etree.tostring(domain, encoding="unicode")

@@ -31,11 +31,13 @@ class LogicalPool:
     Attributes:
         name: of the pool and of the group.
         path: the directory of its devices.
+        tools: a directory with the tools for it, if they are not the system's.
     """
 
-    def __init__(self, hypervisor: Hypervisor, name: str) -> None:
+    def __init__(self, hypervisor: Hypervisor, name: str, tools: Path | None = None) -> None:
         """Define and start it."""
         self.name: Final = name
+        self.tools: Final = tools
         self.path: Final = Path("/dev", name)
         self._hypervisor = hypervisor
         xml = hypervisor.root / f"{name}.xml"
@@ -43,6 +45,8 @@ class LogicalPool:
             f"<pool type='logical'><name>{name}</name><source><name>{name}</name></source>"
             f"<target><path>{self.path}</path></target></pool>"
         )
+        if "type='logical' supported='yes'" not in hypervisor.virsh("pool-capabilities"):
+            raise UnavailableError("libvirt has no driver for pools of logical volumes")
         hypervisor.virsh("pool-define", xml)
         hypervisor.virsh("pool-start", name)
 
@@ -110,15 +114,15 @@ def stand_in(hypervisor: Hypervisor, size: int = 512 * MIB, extent: int = EXTENT
         devices = Path("/dev", name)
         devices.mkdir()
         stack.callback(devices.rmdir)
-        stack.enter_context(_tools(hypervisor, place))
-        pool = LogicalPool(hypervisor, name)
+        tools = stack.enter_context(_tools(hypervisor, place))
+        pool = LogicalPool(hypervisor, name, tools)
         stack.callback(pool.remove)
         yield pool
 
 
 @contextmanager
-def _tools(hypervisor: Hypervisor, place: Path) -> Iterator[None]:
-    """Show libvirt, and nobody else, the tools where it has been told that LVM's are."""
+def _tools(hypervisor: Hypervisor, place: Path) -> Iterator[Path]:
+    """Show libvirt alone the tools where it has been told that LVM's are, and name a directory of them for others."""
     there = Path("/sbin").resolve()
     real, shown = place / "real", place / "shown"
     real.mkdir()
@@ -128,15 +132,18 @@ def _tools(hypervisor: Hypervisor, place: Path) -> Iterator[None]:
     tool = place / "tool"
     tool.write_text(f"#!{sys.executable}\n{Path(stand_in_lvm.__file__).read_text()}")
     tool.chmod(0o755)
+    tools = place / "tools"
+    tools.mkdir()
     for name in _TOOLS:
         (shown / name).unlink(missing_ok=True)
-        (shown / name).symlink_to(tool)
+        for directory in (shown, tools):
+            (directory / name).symlink_to(tool)
     inside = ("nsenter", f"--target={hypervisor.pid}", "--mount", "--")
     with ExitStack() as stack:
         for source, target in ((there, real), (shown, there)):
             administer(*inside, "mount", "--bind", str(source), str(target))
             stack.callback(administer, *inside, "umount", str(target))
-        yield
+        yield tools
 
 
 @contextmanager

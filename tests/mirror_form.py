@@ -11,6 +11,7 @@ from textual.widgets import Button, Input
 
 from tests.dialogs import Host
 from tests.fake_host import FakeControl, make_disk, make_domain, make_state
+from tests.settled import running, until
 from tui.app.dialogs.fields import Check, Choice
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.mirror import MirrorForm
@@ -20,7 +21,6 @@ from tui.model.storage import Chain, FileSource, Layer
 
 Act = Callable[[Pilot[None], MirrorForm], Awaitable[None]]
 UNANSWERED = object()
-PATIENCE = 20.0
 
 
 def a_domain(name: str = "db01", *, persistent: bool = True) -> Domain:
@@ -32,14 +32,6 @@ def a_domain(name: str = "db01", *, persistent: bool = True) -> Domain:
 def request(domain: Domain, path: str = "/fast/db01-vda.qcow2", **changes: Any) -> CopyRequest:
     changes.setdefault("destination", Chain((Layer(FileSource(path)),), complete=False))
     return CopyRequest(domain.uuid, "vda", **changes)
-
-
-async def until(pilot: Pilot[None], true: Callable[[], object]) -> None:
-    """Let the screen and the threads work until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110  what is waited for is a state of the screen, which has no event
-            await asyncio.sleep(0.002)
-    await pilot.pause()
 
 
 def in_form(
@@ -57,7 +49,7 @@ def in_form(
 
     async def run() -> None:
         app = Host()
-        async with app.run_test(size=size) as pilot:
+        async with running(app, size=size) as pilot:
             form = MirrorForm(control, domain, domain.disks[0], **{"fast": "/fast", "debounce": 0, **options})
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: ("places",) in control.calls)

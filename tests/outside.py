@@ -17,7 +17,7 @@ _QEMU_IMG_DIFFERS: Final = 1
 _QEMU_IMG_LEAKS: Final = 3
 
 
-def wait_for(predicate: Callable[[], object], timeout: float = 10, what: str = "") -> None:
+def wait_for(predicate: Callable[[], object], timeout: float = 30, what: str = "") -> None:
     """Return as soon as something is true; for facts that no event tells.
 
     Args:
@@ -33,7 +33,7 @@ def wait_for(predicate: Callable[[], object], timeout: float = 10, what: str = "
         raise AssertionError(msg)
 
 
-def is_writing(path: Path, timeout: float = 5) -> bool:
+def is_writing(path: Path, timeout: float = 30) -> bool:
     """Whether somebody writes to a file: True as soon as it changes, False after ``timeout`` seconds."""
 
     def seen() -> tuple[int, int, int]:

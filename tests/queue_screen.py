@@ -17,7 +17,7 @@ from tests.fake_host import (
     make_state,
     uuid_of,
 )
-from tui.app.commands import Panel
+from tui.app.command import Panel
 from tui.engine.control import End, Outcome
 from tui.model.finding import refused
 from tui.model.host import HostState

@@ -20,6 +20,7 @@ from tui.app.app import MirrorApp
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.held import HeldDialog
+from tui.engine.history import History
 from tui.engine.host import Host
 from tui.lab.lab import Lab
 from tui.model.host import HostState
@@ -68,6 +69,8 @@ class Photographer:
     async def judged(self) -> None:
         """Wait until what a form holds has been judged."""
         form = self.pilot.app.screen
+        # What has just been filled in may not have been taken up yet.
+        await self.pilot.pause(0.5)
         async with asyncio.timeout(PATIENCE):
             # Before the host has named its places a form is not complete.
             while any(w in form.query_one("#verdict", Flow).plain for w in ("checking", "not complete")):
@@ -123,7 +126,7 @@ async def wide(camera: Photographer) -> None:
     await camera.until(job_is(Phase.COPYING, "db01"))
     await camera.until(lambda s: all((j.percent or 0) >= 20 for j in s.active_jobs))
     camera.take("copying")
-    await camera.press("3", "enter")
+    await camera.press("3", "g", "enter")
     await camera.pilot.pause(1.0)
     camera.take("details")
     await camera.press("escape")
@@ -135,6 +138,11 @@ async def wide(camera: Photographer) -> None:
     await camera.open_form()
     camera.take("refused")
     await camera.press("escape")
+    await over(camera)
+
+
+async def over(camera: Photographer) -> None:
+    """A guest goes over, and what has ended until then."""
     await camera.put_cursor_on("db01")
     await camera.press("p")
     await camera.pilot.pause(0.5)
@@ -143,6 +151,8 @@ async def wide(camera: Photographer) -> None:
     await camera.until(job_is(Phase.DONE, "db01"))
     await camera.pilot.pause(1.0)
     camera.take("proof")
+    await camera.press("escape", "1", "h")
+    camera.take("history")
 
 
 async def snapshots(camera: Photographer) -> None:
@@ -222,8 +232,9 @@ async def photograph(
     lab: Lab, size: tuple[int, int], story: Callable[[Photographer], Awaitable[None]]
 ) -> None:
     """Run the program at a size and tell it a story."""
-    host = Host(lab.uri, places=(str(lab.fast),))
-    app = MirrorApp([host], suggested_bandwidth=lab.suggested_bandwidth)
+    history = History(lab.root / "history.jsonl")
+    host = Host(lab.uri, places=(str(lab.fast),), history=history)
+    app = MirrorApp([host], suggested_bandwidth=lab.suggested_bandwidth, history=history)
     async with app.run_test(size=size) as pilot:
         await story(Photographer(pilot, host))
     host.close()

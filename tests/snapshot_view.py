@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
-from tests.app_pilot import Screen
-from tests.copy_facts import facts
+from textual.content import Content
+
+from tests.app_pilot import Screen, opened
+from tests.copy_facts import NEW, facts
 from tests.fake_host import GIB, MIB, NOW, FakeControl, default_plan, make_disk, make_domain, make_state
 from tests.hierarchy_facts import known
+from tests.snapshot_facts import facts as taken_facts
+from tui.app.dialogs.fields import Choice
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
+from tui.app.widgets.snapshots import SnapshotLine
 from tui.model.domain import Domain
+from tui.model.facts import PathFacts
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, arranged
 from tui.model.hierarchy_noted import notes_of, with_noted
 from tui.model.live_case import DiskFacts, LiveFacts
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.plan import Plan
-from tui.model.request import LiveSnapshotRequest, Request
+from tui.model.request import LiveSnapshotRequest, Request, SnapshotRequest
+from tui.model.snapshot_plan import plan_snapshot
 
 VDA = make_disk("vda", "/i/3", "/i/2", "/i/base")
 VDB = make_disk("vdb", "/slow/vdb.qcow2")
@@ -51,17 +60,20 @@ def host(
     def planner(request: Request) -> Plan:
         if isinstance(request, LiveSnapshotRequest):
             return live_plan(request, domain)
+        if isinstance(request, SnapshotRequest):
+            return replace(plan_snapshot(request, taken_facts(domain, request), "p7"), request=request)
         return replace(default_plan(request, control.state, control.findings), request=request, findings=())
 
     control.planner = planner
     return control
 
 
-def live_plan(request: LiveSnapshotRequest, domain: Domain) -> Plan:
-    """The real plan, of files that can share no blocks."""
+def live_plan(request: LiveSnapshotRequest, domain: Domain, *, place: PathFacts = NEW) -> Plan:
+    """The real plan, of files that can share no blocks, and of overlays that find ``place``."""
     copies = {disk.target: replace(facts(disk), domain=domain) for disk in domain.disks}
     disks = {target: DiskFacts(copy, shares_blocks=False) for target, copy in copies.items()}
-    known_of = LiveFacts(domain, disks=disks, overlays=copies, reached=True)
+    overlays = {target: replace(copy, destination=place) for target, copy in copies.items()}
+    known_of = LiveFacts(domain, disks=disks, overlays=overlays, reached=True)
     return replace(plan_live_snapshot(request, known_of, "p9", NOW), request=request)
 
 
@@ -84,6 +96,26 @@ async def form_of(screen: Screen) -> SnapshotForm:
     return form
 
 
+@asynccontextmanager
+async def form_opened(control: FakeControl, **options: Any) -> AsyncIterator[tuple[Screen, SnapshotForm]]:
+    """The application with the form in view, and its first plan; ``options`` are those of ``opened``."""
+    async with opened(control, **options) as screen:
+        await view_of(screen)
+        yield screen, await form_of(screen)
+
+
+def last(control: FakeControl) -> LiveSnapshotRequest:
+    """What was asked for last."""
+    request = control.requests[-1]
+    assert isinstance(request, LiveSnapshotRequest)
+    return request
+
+
+def method(form: SnapshotForm, number: int) -> Choice:
+    """By what the disk of that number is to be held."""
+    return form.query_one(f"#method-{number}", Choice)
+
+
 def drawn(view: SnapshotsDialog, screen: Screen) -> list[str]:
     """The tree as it is painted."""
     lines = [line.rstrip() for line in screen.painted(view.tree_view).splitlines()]
@@ -100,3 +132,16 @@ def title(view: SnapshotsDialog) -> str:
 
 def put_on(view: SnapshotsDialog, name: str | None) -> None:
     view.tree_view.move_to(next(n for n, one in enumerate(view.tree_view.items) if one.name == name))
+
+
+def names_drawn(view: SnapshotsDialog) -> list[str | None]:
+    """A list to which the name of each line of the tree is added when it is drawn."""
+    names: list[str | None] = []
+    draw = view.tree_view.draw
+
+    def noted(item: SnapshotLine, line: int, width: int) -> Content:
+        names.append(item.name)
+        return draw(item, line, width)
+
+    view.tree_view.draw = noted  # type: ignore[method-assign]
+    return names

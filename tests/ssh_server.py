@@ -60,7 +60,7 @@ class SshServer:
         self._acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
         self.port = self._acceptor.get_port()
         host = (directory / "host.pub").read_text()
-        (directory / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host}")
+        (directory / "known_hosts").write_text(f"[127.0.0.1]:{self.port},[localhost]:{self.port} {host}")
         (directory / "no_hosts").write_text("")
 
     def uri(self, socket: Path, *, key: str = "user", known_hosts: str = "known_hosts") -> str:
@@ -136,8 +136,10 @@ class SshServer:
 
 async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
     """Run a client's command, wired to the client, and end it when the client is gone."""
+    ends = (*process.get_extra_info("peername")[:2], *process.get_extra_info("sockname")[:2])
+    environment = {**os.environ, "LC_ALL": "C", "SSH_CONNECTION": " ".join(map(str, ends))}
     child = await asyncio.create_subprocess_shell(
-        process.command or "exit 1", stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, "LC_ALL": "C"}
+        process.command or "exit 1", stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
     )
     assert child.stdin is not None
     assert child.stdout is not None

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 HERE = Path(__file__).resolve().parent
 STALE = b"\xa5" * (1024 * 1024)
 """A volume holds what lay there before, and never zeroes by itself."""
+CHUNK = 4096
+"""Bytes that a snapshot keeps at a time."""
 
 
 def main() -> None:
@@ -28,32 +30,58 @@ def main() -> None:
 
 
 def lvs(words: list[str]) -> None:
-    """One line for each volume, with the fields that libvirt asks for."""
+    """One line for each volume of a group, or for each that is named by its device, with the fields asked for."""
     given = _reading(words)
-    group = _group(given.group)
-    for image in sorted((HERE / given.group).glob("*.img")):
+    missing = False
+    for image in (image for name in given.names for image in _images(name)):
+        if not image.exists():
+            sys.stderr.write(f'  Failed to find logical volume "{image.parent.name}/{image.stem}"\n')
+            missing = True
+            continue
         size = image.stat().st_size
         origin = image.with_suffix(".origin")
+        snapshot = origin.exists()
+        part = _part(image) if snapshot else 0.0
         known = {
             "lv_name": image.stem,
-            "origin": origin.read_text() if origin.exists() else "",
+            "lv_path": f"/dev/{image.parent.name}/{image.stem}",
+            "data_percent": f"{100 * min(part, 1.0):.2f}" if snapshot else "",
+            "origin": origin.read_text() if snapshot else "",
             "uuid": f"stand-{image.stem}",
             "devices": "/dev/none(0)",
             "segtype": "linear",
             "stripes": "1",
             "seg_size": str(size),
-            "vg_extent_size": str(group["extent"]),
+            "vg_extent_size": str(_group(image.parent.name)["extent"]),
             "size": str(size),
-            "lv_attr": "-wi-a-----",
+            "lv_attr": ("swi-I-s---" if part >= 1 else "swi-a-s---") if snapshot else "-wi-a-----",
         }
         print("  " + given.separator.join(known[field] for field in given.options.split(",")))  # noqa: T201  its output
+    if missing:
+        sys.exit(5)
+
+
+def _images(name: str) -> list[Path]:
+    if name.startswith("/dev/"):
+        return [HERE / Path(name).parent.name / f"{Path(name).name}.img"]
+    return sorted((HERE / name).glob("*.img"))
+
+
+def _part(image: Path) -> float:
+    """How much of its room a snapshot would have taken for what its volume does not hold any more."""
+    origin = Path("/dev", image.parent.name, image.with_suffix(".origin").read_text())
+    changed = 0
+    with image.open("rb") as then, origin.open("rb") as now:
+        while chunk := then.read(CHUNK):
+            changed += chunk != now.read(CHUNK)
+    return changed * CHUNK / int(image.with_suffix(".room").read_text())
 
 
 def vgs(words: list[str]) -> None:
     """The size of a group and what is free of it."""
     given = _reading(words)
-    group = _group(given.group)
-    print(f"  {group['size']}{given.separator}{_free(given.group)}")  # noqa: T201  its output
+    (name,) = given.names
+    print(f"  {_group(name)['size']}{given.separator}{_free(name)}")  # noqa: T201  its output
 
 
 def pvs(_words: list[str]) -> None:
@@ -83,6 +111,7 @@ def lvcreate(words: list[str]) -> None:
         # A copy made while nobody writes is what a snapshot would show.
         image.write_bytes(Path(given.group).read_bytes())
         image.with_suffix(".origin").write_text(Path(given.group).name)
+        image.with_suffix(".room").write_text(str(size))
     else:
         with image.open("wb") as file:
             for _ in range(size // len(STALE)):
@@ -100,17 +129,18 @@ def lvremove(words: list[str]) -> None:
     device.unlink()
     image = HERE / device.parent.name / f"{device.name}.img"
     image.unlink()
-    image.with_suffix(".origin").unlink(missing_ok=True)
+    for suffix in (".origin", ".room"):
+        image.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _reading(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--separator", default=" ")
-    parser.add_argument("--options", default="")
+    parser.add_argument("--options", "-o", default="")
     parser.add_argument("--units")
     for flag in ("--noheadings", "--unbuffered", "--nosuffix"):
         parser.add_argument(flag, action="store_true")
-    parser.add_argument("group")
+    parser.add_argument("names", nargs="+")
     return parser.parse_args(words)
 
 

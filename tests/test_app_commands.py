@@ -9,7 +9,8 @@ import pytest
 from tests.app_pilot import opened, played
 from tests.fake_host import FakeControl, make_job
 from tui.app.app import MirrorApp
-from tui.app.commands import COMMANDS, Panel, Where, writing_command
+from tui.app.command import Panel, Where
+from tui.app.commands import COMMANDS, writing_command
 from tui.app.dialogs.help import HelpScreen
 from tui.app.footer import Focus, named
 from tui.app.screen import MainScreen
@@ -62,7 +63,7 @@ def test_the_footer_fits(panel: Panel, phase: Phase | None, interrupted: bool, w
 
 def test_the_footer_names_what_is_of_use() -> None:
     idle, running = Focus(Panel.DOMAINS), Focus(Panel.DOMAINS, (make_job(),))
-    assert ids(idle) == ["mirror", "move", "snapshots", "tag", "filter", "help", "quit"]
+    assert ids(idle) == ["mirror", "move", "migrate", "snapshots", "tag", "filter", "help", "quit"]
     assert ids(running) == ["pivot", "cancel", "snapshots", "tag", "filter", "help", "quit"]
     broken = Focus(Panel.DOMAINS, (make_job(),), interrupted=True)
     assert ids(broken) == ["resume", "undo", "snapshots", "tag", "filter", "help", "quit"]
@@ -79,7 +80,7 @@ def test_what_writes_is_known() -> None:
     writers = {command.id for command in COMMANDS if command.writes}
     jobs = {"pivot", "keep", "cancel", "pivot-paused", "speed", "resume", "undo"}
     queue = {"queue-earlier", "queue-later", "queue-pause", "queue-limits"}
-    assert writers == {"mirror", "move", "commit", "pull"} | jobs | queue
+    assert writers == {"mirror", "move", "migrate", "evacuate", "commit", "pull"} | jobs | queue
     assert writing_command("j") is None
 
 

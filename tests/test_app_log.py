@@ -46,10 +46,13 @@ async def test_save_the_log(tmp_path: Path) -> None:
         control.log("something happened")
         await screen.until(lambda: "something" in screen.log)
         await screen.press("ctrl+s")
-        path = tmp_path / "deep" / "log.txt"
+        path = tmp_path / "log.txt"
         screen.app.screen.dismiss(str(path))
         await screen.until(path.exists)
         assert "something happened" in path.read_text()
+        await screen.press("ctrl+s")
+        screen.app.screen.dismiss(str(tmp_path / "none" / "log.txt"))
+        await screen.until(lambda: "cannot be written: No such file" in screen.log)
 
 
 @played

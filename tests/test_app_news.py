@@ -46,6 +46,16 @@ async def test_several_stand_below_one_another() -> None:
         ]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@played
+async def test_what_went_wrong_is_said_once(order: tuple[int, int]) -> None:
+    words = ("Your command failed with 3.", "Snapshot two: failed. Your command failed with 3.")
+    async with opened(FakeControl()) as screen:
+        for one in order:
+            screen.main.tell(Level.ERROR, "", words[one])
+        assert screen.main.news.texts == [words[1]]
+
+
 @played
 async def test_it_goes_away_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.app.widgets.news._LEAST_SECONDS", 0.01)
@@ -62,4 +72,9 @@ async def test_above_a_dialog_it_is_seen_as_well() -> None:
         await screen.press("plus")
         assert isinstance(screen.app.screen, ConnectDialog)
         screen.main.tell(Level.WARNING, "", "Something else has happened.")
-        await screen.until(lambda: screen.app.screen.query(Toast))
+        await screen.pilot.pause()
+        news = screen.app.screen.query_one(NewsBar)
+        assert "Something else has happened." in news.plain
+        assert news.region.height == 1
+        assert screen.app.screen.query_one("#box").region.bottom <= news.region.y
+        assert not screen.app.screen.query(Toast)

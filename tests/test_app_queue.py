@@ -18,10 +18,10 @@ from tests.fake_host import (
     uuid_of,
 )
 from tests.queue_screen import DONE, host, lines, planned, queued, ran, states
-from tui.app.commands import Panel
+from tui.app.command import Panel
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.move import MoveForm
-from tui.app.dialogs.several import SeveralForm
+from tui.app.dialogs.several_moves import SeveralMoves
 from tui.engine.control import End, Outcome
 from tui.model.journal import Entry
 from tui.model.queue import State
@@ -37,7 +37,7 @@ async def test_tagged_domains_are_moved_by_one_form(size: tuple[int, int]) -> No
     control = host()
     async with opened(control, size=size) as screen:
         await screen.press("t", "t", "M")
-        assert isinstance(screen.app.screen, SeveralForm)
+        assert isinstance(screen.app.screen, SeveralMoves)
         form = screen.app.screen
         await screen.until(lambda: form.query_one("#place", Input).value == "/fast" and not form.checking)
         await screen.until(lambda: not form.query_one("#start", Button).disabled)
@@ -207,7 +207,7 @@ async def test_quitting_says_what_goes_on_and_what_is_forgotten() -> None:
         assert isinstance(question, Question)
         words = question._text  # noqa: SLF001
         assert "1 of the queue is under way" in words
-        assert "2 moves wait in the queue and will be forgotten" in words
+        assert "2 plans wait in the queue and will be forgotten" in words
         await screen.press("escape")
         assert screen.app.screen is screen.main
 

@@ -10,12 +10,12 @@ from textual.widgets import Button, Input
 
 from tests.app_pilot import Screen, opened, played
 from tests.fake_host import (
-    NOW,
     FakeControl,
+    make_job,
     uuid_of,
 )
 from tests.queue_screen import DONE, NAMES, host, lines, planned, queued, ran, states, world
-from tui.app.commands import Panel
+from tui.app.command import Panel
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.limits import LimitsDialog
@@ -31,19 +31,17 @@ def under_cursor(screen: Screen) -> str:
 
 
 @played
-async def test_the_cursor_goes_on_to_what_is_not_over() -> None:
+async def test_the_cursor_stays_on_what_ends_while_another_begins() -> None:
     control = host()
     async with queued(control) as screen:
         assert under_cursor(screen) == "a"
         control.runs[0].finish(DONE)
-        await screen.until(lambda: states(screen)["b"] is State.RUNNING and under_cursor(screen) == "b")
+        await screen.until(lambda: states(screen)["b"] is State.RUNNING and len(lines(screen)) > 2)
+        assert under_cursor(screen) == "a"
         # The key was on its way when a ended.
         await screen.press("x")
-        assert "press again if b is meant" in screen.notes[-1]
-        assert len(control.requests) == 2
-        screen.main.queue_view.clock = lambda: NOW + 80
-        await screen.press("x")
-        await screen.until(lambda: isinstance(screen.app.screen, ConfirmPlan))
+        assert "This has ended: done." in screen.notes[-1]
+        assert screen.app.screen is screen.main
 
 
 @played
@@ -69,6 +67,19 @@ async def test_several_are_let_go_one_after_the_other() -> None:
 
 
 # Its keys
+
+
+@played
+async def test_what_has_not_begun_has_no_speed_yet() -> None:
+    control = host()
+    async with queued(control, "a", "b") as screen:
+        await screen.press("down", "b")
+        assert screen.notes[-1].startswith("This has not begun: b sets its limit once it runs")
+        control.publish(replace(control.state, jobs=(make_job("b"),)))
+        await screen.press("b")
+        assert screen.app.screen is screen.main
+        await screen.press("x", "end", "b")
+        assert "This has ended: cancelled." in screen.notes[-1]
 
 
 @played

@@ -23,13 +23,13 @@ from tests.fake_host import (
     make_state,
 )
 from tui.app.app import MirrorApp
-from tui.app.commands import Panel
+from tui.app.command import Panel
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.details import JobDetails
 from tui.app.widgets.items import Items
 from tui.engine.control import Level, LogLine
 from tui.model.host import HostState, Link
-from tui.model.job import Job, Phase
+from tui.model.job import Job, JobType, Phase
 from tui.model.plan import Plan
 from tui.model.request import Request
 
@@ -390,6 +390,37 @@ async def test_ended_jobs_stay_until_they_are_dismissed() -> None:
         assert "x cancels it" in screen.notes[-1]
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@played
+async def test_a_copy_to_another_host_is_shown_with_that_and_its_path(size: tuple[int, int]) -> None:
+    address = "nbd://10.0.0.2:61000/0000000a"
+    copied = make_domain(disks=[make_disk(mirror=make_mirror(address))])
+    job = replace(make_job(destination=address), named="host-b:/fast/c.raw")
+    async with opened(FakeControl(states=make_state(copied, jobs=[job])), size=size) as screen:
+        await screen.press("3")
+        assert "→ host-b:/fast/c.raw" in screen.painted(screen.main.jobs)
+        assert screen.main._copyable() == ("host-b:/fast/c.raw", "path")  # noqa: SLF001
+        await screen.press("2", "end")
+        chain = screen.painted(screen.main.chain.view)
+        assert "c.raw" in chain
+        assert "host-b:/fast" in chain
+        assert "host-b:/fast/c.raw" in str(screen.main.chain.details.render())
+        assert "nbd" not in chain
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 36)])
+@played
+async def test_why_a_job_failed_is_said_however_long_that_is(size: tuple[int, int]) -> None:
+    reason = (
+        "No room is left at the destination, which is on the same file system as the images of other guests."
+    )
+    state = make_state(jobs=[make_job(phase=Phase.FAILED, remark=reason)])
+    async with opened(FakeControl(states=state), size=size) as screen:
+        await screen.press("3")
+        painted = screen.painted(screen.main.jobs).replace("[Dismiss]", "")
+        assert reason in " ".join(painted.split())
+
+
 @played
 async def test_in_the_table_all_that_ended_on_a_disk_is_dismissed_at_once() -> None:
     jobs: list[Job] = [make_job(phase=Phase.FAILED), make_job(phase=Phase.DONE, number=2)]
@@ -407,6 +438,26 @@ async def test_the_footer_names_what_an_ended_job_has_left() -> None:
         await screen.press("3")
         assert "Dismiss" in screen.main.keys.plain
         assert "Pivot" not in screen.main.keys.plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"),
+    [
+        (JobType.COPY, ["Pivot", "Keep", "Cancel"]),
+        (JobType.ACTIVE_COMMIT, ["Pivot", "Cancel"]),
+        (JobType.PULL, ["Cancel"]),
+    ],
+)
+@played
+async def test_a_job_has_the_ends_of_its_type(kind: JobType, ends: list[str]) -> None:
+    jobs: list[Job] = [make_job(phase=Phase.IN_SYNC, type=kind)]
+    async with opened(FakeControl(states=make_state(jobs=jobs))) as screen:
+        await screen.press("3")
+        buttons = [
+            end for end in ("Pivot", "Keep", "Cancel") if f"[{end}]" in screen.painted(screen.main.jobs)
+        ]
+        keys = [end for end in ("Pivot", "Keep", "Cancel") if end in screen.main.keys.plain]
+        assert (buttons, keys) == (ends, ends)
 
 
 @played
@@ -446,8 +497,7 @@ async def test_narrow_shows_one_panel_at_a_time() -> None:
             await screen.press(key)
             assert seen() == [panel]
         await screen.pilot.resize_terminal(130, 40)
-        await screen.pilot.pause()
-        assert set(seen()) >= {Panel.DOMAINS, Panel.CHAIN, Panel.JOBS}
+        await screen.until(lambda: set(seen()) >= {Panel.DOMAINS, Panel.CHAIN, Panel.JOBS})
 
 
 @played

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
@@ -12,14 +13,24 @@ from tests.app_pilot import opened, played
 from tests.dialogs import HOSTILE
 from tests.fake_host import NOW, FakeControl, default_plan, make_disk, make_domain, make_state
 from tests.hierarchy_facts import known
-from tests.snapshot_view import DOMAIN, SNAPSHOTS, UUID, details, drawn, host, put_on, title, view_of
+from tests.snapshot_view import (
+    DOMAIN,
+    SNAPSHOTS,
+    UUID,
+    VDB,
+    details,
+    drawn,
+    host,
+    names_drawn,
+    put_on,
+    title,
+    view_of,
+)
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.fields import Check, Choice
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.revert import RevertForm
-from tui.app.dialogs.snapshot_commands import IN_FOOTER, SNAPSHOT_COMMANDS
 from tui.app.dialogs.snapshots import SnapshotsDialog
-from tui.app.widgets.bars import key_entry
 from tui.engine.control import End, Outcome
 from tui.engine.errors import NoConnection
 from tui.model.finding import Acceptance, refused
@@ -38,12 +49,12 @@ async def test_the_tree_ends_in_what_the_guest_writes_now(size: tuple[int, int])
     async with opened(control, size=size) as screen:
         view = await view_of(screen)
         lines = drawn(view, screen)
-        assert [line.strip().split("  ")[0] for line in lines[1:6]] == [
+        assert [re.split(r"(?<=\w)  ", line[1:])[0] for line in lines[1:6]] == [
             "○ install",
             "├ ○ other",
             "│ └ ○ inside",
             "└ ● upgrade",
-            "└ ◀ now",
+            "  └ ◀ now",
         ]
         assert "current" in lines[4]
         assert "external" in lines[4]
@@ -53,29 +64,6 @@ async def test_the_tree_ends_in_what_the_guest_writes_now(size: tuple[int, int])
         await screen.press("escape")
         assert screen.app.screen is screen.main
         assert control.calls == [("snapshots", UUID)]
-
-
-@played
-async def test_columns_tell_the_time_the_disks_and_their_sizes() -> None:
-    async with opened(host(), ascii_only=True) as screen:
-        view = await view_of(screen)
-        lines = drawn(view, screen)
-        assert lines[0].split() == ["snapshot", "kind", "taken", "disks"]
-        assert "vda +3 MiB" in lines[4]
-        assert "vda, memory" in lines[3]
-        assert "` * upgrade  current" in lines[4]
-        assert "` < now" in lines[5]
-        assert "\n".join(lines).isascii()
-
-
-@pytest.mark.parametrize(("width", "words"), [(80, "vda, vdb +6 MiB"), (200, "vda +3 MiB, vdb +3 MiB")])
-@played
-async def test_disks_are_told_in_as_many_words_as_there_is_room_for(width: int, words: str) -> None:
-    one = known("before-the-upgrade-of-all", overlay="/i/3", created=1_700_000_000)
-    both = replace(one, disks=(one.disks[0], replace(one.disks[0], target="vdb")), memory=None)
-    async with opened(host([both]), size=(width, 24)) as screen:
-        view = await view_of(screen)
-        assert drawn(view, screen)[1].rstrip().endswith(words)
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)])
@@ -94,6 +82,26 @@ async def test_details_follow_the_cursor(size: tuple[int, int]) -> None:
         assert details(view).startswith("What the guest writes now")
         assert "Chain of vdb now" in details(view)
         assert view.query_one("#details Flow").size.height > 5
+
+
+@pytest.mark.parametrize("size", [(120, 36), (60, 15)])
+@played
+async def test_a_snapshot_whose_state_is_lost_says_so(size: tuple[int, int]) -> None:
+    committed = make_domain(disks=[make_disk("vda", "/i/2", "/i/base"), VDB])
+    async with opened(host(domain=committed), size=size) as screen:
+        view = await view_of(screen)
+        install, other, _, upgrade, _ = drawn(view, screen)[1:]
+        assert "lost" not in install
+        assert "✗ other" in other
+        assert "lost" in other
+        assert re.search(r"✗ upgrade +current  lost", upgrade)
+        assert "state lost  ✗ of vda: the guest writes to the image that held it" in details(view)
+        assert "lost from  /i/2" in details(view)
+        assert "state in" not in details(view)
+        put_on(view, "install")
+        await screen.pilot.pause()
+        assert "state in   /i/base" in details(view)
+        assert "state lost" not in details(view)
 
 
 @played
@@ -132,10 +140,11 @@ async def test_it_is_read_again_and_the_cursor_stays() -> None:
 async def test_nothing_to_see_says_what_to_do() -> None:
     async with opened(host(())) as screen:
         view = await view_of(screen)
-        assert "No snapshots. n takes one." in "\n".join(drawn(view, screen))
+        assert "No snapshots. n takes one. I imports them." in view.problems.plain
+        assert "◀ now" in drawn(view, screen)[1]
         assert "Chain of vda now" in details(view)
         await screen.press("d")
-        assert "Move to the snapshot" in screen.notes[-1]
+        assert "no snapshot" in screen.notes[-1]
 
 
 @played
@@ -296,7 +305,7 @@ async def test_going_back_takes_the_loss_upon_oneself_first() -> None:
         assert [plan.request for plan in runs] == [control.requests[-1]]
 
 
-@pytest.mark.parametrize("key", ["n", "delete", "d", "D", "F", "v"])
+@pytest.mark.parametrize("key", ["n", "delete", "d", "D", "F", "v", "I"])
 @played
 async def test_a_read_only_session_changes_nothing_and_says_why(key: str) -> None:
     control = host(read_only=True)
@@ -344,17 +353,10 @@ async def test_hundreds_are_only_drawn_where_they_are_seen(deep: bool) -> None: 
     tree += [known(f"s{n}", f"s{n - 1}" if deep else "s0", created=n + 1) for n in range(1, 400)]
     async with opened(host(tree), size=(80, 24)) as screen:
         view = await view_of(screen)
-        drawn_lines: list[str | None] = []
-        draw = view.tree_view.draw
-
-        def watched(item, line, width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            drawn_lines.append(item.name)
-            return draw(item, line, width)
-
-        view.tree_view.draw = watched  # type: ignore[method-assign]
+        names = names_drawn(view)
         await screen.press("end")
         assert view.tree_view.index == 400
-        assert 0 < len(drawn_lines) < 100
+        assert 0 < len(names) < 100
         await screen.press("home", *["pagedown"] * 3)
         assert view.current is not None
         assert len(view.query("*")) < 20
@@ -373,17 +375,6 @@ async def test_hostile_text(text: str, ascii_only: bool) -> None:  # noqa: FBT00
         for key in ("g", "enter", "escape", "down", "down", "y", "d"):
             await screen.press(key)
         assert "\x1b" not in "\n".join(drawn(view, screen)) + details(view) + screen.app.clipboard
-
-
-def test_its_footer_fits_and_its_keys_are_its_own() -> None:
-    by_id = {command.id: command for command in SNAPSHOT_COMMANDS}
-    assert set(IN_FOOTER) <= set(by_id)
-    named = sum(key_entry(by_id[one]).cell_length for one in IN_FOOTER if one != "read-details")
-    assert named <= 76
-    keys = [key for command in SNAPSHOT_COMMANDS for key in command.keys]
-    assert len(keys) == len(set(keys))
-    for command in SNAPSHOT_COMMANDS:
-        assert hasattr(SnapshotsDialog, f"action_{command.action}")
 
 
 @played

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.fake_host import FakeControl, default_plan, make_disk, make_domain, m
 from tui.cli import arguments
 from tui.cli.main import run
 from tui.engine.control import Control, End, Outcome
+from tui.engine.history import History
 from tui.model.finding import Acceptance, refused
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -25,6 +27,7 @@ from tui.model.request import (
     How,
     MoveRequest,
     PullRequest,
+    RemoteCopyRequest,
     Request,
     SpeedRequest,
     Then,
@@ -35,14 +38,14 @@ DB01 = uuid_of("db01")
 MIB = 1024 * 1024
 
 
-def invoke(*words: str, hosts: tuple[FakeControl, ...] = ()) -> int:
+def invoke(*words: str, hosts: tuple[FakeControl, ...] = (), history: History | None = None) -> int:
     """Run a command line on scripted hosts, one for each ``-c`` or a single one."""
     remaining = list(hosts) or [FakeControl()]
 
     def connect(_uri: str | None, _read_only: bool) -> Control:  # noqa: FBT001  # as Connect calls it
         return remaining.pop(0)
 
-    return run(arguments.parse(words), connect)
+    return run(arguments.parse(words), connect, history or History(Path(os.devnull) / "history"))
 
 
 def to(source: Source, image_format: str | None = None) -> Chain:
@@ -59,6 +62,15 @@ def to(source: Source, image_format: str | None = None) -> Chain:
         (
             "copy db01 vda nbd://h:10810/disk --format raw",
             CopyRequest(DB01, "vda", to(NetworkSource("nbd", "disk", (NetworkHost("h", "10810"),)), "raw")),
+        ),
+        (
+            "copy db01 vda /new --on qemu+ssh://h/system --raw --keep --nbd-address 10.0.0.2 --nbd-port 10809",
+            RemoteCopyRequest(
+                CopyRequest(DB01, "vda", to(FileSource("/new"), "raw"), then=Then.KEEP),
+                "qemu+ssh://h/system",
+                "10.0.0.2",
+                10809,
+            ),
         ),
         (
             "copy db01 vda /new --shallow --reuse-external --format qcow2 --synchronous-writes --transient-job",
@@ -151,6 +163,12 @@ def test_a_line_becomes_a_request(line: str, request_: Request) -> None:
         "copy db01 vda",
         "copy db01 vda /new --xml f",
         "copy db01 vda /new --raw --format qcow2",
+        "copy db01 vda --xml f --on qemu+ssh://h/system",
+        "copy db01 vda nbd://h/x --on qemu+ssh://h/system",
+        "copy db01 vda /new --nbd-port 10809",
+        "copy db01 vda /new --nbd-address h",
+        "copy db01 vda /new --on qemu+ssh://h/system --nbd-port 65536",
+        "copy db01 vda /new --on qemu+ssh://h/system --nbd-port x",
         "copy db01 vda /new --bytes",
         "copy db01 vda /new --timeout 5",
         "copy db01 vda /new --pivot --keep",

@@ -271,3 +271,45 @@ def test_what_a_user_may_take_upon_himself(
     assert stop.check in warnings(accepted)
     others = frozenset(Acceptance) - {acceptance}
     assert plan(known, place, accepted=others).refused
+
+
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ("/fast/" + 255 * "x", True),
+        ("/fast/" + 256 * "x", False),
+        ("/fast/" + 128 * "ä", False),
+        (f"/{256 * 'x'}/copy", False),
+        (20 * ("/" + 203 * "x") + "/" + 14 * "y", True),
+        (20 * ("/" + 203 * "x") + "/" + 15 * "y", False),
+    ],
+)
+def test_names_that_no_file_can_have(path: str, fits: bool) -> None:  # noqa: FBT001
+    made = plan(facts(place=NEW if fits else PathFacts()), destination(path))
+    assert refusals(made) == (set() if fits else {"name-too-long"})
+    assert "destination-unchecked" not in warnings(made)
+
+
+@pytest.mark.parametrize("kind", UseKind)
+@pytest.mark.parametrize(
+    ("there", "reuse"),
+    [
+        (IMAGE, False),
+        (IMAGE, True),
+        (replace(IMAGE, image=ImageFacts(CAPACITY - 512)), True),
+        (replace(IMAGE, image=None, unreadable="It is none."), True),
+        (replace(IMAGE, image=ImageFacts(CAPACITY, "/gone", "qcow2", backing_exists=False)), True),
+    ],
+)
+@pytest.mark.parametrize("shallow", [False, True])
+def test_of_an_image_in_use_nothing_else_is_said(
+    kind: UseKind,
+    there: PathFacts,
+    reuse: bool,  # noqa: FBT001
+    shallow: bool,  # noqa: FBT001
+) -> None:
+    known = facts(place=there, uses={DEST: use(kind)})
+    made = plan(known, destination(DEST, "qcow2"), reuse_external=reuse, shallow=shallow)
+    (said,) = (f for f in made.findings if DEST in f.reason + f.remedy)
+    assert (said.check, said.remedy) == ("destination-in-use", "Choose another destination.")
+    assert refusals(made) == {"destination-in-use"}

@@ -169,6 +169,16 @@ def test_discard_keeps_raw_thin() -> None:
     assert "thin-becomes-fat" not in warnings(plan(facts(disk), destination(DEST, "raw")))
 
 
+def test_newer_versions_of_libvirt_store_the_zeroes_in_raw_images() -> None:
+    raw, tight = destination(DEST, "raw"), replace(NEW, free=3 * GIB + 1)
+    assert refusals(plan(facts(place=tight, libvirt=(9, 0, 0)), raw)) == set()
+    newer: dict[str, Any] = {"place": tight, "libvirt": (11, 3, 0)}
+    assert refusals(plan(facts(**newer), raw)) == {"space"}
+    assert "thin-becomes-fat" in warnings(plan(facts(libvirt=(11, 3, 0)), raw))
+    assert refusals(plan(facts(replace(CHAIN, driver=Driver(discard="unmap")), **newer), raw)) == set()
+    assert refusals(plan(facts(**newer), destination(DEST, "qcow2"))) == set()
+
+
 def test_a_shallow_copy_needs_room_for_one_layer() -> None:
     place = replace(NEW, free=2 * GIB)
     assert "space" in refusals(plan(facts(place=place)))

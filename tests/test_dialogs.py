@@ -318,7 +318,14 @@ def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     path.touch()
 
     async def act(pilot: Pilot[None], dialog: SaveDialog) -> None:
-        for wrong in (str(path), str(tmp_path), str(tmp_path / "no" / "log"), "", "/" + "x" * 5000):
+        for wrong in (
+            str(path),
+            str(tmp_path),
+            str(tmp_path / "no" / "log"),
+            "",
+            "/" + "x" * 5000,
+            "~nobody-of-this-name/log",
+        ):
             dialog.query_one("#file", Input).value = wrong
             await pilot.press("enter")
             await pilot.pause()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fake_host import GIB, MIB, make_job, make_samples
-from tui.model.forecast import Verdict, forecast
+from tui.model.forecast import NOTHING, Verdict, forecast, forecast_of_disk
 from tui.model.job import Job, Phase, Sample
 
 
@@ -35,6 +35,60 @@ def test_a_guest_that_writes_faster_than_is_copied_never_converges() -> None:
 
 def test_a_copy_that_stands_still_is_stalled() -> None:
     assert forecast(copying(rate=0)).verdict is Verdict.STALLED
+
+
+LIMIT = 2 * MIB
+
+
+def in_strokes(
+    *, seconds: int, guest: int = 0, refilled: bool = False, size: int = GIB
+) -> tuple[Sample, ...]:
+    """What two looks a second see of a copy at 2 MiB/s: 16 MiB at once, and then nothing for 8 s.
+
+    What the guest writes counts when the next stroke looks for it. ``refilled`` leaves nothing but that.
+    """
+    found = []
+    for tick in range(seconds * 2):
+        stroke = tick // 16 + 1
+        cur, written = stroke * 16 * MIB, (stroke - 1) * 8 * guest
+        end = cur + NOTHING if refilled else size + written
+        found.append(Sample(tick / 2, cur, end, guest_written=int(tick / 2 * guest)))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("seconds", range(1, 60))
+def test_a_copy_that_goes_in_strokes_is_not_taken_for_one_that_stands_still(seconds: int) -> None:
+    future = forecast_of_disk(in_strokes(seconds=seconds), LIMIT, in_sync=False)
+    assert future.verdict in (Verdict.UNKNOWN, Verdict.CONVERGES)
+    assert future.rate != 0, "not known is not nothing"
+    assert future.verdict is Verdict.CONVERGES or seconds < 20
+    if seconds > 30:
+        remaining = GIB - in_strokes(seconds=seconds)[-1].cur
+        assert future.seconds == pytest.approx(remaining / LIMIT, rel=0.4)
+
+
+def test_a_guest_as_fast_as_the_strokes_is_found_out() -> None:
+    found = [
+        forecast_of_disk(in_strokes(seconds=seconds, guest=LIMIT), LIMIT, in_sync=False).verdict
+        for seconds in range(1, 60)
+    ]
+    assert set(found) == {Verdict.UNKNOWN, Verdict.DIVERGES}
+    assert found[-1] is Verdict.DIVERGES
+
+
+def test_what_is_copied_again_and_again_never_gets_in_sync() -> None:
+    """Of what the guest has written since, libvirt tells only when it is copied: at each look all is there."""
+    chased = in_strokes(seconds=40, guest=3 * MIB, refilled=True)
+    assert forecast_of_disk(chased[:8], LIMIT, in_sync=False).verdict is Verdict.UNKNOWN
+    assert forecast_of_disk(chased, LIMIT, in_sync=False).verdict is Verdict.DIVERGES
+    assert forecast_of_disk(chased, LIMIT, in_sync=True).verdict is Verdict.IN_SYNC
+
+
+@pytest.mark.parametrize("limit", [0, LIMIT])
+def test_where_nothing_is_left_only_libvirt_knows_when(limit: int) -> None:
+    rest = tuple(Sample(float(at), GIB - 1, GIB) for at in range(60))
+    future = forecast_of_disk(rest, limit, in_sync=False)
+    assert (future.verdict, future.seconds) == (Verdict.UNKNOWN, None)
 
 
 @pytest.mark.parametrize("count", [0, 1])

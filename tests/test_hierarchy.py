@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from tests.fake_host import make_disk, make_domain
+from tests.fake_host import make_chain, make_disk, make_domain
 from tests.hierarchy_facts import known, text_of
+from tui.model.disk import Disk
 from tui.model.domain import RunState
-from tui.model.hierarchy import Hierarchy, SnapshotKind, SnapshotView, arranged, parse_known
+from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, SnapshotView, arranged, parse_known
 from tui.model.hierarchy_file import (
     ImageRecord,
     InvalidMap,
@@ -23,8 +24,16 @@ from tui.model.hierarchy_file import (
     relocated,
     saved_xml,
 )
-from tui.model.hierarchy_roles import layer_roles
-from tui.model.hierarchy_rows import ASCII_BRANCHES, MOST_INDENT, TreeRow, layer_lines, tree_rows
+from tui.model.hierarchy_roles import layer_roles, lost_states, problems_of
+from tui.model.hierarchy_rows import (
+    ASCII_BRANCHES,
+    MOST_INDENT,
+    MOST_STEPS,
+    TreeRow,
+    layer_lines,
+    role_words,
+    tree_rows,
+)
 from tui.model.mirrored_snapshot import Kind
 from tui.model.xml import InvalidXML
 
@@ -156,8 +165,21 @@ def drawn(tree: Hierarchy, *, ascii_only: bool = False) -> list[str]:
 
 
 def test_a_line_goes_straight_down_and_ends_in_what_is_written_now() -> None:
-    assert drawn(line(4)) == ["s0", "└ s1", "└ s2", "└ s3", "└ ◀ now"]
-    assert drawn(line(2), ascii_only=True) == ["s0", "` s1", "` < now"]
+    assert drawn(line(3)) == ["s0", "└ s1", "  └ s2", "    └ ◀ now"]
+    assert drawn(line(2), ascii_only=True) == ["s0", "` s1", "  ` < now"]
+
+
+def test_many_in_a_row_go_straight_on_with_a_sign_of_their_own() -> None:
+    rows = drawn(line(10))
+    lead = "  " * (MOST_STEPS - 1)
+    assert rows[MOST_STEPS - 1 :] == [
+        f"{lead[2:]}└ s5",
+        f"{lead}└ s6",
+        f"{lead}↓ s7",
+        f"{lead}↓ s8",
+        f"{lead}↓ s9",
+        f"{lead}  └ ◀ now",
+    ]
 
 
 def test_forks_are_moved_to_the_right() -> None:
@@ -182,14 +204,14 @@ def test_forks_are_moved_to_the_right() -> None:
 
 def test_without_a_current_snapshot_nobody_knows_where_the_live_end_belongs() -> None:
     assert drawn(arranged([known("a"), known("b", "a")])) == ["a", "└ b", "◀ now"]
-    assert drawn(arranged([])) == []
+    assert drawn(arranged([])) == ["◀ now"]
 
 
 @pytest.mark.parametrize("count", [200, 1000])
 def test_many_in_a_row_side_by_side_and_forking_all_the_way(count: int) -> None:
     deep = drawn(line(count))
     assert len(deep) == count + 1
-    assert max(map(len, deep)) < 10
+    assert max(map(len, deep)) < 2 * MOST_STEPS + 10
     wide = drawn(arranged([known("s"), *(known(f"s{n}", "s", created=n) for n in range(count))]))
     assert len(wide) == count + 2
     assert wide[-2].startswith("└ s")
@@ -249,18 +271,61 @@ def test_what_each_image_of_a_chain_belongs_to() -> None:
         known("other", "s1", overlay="/i/o", base="/i/1"),
     ]
     domain = make_domain(disks=[make_disk("vda", "/i/2", "/i/1", "/i/base"), make_disk("vdb", "/i/base")])
-    roles = layer_roles(arranged(snapshots), domain)
+    roles = layer_roles(SnapshotView(domain, arranged(snapshots)))
     assert [(r.target, r.layer.path, r.active, r.since, r.holds, r.inside) for r in roles] == [
         ("vda", "/i/2", True, ("s2",), (), ()),
         ("vda", "/i/1", False, ("s1",), ("other", "s2"), ()),
         ("vda", "/i/base", False, (), ("s1",), ("i1",)),
         ("vdb", "/i/base", True, (), (), ()),
     ]
+    moved = make_domain(disks=[make_disk("vda", "/i/back", "/i/1", "/i/base")])
+    assert layer_roles(SnapshotView(moved, arranged(snapshots[:3])))[0].since == ("s2",)
+    noted = known("s2", "s1", overlay="/i/2", base="/i/1", reverted="/i/back")
+    assert layer_roles(SnapshotView(moved, arranged([snapshots[3], noted])))[0].since == ("s2",)
     lines = list(layer_lines(SnapshotView(domain, arranged(snapshots), {"/i/2": 1024 * 1024})))
     assert lines[0] == "vda, active layer first:"
     assert lines[1] == "  /i/2  qcow2  1 MiB  active; new since s2"
     assert lines[2] == "  /i/1  qcow2  new since s1; state of other, s2"
     assert lines[3] == "  /i/base  qcow2  state of s1; inside: i1"
+
+
+def test_a_state_that_the_guest_writes_over_is_lost() -> None:
+    domain = make_domain(disks=[make_disk("vda", "/i/base")])
+    tree = arranged([known("i1", kind="internal"), known("s1", "i1", current=True)])
+    view = SnapshotView(domain, tree, inside={"/i/base": ("i1", "gone")})
+    (role,) = layer_roles(view)
+    assert (role.holds, role.lost, role.inside, role.unknown) == ((), ("s1",), ("i1",), ("gone",))
+    assert role_words(role) == [
+        "active",
+        "state of s1 is lost",
+        "inside: i1",
+        "inside, unknown to libvirt: gone",
+    ]
+    assert lost_states([role]) == {"s1": ("vda",)}
+    assert [(row.mark, row.lost) for row in tree_rows(view, str)[:2]] == [
+        ("", False),
+        ("current, lost", True),
+    ]
+    kept = replace(view, domain=make_domain(disks=[make_disk("vda", "/i/1", "/i/base")]))
+    assert [row.mark for row in tree_rows(kept, str)[:2]] == ["", "current"]
+
+
+@pytest.mark.parametrize("snapshot", [known("s1", current=True), known("i1", kind="internal", current=True)])
+def test_who_is_not_on_the_images_of_the_current_snapshot_is_told(snapshot: KnownSnapshot) -> None:
+    def said(*disks: Disk) -> tuple[str, ...]:
+        return problems_of(SnapshotView(make_domain(disks=disks), arranged([snapshot])))
+
+    (problem,) = said(make_disk("vda", "/i/other"))
+    assert problem.startswith(
+        f"{snapshot.name} is the current snapshot, but nothing of it is in the chain of vda"
+    )
+    assert said(make_disk("vda", "/i/new", "/i//base")) == ()
+    unseen = replace(make_disk("vda"), chain=make_chain("/i/other", complete=False))
+    assert said(unseen) == said(make_disk("vdb", "/i/other")) == ()
+    again = known("s1", reverted="/i/other", current=True)
+    assert (
+        problems_of(SnapshotView(make_domain(disks=[make_disk("vda", "/i/other")]), arranged([again]))) == ()
+    )
 
 
 # The file

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_host import FakeControl, make_disk, make_domain, make_state, uuid_of
+from tests.fake_host import FakeControl, make_chain, make_disk, make_domain, make_state, uuid_of
 from tests.hierarchy_facts import known
 from tests.test_cli import invoke
+from tui.cli.hierarchy import tree_lines
+from tui.model.disk import Mirror, MirrorJob, MirrorReady
 from tui.model.finding import Acceptance
 from tui.model.hierarchy import SnapshotView, arranged
 from tui.model.hierarchy_file import digest_of, parse_saved, saved_xml
@@ -46,8 +48,41 @@ def test_names_that_are_cut_short_in_ascii(capsys: pytest.CaptureFixture[str]) -
     assert invoke("snapshot", "tree", "db01", "--ascii", hosts=(control,)) == 0
     said = capsys.readouterr().out
     assert said.isascii()
-    assert "~" in said
-    assert max(map(len, said.splitlines())) < 200
+    assert said.splitlines()[2].startswith("s" * 500), "who reads it elsewhere has all of it"
+    assert f"state of {'s' * 30}~" in said
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_on_a_terminal_names_give_way_first(width: int) -> None:
+    view = SnapshotView(make_domain(), arranged([known("s" * 500, description="d" * 500, current=True)]))
+    row, live = list(tree_lines(view, width=width))[2:4]
+    assert len(row) == width
+    assert row.endswith("…")
+    assert row.startswith("s" * 8)
+    assert row.index("…") < width / 3
+    assert "  external  disk" in row
+    assert ("  current" in row) == (width > 40)
+    assert live.endswith("what the guest writes now") == (width > 80)
+
+
+def test_without_snapshots_there_is_still_what_the_guest_writes_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mirror = Mirror(MirrorJob.COPY, MirrorReady.YES, make_chain("/i/mirror", "/i/base"))
+    domain = make_domain("db01", disks=[make_disk("vda", "/i/2", "/i/base", mirror=mirror)])
+    control = FakeControl(states=make_state(domain))
+    control.view = SnapshotView(domain, arranged([]))
+    assert invoke("snapshot", "tree", "db01", hosts=(control,)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "db01  running  no snapshots",
+        "",
+        "◀ now  running  vda  what the guest writes now",
+        "",
+        "vda, active layer first:",
+        "  /i/2  qcow2  active",
+        "  /i/base  qcow2",
+        "  /i/mirror  qcow2  mirror of what is written now",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +93,7 @@ def test_names_that_are_cut_short_in_ascii(capsys: pytest.CaptureFixture[str]) -
         ("a\n\u202e", "a__"),
         ("--", "domain"),
         ("d" * 300, "d" * 100),
+        ("宽" * 100, "宽" * 66),
     ],
 )
 def test_a_file_is_named_for_its_domain_and_lies_here(
@@ -75,7 +111,17 @@ def test_a_file_is_named_for_its_domain_and_lies_here(
 def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("snapshot", "tree", "db01", "--json", hosts=(host(),)) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["host", "domain", "uuid", "state", "current", "snapshots", "live", "problems"]
+    assert list(found) == [
+        "host",
+        "domain",
+        "uuid",
+        "state",
+        "current",
+        "snapshots",
+        "live",
+        "checkpoints",
+        "problems",
+    ]
     assert (found["current"], found["live"]["parent"]) == ("s2", "s2")
     assert found["snapshots"][1] == {
         "name": "s2",
@@ -93,6 +139,8 @@ def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
                 "kind": "external",
                 "overlay": {"path": "/i/2", "format": "qcow2", "size": 4096},
                 "holds_state": {"path": "/i/1", "format": "raw", "size": None, "inside": False},
+                "state_lost": False,
+                "filled": None,
             }
         ],
     }
@@ -106,7 +154,9 @@ def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
         "active": True,
         "new_since": ["s2"],
         "state_of": [],
+        "state_lost": [],
         "inside": [],
+        "inside_unknown": [],
     }
 
 
@@ -127,7 +177,7 @@ def test_an_export_is_complete_and_private(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [one.name for one in parse_saved(path.read_text()).snapshots] == ["s1", "s2"]
     said = capsys.readouterr().out
-    assert "virt-mirror snapshot import db01 db01-snapshots.xml" in said
+    assert f"virt-mirror snapshot import db01 {path}\n" in said
     path.write_text("precious")
     assert invoke("snapshot", "export", "db01", hosts=(host(),)) == 1
     assert path.read_text() == "precious"
@@ -152,6 +202,8 @@ def test_exports_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = str(tmp_path / "none" / "f")
     assert invoke("snapshot", "export", "db01", path, hosts=(host(),)) == 1
     assert "cannot be written" in capsys.readouterr().err
+    assert invoke("snapshot", "export", "db01", str(tmp_path), hosts=(host(),)) == 1
+    assert f"{tmp_path} is a directory: name a file in it." in capsys.readouterr().err
     assert invoke("--read-only", "snapshot", "export", "db01", path, hosts=(host(read_only=True),)) == 2
     assert "secrets" in capsys.readouterr().err
     assert invoke("snapshot", "export", "db01", path, hosts=(FakeControl(),)) == 1

@@ -26,7 +26,7 @@ from tui.model.hierarchy_request import (
     SnapshotImportRequest,
     SnapshotRevertRequest,
 )
-from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RevertSnapshot
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RemoveMemories, RevertSnapshot
 from tui.model.image import ImageInfo
 from tui.model.job import JobType, Phase
 from tui.model.journal import Entry, entry_xml, parse_entry
@@ -100,6 +100,32 @@ def test_an_external_one_is_merged_by_libvirt_since_9_0() -> None:
     assert found.commands == ("virsh snapshot-delete db01 s2",)
     assert dict(found.facts)["current then"] == "s1"
     assert not found.journalled
+
+
+def test_the_memory_of_the_guest_goes_with_its_snapshot() -> None:
+    one = known("s1", overlay=ONE, base=BASE, memory="/i/memory", current=True)
+    there: dict[str, Any] = {
+        "existing": frozenset({*GOOD, "/i/memory"}),
+        "domain": domain_on(make_disk("vda", ONE, BASE)),
+    }
+    found = delete("s1", one, **there)
+    assert refusals(found) == set()
+    assert [type(step) for step in found.steps] == [DeleteSnapshots, RemoveMemories]
+    assert found.steps[1].title == "Remove /i/memory, the memory that the snapshot s1 held"
+    forgotten = delete("s1", one, how={"metadata_only": True}, **there)
+    assert [type(step) for step in forgotten.steps] == [DeleteSnapshots]
+    assert "memory-stays" in warnings(forgotten)
+    assert "memory-stays" in warnings(delete("s1", one, **{**there, "existing": None}))
+    # Another one names it too.
+    two = known("s2", "s1", overlay=TWO, base=ONE, memory="/i/memory", created=2, current=True)
+    found = delete("s2", replace(one, current=False), two, existing=there["existing"])
+    assert [type(step) for step in found.steps] == [DeleteSnapshots]
+
+
+def test_each_disk_is_named_once() -> None:
+    assert (
+        "the overlay of vda into" in DeleteSnapshots(UUID, "db01", ("a", "b"), targets=("vda", "vda")).title
+    )
 
 
 def test_before_that_the_commands_that_merge_it_are_named() -> None:
@@ -222,6 +248,16 @@ def test_going_back_has_to_be_accepted() -> None:
     refused = revert("i", INSIDE, ours=False)
     assert refusals(refused) == {"present-state"}
     assert refused.findings[0].acceptance is Acceptance.LOSE_PRESENT_STATE
+    # An overlay would be in the way of what lies inside.
+    assert refused.findings[0].remedy.endswith(": virt-mirror snapshot create db01 --method internal")
+    off = domain_on(state=RunState.SHUT_OFF)
+    assert (
+        remedies(revert("i", INSIDE, ours=False, domain=off))
+        .strip()
+        .endswith(": virsh snapshot-create-as db01")
+    )
+    found = revert("s2", *LINE, ours=False, reverts_external=True)
+    assert "virt-mirror snapshot create db01 --method qemu" in remedies(found)
     found = revert("i", INSIDE)
     assert refusals(found) == set()
     assert "present-state" in warnings(found)
@@ -241,16 +277,47 @@ def test_what_the_guest_does_then(after: After) -> None:
 def test_external_ones_where_libvirt_says_that_it_can() -> None:
     found = revert("s2", *LINE, ours=False)
     assert refusals(found) == {"revert-unsupported"}
-    assert "present-state" in warnings(found)
-    assert "qemu-img create -f qcow2 -b /i/1 -F raw NEW" in remedies(found)
+    assert "present-state" not in warnings(found), "nothing is lost by what cannot be"
+    assert "make new ones on it: qemu-img create -f qcow2 -b /i/1 -F raw NEW-vda; give vda" in remedies(found)
+    assert "with driver type='qcow2', and remove every <backingStore> of these disks: virsh edit db01" in (
+        remedies(found)
+    )
     found = revert("s2", *LINE, reverts_external=True)
     assert refusals(found) == set()
     assert dict(found.facts)["guest then"] == "shut off"
 
 
+def test_a_state_that_is_written_over_is_not_brought_back() -> None:
+    found = revert("s1", known("s1", overlay=ONE, base=BASE), domain=domain_on(make_disk("vda", BASE)))
+    assert refusals(found) == {"state-overwritten"}
+    assert remedies(found).strip().endswith(": virt-mirror snapshot delete db01 s1 --metadata-only")
+
+
+def test_where_libvirt_cannot_the_memory_is_restored_by_hand() -> None:
+    held = known("s1", overlay=ONE, base=BASE, memory="/i/memory", state="running")
+    found = remedies(revert("s1", held, ours=False))
+    assert "virsh save-image-dumpxml /i/memory > then.xml; in then.xml give vda the new files" in found
+    assert "remove every <backingStore> of these disks; virsh restore /i/memory --xml then.xml" in found
+
+
 def test_going_back_breaks_no_overlay() -> None:
     below = known("i", kind="internal", base=BASE)
-    assert refusals(revert("i", below, *LINE)) == {"state-below"}
+    found = revert("i", below, *LINE)
+    assert refusals(found) == {"state-below"}
+    # What stands on the image has to go as well.
+    forget = "virt-mirror snapshot delete db01 {} --metadata-only"
+    assert remedies(found).strip() == (
+        "Merge what is above it first: virt-mirror commit db01 vda --base /i/base --pivot --lose-snapshots; "
+        f"{forget.format('s2')}; {forget.format('s1')}"
+    )
+    found = revert("i", below, domain=domain_on(state=RunState.SHUT_OFF))
+    assert (
+        remedies(found)
+        .strip()
+        .endswith(": start the guest; virt-mirror commit db01 vda --base /i/base --pivot")
+    )
+    found = revert("i", below, domain=domain_on(make_disk("vda", "/i/x")))
+    assert "put it back there: virsh edit db01" in remedies(found)
     assert refusals(revert("none", below)) == {"no-such-snapshot"}
 
 
@@ -297,6 +364,26 @@ def test_all_that_is_new_parents_first() -> None:
     )
     assert found.journalled
     assert {f.check for f in found.findings} == {"images-agree"}
+
+
+def test_how_it_is_done_and_taken_back_by_hand_can_be_typed() -> None:
+    said = dict(bring(replace(SAVED, snapshots=LINE)).facts)
+    assert said["by hand"] == "each NAME.xml is the definition of NAME, out of /f.xml"
+    forget = "virt-mirror snapshot delete db01 {} --metadata-only"
+    assert said["undo"] == f"{forget.format('s2')}; {forget.format('s1')}"
+
+
+def test_a_map_that_fits_nothing_is_told() -> None:
+    maps = (("/i", "/i"), ("/a", "/b"), ("/i/bas", "/c"))
+    found = [
+        f
+        for f in bring(replace(SAVED, snapshots=LINE), how={"maps": maps}).findings
+        if f.check == "map-unused"
+    ]
+    assert [[place in one.reason for place in ("/a:", "/i/bas:")] for one in found] == [
+        [True, False],
+        [False, True],
+    ]
 
 
 def test_what_is_there_is_left_alone() -> None:

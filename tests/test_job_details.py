@@ -13,8 +13,8 @@ from tests.dialogs import (
 from tests.fake_host import GIB, MIB, NOW, make_job, make_samples
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.flow import Flow
-from tui.app.dialogs.history import history
 from tui.app.dialogs.rate_plot import RatePlot, levels, moments
+from tui.app.dialogs.rates import rates
 from tui.model.finding import fine
 from tui.model.job import Job, Phase, Sample
 
@@ -66,6 +66,18 @@ def test_details_of_nothing_say_so_and_can_be_refreshed_before_they_are_open() -
     in_dialog(lambda: JobDetails(lambda: None, lambda: NOW), act)
 
 
+def test_a_copy_to_another_host_names_that_and_its_image() -> None:
+    address = "nbd://10.0.0.2:61000/0000000a"
+
+    async def act(_: Pilot[None], dialog: JobDetails) -> None:
+        lines = [line.split() for line in dialog.query_one("#facts", Flow).plain.splitlines()]
+        assert ["to", "host-b:/fast/copy"] in lines
+        assert ["through", address, "qcow2"] in lines
+
+    job = replace(make_job(destination=address), named="host-b:/fast/copy")
+    in_dialog(lambda: JobDetails(lambda: job, lambda: NOW), act)
+
+
 def test_unknown_numbers_are_dashes() -> None:
     async def act(_: Pilot[None], dialog: JobDetails) -> None:
         lines = [line.split() for line in dialog.query_one("#facts", Flow).plain.splitlines()]
@@ -92,7 +104,7 @@ def test_the_plot_of_an_ended_job_ends_with_it() -> None:
     in_dialog(lambda: JobDetails(lambda: jobs[0], lambda: NOW + 100), act)
 
 
-def test_history_leaves_out_what_says_nothing() -> None:
+def test_rates_leave_out_what_says_nothing() -> None:
     samples = (
         Sample(0, 0, 1),
         Sample(1, 0, 4 * GIB, 0),
@@ -101,9 +113,9 @@ def test_history_leaves_out_what_says_nothing() -> None:
         Sample(3, 10, 4 * GIB, 60),
         Sample(5, 30, 4 * GIB, 20),
     )
-    points = history(samples)
+    points = rates(samples)
     assert [(p.ago, p.copied, p.guest) for p in points] == [(-3, 100, 50), (0, 10, None)]
-    assert history(()) == ()
+    assert rates(()) == ()
 
 
 def test_the_plot_begins_at_zero_and_has_round_numbers() -> None:

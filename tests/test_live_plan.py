@@ -10,17 +10,21 @@ import pytest
 
 from tests.copy_facts import refusals, warnings
 from tests.fake_host import GIB, MIB, NOW, make_disk, make_domain
+from tests.hierarchy_facts import known
 from tui.model.destination import parse_destination
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
-from tui.model.facts import CopyFacts, LayerFacts, PathFacts, PathKind, Sizes, SnapshotFacts
+from tui.model.facts import CopyFacts, ImageFacts, LayerFacts, PathFacts, PathKind, Sizes
+from tui.model.finding import Acceptance
 from tui.model.journal import Entry, entry_xml, parse_entry
-from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, proposed, unfit
+from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, MemoryFacts, proposed, unfit
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether, snapshot_volume_xml
 from tui.model.methods import Method, Quiesce, Wish
+from tui.model.mirrored_snapshot import memory_file, parse_snapshot
 from tui.model.plan import Plan
 from tui.model.request import LiveSnapshotRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_note import parse_noted
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource
 
@@ -31,6 +35,7 @@ def disk(target: str, source: Any, form: str = "raw", **more: Any) -> Disk:
 
 QCOW2 = disk("vda", FileSource("/slow/vda.qcow2"), "qcow2")
 RAW = disk("vdb", FileSource("/slow/vdb.raw"))
+MISSING = PathFacts(kind=PathKind.MISSING, parent_exists=True)
 VOLUME = disk("vdc", BlockSource("/dev/vg/data"))
 NETWORK = disk("vdd", NetworkSource("rbd", "pool/image", (NetworkHost("mon", None),)))
 ROM = disk("hdc", FileSource("/iso"), readonly=True)
@@ -104,7 +109,7 @@ def test_what_a_backup_is_made_from_and_what_the_guest_uses() -> None:
 
 
 def test_the_note_names_what_libvirt_does_not_know() -> None:
-    made = plan(facts(QCOW2, RAW, current="s0"), description="why")
+    made = plan(facts(QCOW2, RAW, parent=known("s0")), description="why")
     (note,) = (step for step in made.steps if isinstance(step, NoteSnapshot))
     noted = parse_noted(note.note)
     assert (noted.mark, noted.name, noted.description, noted.parent) == ("p1", "s1", "why", "s0")
@@ -174,6 +179,20 @@ def test_several_parts_are_of_one_instant_or_refused(
         assert ("crash-consistent" in warnings(made)) is not agent
 
 
+def test_an_overlay_that_holds_something_is_taken_only_when_that_is_accepted() -> None:
+    known = facts(QCOW2)
+    image = ImageFacts(GIB, "/slow/vda.qcow2", "qcow2", backing_exists=True)
+    place = replace(MISSING, kind=PathKind.FILE, allocated=GIB, image=image)
+    known = replace(known, overlays={"vda": replace(known.overlays["vda"], destination=place)})
+    made = plan(known, reuse_external=True)
+    assert refusals(made) == {"overlay-content"}
+    assert not made.steps
+    accepted = plan(known, reuse_external=True, accepted=frozenset({Acceptance.OVERWRITE_IMAGES}))
+    assert refusals(accepted) == set()
+    assert "overlay-content" in warnings(accepted)
+    assert accepted.steps
+
+
 def test_overlays_alone_need_no_rest() -> None:
     made = plan(facts(QCOW2, agent=False), pause=True)
     assert refusals(made) == set()
@@ -212,12 +231,102 @@ def test_a_volume_says_how_long_it_lasts() -> None:
 def test_states_inside_of_images_go_alone() -> None:
     made = plan(facts(QCOW2), method=Method.INTERNAL)
     assert [type(step) for step in made.steps] == [TakeInternal]
-    assert "internal-stops" in warnings(made)
-    assert "internal-alone" in refusals(plan(facts(QCOW2, RAW), Wish("vda", Method.INTERNAL)))
+    assert "memory-stops" in warnings(made)
+    assert "memory-alone" in refusals(plan(facts(QCOW2, RAW), Wish("vda", Method.INTERNAL)))
     left = plan(facts(QCOW2, RAW, ROM), Wish("vda", Method.INTERNAL), Wish("vdb", Method.NO))
-    assert refusals(left) == {"internal-all"}
+    assert refusals(left) == {"memory-all"}
     frozen = plan(facts(QCOW2), method=Method.INTERNAL, quiesce=Quiesce.REQUIRED)
-    assert refusals(frozen) == {"internal-quiesce"}
+    assert refusals(frozen) == {"memory-quiesce"}
+
+
+def with_memory(known: LiveFacts, *wishes: Wish, place: PathFacts = MISSING, **more: Any) -> Plan:
+    known = replace(known, memory=MemoryFacts(GIB, place))
+    return plan(known, *wishes, memory="/slow/memory,of.s1", **more)
+
+
+def test_memory_in_a_file_goes_with_overlays() -> None:
+    named = Wish("vdc", path="/slow/vdc.s1")
+    made = with_memory(facts(QCOW2, RAW, VOLUME, ROM), named, validate=True)
+    assert refusals(made) == set()
+    step = taken(made)
+    assert (step.quiesce, step.pause, step.clones, step.volumes) == (Quiesce.NO, False, (), ())
+    assert step.overlays is not None
+    assert (step.overlays.targets, step.overlays.memory) == (("vda", "vdb", "vdc"), "/slow/memory,of.s1")
+    assert step.overlays.live
+    assert step.overlays.limit is None
+    assert parse_snapshot(step.overlays.xml, mirrors=False).memory == memory_file("/slow/memory,of.s1")
+    (command,) = step.commands
+    assert "--live --atomic --validate" in command
+    assert "--memspec file=/slow/memory,,of.s1,snapshot=external" in command
+    assert "--disk-only" not in command
+    assert step.undo_commands[-2] == "rm -- /slow/memory,of.s1"
+    assert "vda and vdb and vdc and the memory as s1" in step.title
+    assert "paused" not in step.title
+    entry = Entry("p1", "u", "title", made.steps, 0, "me", NOW, NOW)
+    assert parse_entry(entry_xml(entry), "u") == entry
+    assert {offer.target: offer.proposed for offer in made.offers}["vdc"] is Method.QEMU
+
+
+def test_memory_can_be_written_at_a_standstill() -> None:
+    made = with_memory(facts(QCOW2), pause=True, limit=9.0)
+    assert warnings(made) == {"memory-stops"}
+    step = taken(made)
+    assert step.overlays is not None
+    assert (step.pause, step.overlays.live, step.overlays.limit) == (False, False, 9.0)
+    assert "--live" not in step.commands[0]
+    assert "the guest paused meanwhile, at most 9 s" in step.title
+
+
+@pytest.mark.parametrize(
+    ("place", "stops"),
+    [
+        (replace(MISSING, free=MIB), {"memory-space"}),
+        (replace(MISSING, free=2 * GIB), set()),
+        # libvirt would write over it without a word.
+        (PathFacts(kind=PathKind.FILE, parent_exists=True), {"destination-exists"}),
+        (PathFacts(kind=PathKind.MISSING, parent_exists=False), {"directory-missing"}),
+    ],
+    ids=["too little room", "room", "there already", "nowhere"],
+)
+def test_where_memory_can_go(place: PathFacts, stops: set[str]) -> None:
+    assert refusals(with_memory(facts(QCOW2), place=place)) == stops
+
+
+def test_where_memory_goes_is_not_known() -> None:
+    made = with_memory(facts(QCOW2), place=PathFacts())
+    assert (refusals(made), warnings(made)) == (set(), {"memory-unchecked"})
+    accepted = frozenset({Acceptance.RISK_FULL_DESTINATION})
+    tight = with_memory(facts(QCOW2), place=replace(MISSING, free=MIB), accepted=accepted)
+    assert (refusals(tight), warnings(tight)) == (set(), {"memory-space"})
+
+
+def test_memory_in_a_file_goes_with_nothing_else() -> None:
+    known = facts(QCOW2, RAW)
+    assert refusals(with_memory(known, Wish("vdb", Method.BTRFS))) == {"memory-alone"}
+    assert refusals(with_memory(known, method=Method.INTERNAL)) >= {"memory-alone"}
+    assert refusals(with_memory(known, Wish("vdb", Method.NO))) == {"memory-all"}
+    assert refusals(with_memory(known, quiesce=Quiesce.REQUIRED)) == {"memory-quiesce"}
+    same = with_memory(known, Wish("vda", Method.QEMU, path="/slow/memory,of.s1"))
+    assert refusals(same) == {"same-name"}
+
+
+@pytest.mark.parametrize(
+    ("libvirt", "name", "refused"),
+    [
+        ((10, 9, 0), "in side", set()),
+        ((10, 10, 0), "in side", {"snapshot-name"}),
+        ((11, 3, 0), "é", {"snapshot-name"}),
+        ((11, 3, 0), "1st-of_May.2", set()),
+    ],
+)
+def test_newer_versions_of_libvirt_name_a_job_after_a_state_inside(
+    libvirt: tuple[int, int, int], name: str, refused: set[str]
+) -> None:
+    known = facts(QCOW2, libvirt=libvirt)
+    wanted = LiveSnapshotRequest(known.domain.uuid, name, method=Method.INTERNAL)
+    assert refusals(plan_live_snapshot(wanted, known, "p1", NOW)) == refused
+    overlays = LiveSnapshotRequest(known.domain.uuid, name, method=Method.QEMU)
+    assert refusals(plan_live_snapshot(overlays, known, "p1", NOW)) == set()
 
 
 def test_by_hand_there_must_be_a_command() -> None:
@@ -254,6 +363,25 @@ def test_wishes_that_make_no_sense() -> None:
     taken_place = replace(known, disks={**known.disks, "vdb": there})
     assert "destination-exists" in refusals(plan(taken_place))
     assert "files-elsewhere" in refusals(plan(replace(known, reached=False)))
+
+
+def undo_of(known_: LiveFacts, *wishes: Wish, **more: Any) -> str:
+    return dict(plan(known_, *wishes, **more).facts)["undo"]
+
+
+def test_the_way_back_is_one_that_there_is() -> None:
+    delete = "virt-mirror snapshot delete db01 s1"
+    merge = "virt-mirror commit db01 vda --base /slow/vda.qcow2 --pivot"
+    forget = f"{merge} --lose-snapshots; {delete} --metadata-only"
+    assert undo_of(facts(QCOW2)) == undo_of(facts(QCOW2, parent=known("s0"))) == delete
+    inside = known("i", kind="internal")
+    assert undo_of(facts(QCOW2, parent=inside)) == undo_of(facts(QCOW2, libvirt=(8, 5, 0))) == forget
+    assert undo_of(facts(QCOW2, parent=inside), method=Method.INTERNAL) == delete
+    assert undo_of(facts(RAW, parent=inside)) == delete
+    assert undo_of(facts(QCOW2), metadata=False) == merge
+    assert undo_of(facts(QCOW2, RAW), metadata=False) == f"{merge}; {delete}"
+    needs = (SnapshotFacts("s0", frozenset({"/slow/vda.qcow2"})),)
+    assert undo_of(facts(QCOW2, snapshots=needs), metadata=False) == f"{merge} --lose-snapshots"
 
 
 def test_names_from_a_host_are_shown_harmless() -> None:

@@ -12,7 +12,8 @@ from textual.widgets import Button, Input
 from tests.app_pilot import opened, played
 from tests.dialogs import Host
 from tests.fake_host import FakeControl, make_disk, make_domain, make_state
-from tests.mirror_form import UNANSWERED, until
+from tests.mirror_form import UNANSWERED
+from tests.settled import running, until
 from tui.app.dialogs.fields import Check, Choice
 from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.merge_fields import COMMIT, PULL
@@ -35,7 +36,7 @@ def in_form(
 
     async def run() -> None:
         app = Host()
-        async with app.run_test(size=size) as pilot:
+        async with running(app, size=size) as pilot:
             (disk,) = DOMAIN.disks
             form = MergeForm(control, DOMAIN, disk, what, place, debounce=0)
             await app.push_screen(form, answers.append)
@@ -63,6 +64,25 @@ def in_form(
 )
 def test_what_pointing_at_a_layer_means(what: str, place: int, request_: MergeRequest) -> None:
     assert in_form(what, place)[1] == request_
+
+
+def test_of_two_layers_nothing_can_be_left_below() -> None:
+    control = FakeControl(states=make_state(two := make_domain("db01", disks=[make_disk("vda", *PATHS[:2])])))
+
+    async def run() -> None:
+        app = Host()
+        async with running(app, size=(120, 36)) as pilot:
+            form = MergeForm(control, two, two.disks[0], PULL, 0, debounce=0)
+            await app.push_screen(form)
+            await until(pilot, lambda: not form.checking)
+            onto = form.query_one("#onto", Choice)
+            onto.focus()
+            await pilot.press("down", "up", "down")
+            await until(pilot, lambda: not form.checking)
+            assert (onto.value, onto.size.height) == ("", 1)
+
+    asyncio.run(run())
+    assert control.requests[-1] == PullRequest(two.uuid, "vda")
 
 
 def test_every_choice_is_in_the_request() -> None:

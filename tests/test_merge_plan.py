@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from tests.copy_facts import found, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain, make_mirror
 from tui.model.disk import Disk
-from tui.model.facts import LayerFacts, SnapshotFacts, UseKind
+from tui.model.facts import LayerFacts, UseKind
 from tui.model.finding import Acceptance, Severity
 from tui.model.job import JobType, Progress
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, PullRequest, Then
-from tui.model.snapshot import files_of
+from tui.model.snapshot import SnapshotFacts, files_of
 from tui.model.steps import (
     AwaitEnd,
     AwaitSync,
@@ -159,6 +159,13 @@ def test_snapshots_that_need_the_images() -> None:
     assert refusals(commit(known, base="vda[2]")) == set()
     assert "snapshots" in warnings(commit(known, accepted=frozenset({Acceptance.LOSE_SNAPSHOTS})))
     assert "snapshots" in warnings(pull(known))
+    # What lies inside of the image that takes the data stays there; of those above it is on what changes.
+    low = frozenset({"/slow/low"})
+    held = facts(snapshots=(SnapshotFacts("in", low, inside=low),))
+    assert refusals(commit(held, base="/slow/low")) == set()
+    assert refusals(commit(held)) == {"snapshots"}, "it leaves the chain"
+    both = SnapshotFacts("above", low | {"/slow/mid"}, inside=frozenset({"/slow/mid"}))
+    assert refusals(commit(facts(snapshots=(both,)), base="/slow/low")) == {"snapshots"}
     assert "snapshots-unchecked" in warnings(commit(facts(snapshots=None)))
 
 

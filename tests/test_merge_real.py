@@ -23,6 +23,7 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.outside import images_equal
 from tui.engine.control import End
 from tui.model.finding import Acceptance, Severity
+from tui.model.hierarchy_roles import layer_roles, problems_of
 from tui.model.host import Link
 from tui.model.job import JobType, Phase
 from tui.model.plan import Plan
@@ -265,7 +266,11 @@ def test_snapshots_that_stand_on_the_images(hypervisor: Hypervisor, guest: Guest
         assert refusals(plan) == {"snapshots"}
         accepting = frozenset({Acceptance.LOSE_SNAPSHOTS})
         carried_out(host, CommitRequest(made.uuid, "vda", then=Then.PIVOT, accepted=accepting))
+        view = host.snapshots(made.uuid)
     assert made.chain() == [str(made.images()[0])]
+    assert [role.lost for role in layer_roles(view)] == [("first",)]
+    (problem,) = problems_of(view)
+    assert "second is the current snapshot, but nothing of it is in the chain of vda" in problem
     # libvirt did not mind, and what it kept of the snapshots is worth nothing now.
     assert "first" in made.virsh("snapshot-list")
 

@@ -10,15 +10,8 @@ from textual.widgets import Input, OptionList
 
 from tests.dialogs import HOSTILE
 from tests.fake_host import FakeControl, make_disk, make_state
-from tests.mirror_form import (
-    UNANSWERED,
-    a_domain,
-    choose,
-    fill,
-    in_form,
-    settle,
-    until,
-)
+from tests.mirror_form import UNANSWERED, a_domain, choose, fill, in_form, settle
+from tests.settled import until
 from tui.app.dialogs.choices import Choices, Kind, Mistakes, Part, parse_nbd, request_of
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.proposal import file_name, propose

@@ -7,17 +7,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tests.fake_host import MIB, FakeControl, default_plan, make_state
-from tests.mirror_form import (
-    a_domain,
-    choose,
-    fill,
-    in_form,
-    press_check,
-    request,
-    settle,
-    start_of,
-    until,
-)
+from tests.mirror_form import a_domain, choose, fill, in_form, press_check, request, settle, start_of
+from tests.settled import until
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.mirror import MirrorForm
 from tui.model.plan import Plan

@@ -11,7 +11,6 @@ from textual.widgets import Button, Input
 from tests.dialogs import HOSTILE, SIZES
 from tests.fake_host import FakeControl, default_plan, make_disk, make_domain, make_state
 from tests.mirror_form import (
-    PATIENCE,
     UNANSWERED,
     a_domain,
     fill,
@@ -20,9 +19,9 @@ from tests.mirror_form import (
     request,
     settle,
     start_of,
-    until,
     verdict,
 )
+from tests.settled import PATIENCE, until
 from tui.app.dialogs.fields import Check
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.plan_view import PlanView
@@ -267,6 +266,12 @@ def test_a_narrow_window_turns_between_choices_and_plan() -> None:
         assert view.region.area > 0
         await pilot.press("f2")
         await until(pilot, lambda: form.query_one("#place", Input).has_focus)
+        limit = form.query_one("#bandwidth", Input)
+        limit.focus()
+        await pilot.press("f2")
+        await until(pilot, lambda: view.has_focus)
+        await pilot.press("f2")
+        await until(pilot, lambda: limit.has_focus)
 
     in_form(act, size=(80, 24))
 

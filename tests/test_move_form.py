@@ -13,7 +13,8 @@ from textual.widgets import Button, Input, OptionList
 from tests.app_pilot import opened, played
 from tests.dialogs import Host
 from tests.fake_host import NOW, FakeControl, make_disk, make_domain, make_job, make_state
-from tests.mirror_form import UNANSWERED, until
+from tests.mirror_form import UNANSWERED
+from tests.settled import running, until
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.fields import Check, Choice, Field
@@ -48,7 +49,7 @@ def in_form(
 
     async def run() -> None:
         app = Host()
-        async with app.run_test(size=size) as pilot:
+        async with running(app, size=size) as pilot:
             form = MoveForm(control, DOMAIN, targets, debounce=0)
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: control.requests and not form.checking)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.copy_facts import NEW, refusals, use, warnings
+from tests.copy_facts import IMAGE, NEW, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_disk, make_domain
 from tui.model.chain_steps import (
     CompareImages,
@@ -21,7 +21,7 @@ from tui.model.chain_steps import (
 )
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
-from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, SnapshotFacts, UseKind
+from tui.model.facts import CopyFacts, LayerFacts, Running, Sizes, Use, UseKind
 from tui.model.job import JobType, Phase
 from tui.model.journal import Entry, entry_xml, parse_entry
 from tui.model.move_case import MoveFacts
@@ -29,7 +29,7 @@ from tui.model.move_plan import plan_move
 from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import How, MoveRequest, RecoverRequest, Shared, Then
-from tui.model.snapshot import files_of, mapped, overlay_xml
+from tui.model.snapshot import SnapshotFacts, files_of, mapped, overlay_xml
 from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, StartCommit, StartCopy, Undo
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
@@ -259,6 +259,51 @@ def test_snapshots_of_what_is_flattened_or_held_stay_with_the_old_images() -> No
         assert "snapshots-stay" in warnings(plan)
         assert not any(isinstance(step, MapSnapshots) for step in plan.steps)
     assert "snapshots-unchecked" in warnings(move(facts(snapshots=None)))
+
+
+@pytest.mark.parametrize("kind", UseKind)
+def test_an_image_there_that_somebody_uses_is_to_be_left_alone(kind: UseKind) -> None:
+    for how, path in (
+        (How.FLATTEN, "/fast/top"),
+        (How.KEEP_CHAIN, "/fast/top"),
+        (How.KEEP_CHAIN, "/fast/mid"),
+    ):
+        known = facts(there={path: LayerFacts(path)}, uses={path: use(kind)})
+        copy = copy_facts(known.domain, DISK, destination=IMAGE, uses={path: use(kind)})
+        plan = move(replace(known, copies={"vda": copy}), how=how)
+        (said,) = (f for f in plan.findings if path in f.reason + f.remedy)
+        assert said.check == "destination-in-use"
+        assert "Choose another destination." in said.remedy
+        for harm in ("remove", "anew", "away", "write into"):
+            assert harm not in said.remedy
+
+
+def test_a_chain_that_is_not_the_same_and_in_use_is_not_to_be_moved_away() -> None:
+    there = {**THERE, "/fast/mid": LayerFacts("/fast/mid")}
+    for uses, remedy in (
+        ({}, "Move to another directory, or copy it with --shared-base copy after moving it away."),
+        ({"/fast/mid": use(UseKind.LAYER)}, "Move to another directory."),
+    ):
+        plan = move(sharing(there=there, uses=uses), shared=Shared.REUSE)
+        assert {f.remedy for f in plan.findings if f.check == "reused-backing"} == {remedy}
+
+
+def test_names_that_no_file_can_have() -> None:
+    for how in (How.FLATTEN, How.KEEP_CHAIN):
+        assert refusals(move(facts(directory=f"/{256 * 'x'}"), how=how)) == {"name-too-long"}
+    # The overlay of a move has a longer name than the image that it stands on.
+    long = make_disk("vda", "/slow/" + 252 * "x", "/slow/base")
+    assert refusals(move(facts(long), how=How.FLATTEN)) == set()
+    assert refusals(move(facts(long), how=How.KEEP_CHAIN)) == {"name-too-long"}
+
+
+def test_a_flat_move_to_where_it_is() -> None:
+    known = facts(OTHER, directory="/data", uses={"/data/one": use(UseKind.LAYER)})
+    me = Use(known.domain.uuid, known.domain.name, "vdb", UseKind.LAYER)
+    copy = copy_facts(known.domain, OTHER, destination=IMAGE, uses={"/data/one": (me,)})
+    plan = move(replace(known, copies={"vdb": copy}))
+    (said,) = (f for f in plan.findings if "/data/one" in f.reason + f.remedy)
+    assert (said.check, said.remedy) == ("destination-in-use", "Choose another destination.")
 
 
 def test_a_move_to_where_it_is() -> None:

@@ -275,10 +275,10 @@ def test_somebody_else_sees_it_leaves_it_alone_and_takes_it_over_when_its_owner_
         assert not seen.stale(time.time())
         for undo in (True, False):
             assert refusals(other.plan(RecoverRequest(made.uuid, undo=undo))) == {"plan-in-progress"}
-        # As on another machine, where nobody can see that its process is gone, when it signs no more.
-        elsewhere = replace(seen, owner="root@host-z:7", heartbeat=time.time())
         run.leave()
         assert run.wait(PATIENCE)
+        # As on another machine, where nobody can see that its process is gone, when it signs no more.
+        elsewhere = replace(run.entry, owner="root@host-z:7", heartbeat=time.time())
         domain = other.state.domain(made.uuid)
         assert domain is not None
         journal.write(other.connection(), domain, elsewhere)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -26,10 +28,13 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.outside import allocated, check, images_equal, is_writing, wait_for
 from tests.ssh_server import SshServer
 from tests.test_ssh_real import socket_of
-from tui.engine import room, ssh_files
+from tui.engine import batches, room, ssh
 from tui.engine.control import End
-from tui.engine.errors import HostError
-from tui.engine.ssh_files import FilesThere, ssh_words
+from tui.engine.errors import AlreadyThere, HostError
+from tui.engine.files import Files, FilesHere
+from tui.engine.ssh import ALIVE, Ssh, ssh_words
+from tui.engine.ssh_files import FilesThere
+from tui.engine.still_files import still_files
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.job import Phase
 from tui.model.quarantine import PREFIX
@@ -107,7 +112,7 @@ def test_a_move_under_way_is_taken_back(
 def test_the_line_is_cut_in_the_middle(
     server: SshServer, hypervisor: Hypervisor, guest: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh_files, "LOOK", 0.2)
+    monkeypatch.setattr(ssh, "LOOK", 0.2)
     made = guest(disks=[CHAIN], delay=20)
     with watched(server.uri(socket_of(hypervisor)), may_ask=False) as host:
         log = log_of(host)
@@ -131,7 +136,7 @@ def test_where_ssh_lets_nobody_in_flat_images_still_move(
         assert isinstance(host.files, FilesThere)
         stranger = ssh_words(server.uri(socket_of(hypervisor), key="stranger"))
         assert stranger is not None
-        monkeypatch.setattr(host.files, "_ssh", stranger)
+        monkeypatch.setattr(host.files, "_ssh", Ssh(stranger))
         plan = host.plan(move(made, tmp_path))
         assert refusals(plan) == {"files-elsewhere"}
         assert "Permission denied" in next(f.reason for f in plan.findings if f.check == "files-elsewhere")
@@ -166,6 +171,53 @@ def test_no_name_becomes_a_command(files: FilesThere, tmp_path: Path) -> None:
     assert not Path("pwned").exists()
 
 
+def test_many_images_take_few_connections(
+    files: FilesThere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred snapshots would take hundreds of handshakes, one after the other."""
+    monkeypatch.setattr(batches, "AT_A_TIME", 4)
+    base, broken, gone = tmp_path / "base", tmp_path / f"{HOSTILE}\n{{", tmp_path / "gone"
+    base.write_bytes(b"x" * 5000)
+    broken.write_bytes(b"no image")
+    first = MakeImage("u", "d", "vda", str(tmp_path / f"{HOSTILE}\n0"), "qcow2", MIB, "base", "raw")
+    files.make(first)
+    layers = [tmp_path / f"{HOSTILE}\n{number}" for number in range(6)]
+    for path in layers[1:]:
+        path.write_bytes(layers[0].read_bytes())
+    formats = dict.fromkeys([*map(str, layers), str(broken), str(gone)], "qcow2")
+    words, runs = Ssh.words, count()
+
+    def counted(way: Ssh, script: str, *arguments: str) -> tuple[str, ...]:
+        next(runs)
+        return words(way, script, *arguments)
+
+    monkeypatch.setattr(Ssh, "words", counted)
+    still = still_files(formats, frozenset(), files)
+    # Eight files in two goes, seven images in two, and what six of them stand on.
+    assert next(runs) == 5
+    here = still_files(formats, frozenset(), FilesHere())
+    assert {path: one for path, one in still.items() if path != str(broken)} == {
+        path: one for path, one in here.items() if path != str(broken)
+    }
+    assert still.keys() == {*formats, str(base)}
+    assert {still[str(path)].below for path in layers} == {str(base)}
+    assert (still[str(broken)].trouble[:15], still[str(gone)].trouble) == ("cannot be read ", "is no file")
+    infos = files.infos(formats)
+    assert infos[first.path] == files.info(first.path, "qcow2")
+    assert isinstance(infos[str(gone)], HostError)
+
+
+def test_one_command_takes_so_many_paths() -> None:
+    short, long = (
+        [f"/p{number}" for number in range(450)],
+        [f"/{number}{'x' * 40_000}" for number in range(5)],
+    )
+    assert [len(some) for some in batches.batches([*short, *short])] == [200, 200, 50]
+    assert [len(some) for some in batches.batches(long)] == [2, 2, 1]
+    assert [len(some) for some in batches.batches(["'" * 50_000, "/a"])] == [1, 1]
+    assert [path for some in batches.batches([*short, *long]) for path in some] == [*short, *long]
+
+
 def test_what_was_there_before_stays(files: FilesThere, tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.touch()
@@ -174,15 +226,43 @@ def test_what_was_there_before_stays(files: FilesThere, tmp_path: Path) -> None:
     other.parent.mkdir()
     other.touch()
     assert "another image" in files.put_away(str(old), str(other))
-    with pytest.raises(HostError, match="exists already"):
-        files.make(MakeImage("u", "d", "vda", str(old), "raw", 4096))
-    assert old.exists()
+
+
+@pytest.mark.parametrize("way", ["here", "there"])
+def test_an_image_is_made_once(files: FilesThere, tmp_path: Path, way: str) -> None:
+    """Of two who make one both would write to it, and either would remove it."""
+    handled: Files = FilesHere() if way == "here" else files
+    step = MakeImage("u", "d", "vda", str(tmp_path / HOSTILE), "qcow2", MIB, "/none", "raw")
+    path = Path(step.path)
+    assert not handled.made(step)
+    handled.make(step)
+    assert handled.made(step)
+    held = path.read_bytes()
+    with pytest.raises(AlreadyThere):
+        handled.make(step)
+    assert path.read_bytes() == held
+    path.write_bytes(held)
+    assert not handled.made(step), "whoever has written to it may have made it"
+    for wrong in (
+        replace(step, path=str(tmp_path / "none" / "x")),
+        replace(step, path=str(tmp_path / "y"), format="no"),
+    ):
+        with pytest.raises(HostError) as failed:
+            handled.make(wrong)
+        assert not isinstance(failed.value, AlreadyThere)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AlreadyThere):
+        handled.make(replace(step, path=str(link)))
+    assert {one.name for one in tmp_path.iterdir()} >= {HOSTILE, "link"}
+    assert not (tmp_path / "y").exists()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_copy_ends_when_nobody_waits(
     files: FilesThere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh_files, "LOOK", 0.05)
+    monkeypatch.setattr(ssh, "LOOK", 0.05)
     source, path = tmp_path / "source", tmp_path / "path"
     source.write_bytes(b"x" * 32 * MIB)
     path.touch()
@@ -196,7 +276,7 @@ def test_a_copy_ends_when_nobody_waits(
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("qemu+ssh://host/system", ("ssh", "-T", "-o", "BatchMode=yes", "-e", "none", "--", "host")),
+        ("qemu+ssh://host/system", ("ssh", "-T", "-o", "BatchMode=yes", "-e", "none", *ALIVE, "--", "host")),
         (
             "qemu+ssh://me@host:77/system?keyfile=/k&no_verify=1&command=/bin/myssh",
             (
@@ -214,7 +294,7 @@ def test_a_copy_ends_when_nobody_waits(
                     "-e",
                     "none",
                 ),
-                *("-o", "StrictHostKeyChecking=no", "--", "host"),
+                *(*ALIVE, "-o", "StrictHostKeyChecking=no", "--", "host"),
             ),
         ),
         ("qemu+tls://host/system", None),
@@ -229,7 +309,7 @@ def test_the_way_is_the_one_that_libvirt_takes(uri: str, words: tuple[str, ...] 
 def test_a_copy_there_stands_still_while_there_is_no_room(
     server: SshServer, hypervisor: Hypervisor, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh_files, "LOOK", 0.1)
+    monkeypatch.setattr(ssh, "LOOK", 0.1)
     words = ssh_words(server.uri(socket_of(hypervisor)))
     assert words is not None
     files = FilesThere(words)

@@ -26,7 +26,7 @@ from tui.model.copy_space import most_of
 from tui.model.disk import Disk, MirrorReady
 from tui.model.domain import RunState
 from tui.model.end_plan import plan_end
-from tui.model.facts import EndFacts, Running, Sizes, SnapshotFacts, UseKind
+from tui.model.facts import EndFacts, Running, Sizes, UseKind
 from tui.model.job import JobType, Phase, Progress
 from tui.model.journal import Entry, entry_xml, parse_entry
 from tui.model.logical_pool import EXTENT, LogicalPool, volume_name
@@ -36,6 +36,7 @@ from tui.model.plan import Plan
 from tui.model.queue import writes_to
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverRequest, Then
+from tui.model.snapshot import SnapshotFacts
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, StartCopy, Undo
 from tui.model.storage import BlockSource
 from tui.model.together import together

@@ -11,7 +11,8 @@ from textual.widgets import Static
 
 from tests.dialogs import a_plan, in_dialog
 from tests.fake_host import FakeControl, make_state
-from tests.mirror_form import a_domain, in_form, settle, until
+from tests.mirror_form import a_domain, in_form, settle
+from tests.settled import until
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.fields import Check
 from tui.app.dialogs.mirror import MirrorForm

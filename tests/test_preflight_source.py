@@ -54,14 +54,17 @@ def test_a_copy_that_nothing_refuses_works(bench: Bench, guest: Guests) -> None:
 
 
 def test_what_will_be_allocated_is_foretold(bench: Bench, guest: Guests) -> None:
-    made = idle(guest, DiskSpec(layers=3))
-    for kind, shallow in (("qcow2", False), ("qcow2", True), ("raw", False)):
-        path = made.directory / f"{kind}-{shallow}"
-        copy = bench.plan(made, file(path, kind), shallow=shallow)
-        likely = dict(copy.facts)["copies"].removeprefix("the active layer: ").split(" MiB")[0]
-        assert bench.start(copy) == 0
-        bench.finish(made)
-        assert allocated(path) / MIB <= float(likely) + 1
+    for made in (
+        idle(guest, DiskSpec(layers=3)),
+        idle(guest, DiskSpec(layers=3, driver={"discard": "unmap"})),
+    ):
+        for kind, shallow in (("qcow2", False), ("qcow2", True), ("raw", False)):
+            path = made.directory / f"{kind}-{shallow}"
+            copy = bench.plan(made, file(path, kind), shallow=shallow)
+            likely = dict(copy.facts)["copies"].removeprefix("the active layer: ").split(" MiB")[0]
+            assert bench.start(copy) == 0
+            bench.finish(made)
+            assert allocated(path) / MIB <= float(likely) + 1
 
 
 def test_domain_not_running(bench: Bench, guest: Guests) -> None:

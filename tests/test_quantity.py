@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.model.quantity import UNKNOWN, duration, floor_percent, parse_size, progress_size, rate, size
+from tui.model.quantity import (
+    UNKNOWN,
+    duration,
+    fine_duration,
+    floor_percent,
+    parse_size,
+    progress_size,
+    rate,
+    size,
+)
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -188,3 +197,23 @@ def test_any_text_is_a_size_or_a_sentence(text: str) -> None:
         sentence = "this size is fine"
     assert n >= 0
     assert "size is" in sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, UNKNOWN),
+        (math.nan, UNKNOWN),
+        (-0.1, UNKNOWN),
+        (0, "0 ms"),
+        (0.0419, "41 ms"),
+        (0.9999, "999 ms"),
+        (1, "1.0 s"),
+        (2.39, "2.3 s"),
+        (59.99, "59.9 s"),
+        (60, "1m00s"),
+        (3700, "1h01m"),
+    ],
+)
+def test_a_short_time(seconds: float | None, text: str) -> None:
+    assert fine_duration(seconds) == text

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fake_host import default_plan, make_domain, make_state
 from tui.model import queue
+from tui.model.migrate_request import MigrateRequest
 from tui.model.queue import Item, Limits, Queue, State, Wait, holds, startable
 from tui.model.request import CopyRequest, Ending, EndRequest, MoveRequest
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, Source
@@ -55,6 +56,33 @@ def test_another_destination_does_not_wait_for_the_first() -> None:
 def test_another_host_does_not_wait_for_the_first() -> None:
     hosts = [item("a", "1"), item("b", "2"), item("c", "3"), item("d", "4", host="b")]
     assert names(startable(of(*hosts))) == ["a", "b", "d"]
+
+
+def to_host(domain: str, peer: str, host: str = "a") -> Item:
+    return replace(item(domain, peer, host=host), peer=peer, request=MigrateRequest(f"uuid-{domain}", peer))
+
+
+def test_both_hosts_of_a_migration_count() -> None:
+    now = of(to_host("a", "b"), to_host("b", "c"), item("c", "/fast"), item("d", "/fast", host="b"))
+    assert names(startable(now)) == ["a", "b", "d"]
+    held = holds(now)[3]
+    assert held is not None
+    assert held.words == "waits for a, b on its host"
+    full = of(item("x", "/1", host="b"), item("y", "/2", host="b"), to_host("z", "b"))
+    other = holds(full)[3]
+    assert other is not None
+    assert other.words == "waits for x, y on the other host"
+
+
+def test_a_migration_waits_for_either_host() -> None:
+    now = of(to_host("a", "b"), to_host("b", "c"))
+    assert names(startable(now, away={"b"})) == ["b"]
+    assert names(startable(now, away={"a"})) == []
+    held = [holds(now, away={one})[1] for one in ("a", "b")]
+    assert [hold.words for hold in held if hold] == [
+        "waits for its host to be reached",
+        "waits for the other host to be reached",
+    ]
 
 
 def test_what_writes_to_no_new_place_has_the_limit_of_its_host_only() -> None:

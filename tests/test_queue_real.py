@@ -3,63 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine import PATIENCE, accepted, job_in, journal_is_empty, refusals, watched
+from tests.engine import job_in, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import is_writing
+from tests.queued import Queued
 from tui.engine.host import Host
-from tui.engine.queue import QueueRunner
 from tui.model.job import Phase
-from tui.model.plan import Plan
-from tui.model.queue import Limits, Queue, State
+from tui.model.queue import Limits, State
 from tui.model.request import How, MoveRequest
 
 CHAIN = DiskSpec(layers=2, data=8 * MIB)
 SLOW = 10 * MIB
 
 
-class Bench:
+class Bench(Queued):
     """A queue of moves to one place."""
 
     def __init__(self, host: Host, there: Path) -> None:
-        self.host = host
+        super().__init__(host)
         self.there = there
-        self.runner = QueueRunner()
-        self._changed = threading.Condition()
-        self.runner.subscribe(self._wake)
 
-    def _wake(self, _queue: Queue) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def plan(self, guest: Guest, **wish: Any) -> Plan:
-        return accepted(self.host, MoveRequest(guest.uuid, str(self.there), **wish))
-
-    def add(self, *guests: Guest, **wish: Any) -> None:
-        self.runner.add([(self.host, self.plan(guest, **wish)) for guest in guests])
-
-    def until(self, true: Callable[[Queue], object]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: true(self.runner.queue), 2 * PATIENCE), self.runner.queue
-
-    def until_ended(self) -> dict[str, State]:
-        self.until(lambda queue: all(item.state.ended for item in queue.items))
-        return {item.domain: item.state for item in self.runner.queue.items}
-
-    def id_of(self, guest: Guest) -> int:
-        return next(item.id for item in self.runner.queue.items if item.uuid == guest.uuid)
-
-    def message(self, guest: Guest) -> str:
-        item = self.runner.queue.item(self.id_of(guest))
-        assert item
-        return item.message
+    def move(self, *guests: Guest, **wish: Any) -> None:
+        self.add(*(MoveRequest(guest.uuid, str(self.there), **wish) for guest in guests))
 
 
 @pytest.fixture
@@ -110,7 +83,7 @@ def test_so_many_mirrors_write_to_one_place(guest: Guests, bench: Bench, limit: 
     made = [guest(disks=[CHAIN]) for _ in range(3)]
     bench.runner.limit(Limits(per_host=3, per_destination=limit))
     with mirrors_counted(made, bench.there) as seen:
-        bench.add(*made, bandwidth=SLOW, merge_overlay=True)
+        bench.move(*made, bandwidth=SLOW, merge_overlay=True)
         assert set(bench.until_ended().values()) == {State.DONE}
     assert max(map(len, seen)) == limit
     assert set().union(*seen) == {one.name for one in made}
@@ -120,7 +93,7 @@ def test_so_many_mirrors_write_to_one_place(guest: Guests, bench: Bench, limit: 
 
 def test_one_that_is_in_the_way_of_itself_does_not_stop_the_others(guest: Guests, bench: Bench) -> None:
     first, second, third = (guest(disks=[CHAIN]) for _ in range(3))
-    bench.add(first, second, third, bandwidth=SLOW)
+    bench.move(first, second, third, bandwidth=SLOW)
     job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
     taken = bench.there / second.images()[0].name
     taken.write_text("somebody else's")
@@ -136,7 +109,7 @@ def test_one_that_is_in_the_way_of_itself_does_not_stop_the_others(guest: Guests
 
 def test_one_that_breaks_off_does_not_stop_the_others(guest: Guests, bench: Bench) -> None:
     first, second = (guest(disks=[CHAIN]) for _ in range(2))
-    bench.add(first, second, bandwidth=SLOW)
+    bench.move(first, second, bandwidth=SLOW)
     job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
     first.virsh("blockjob", "vda", "--abort")
     assert bench.until_ended() == {first.name: State.CANCELLED, second.name: State.DONE}
@@ -147,7 +120,7 @@ def test_one_that_breaks_off_does_not_stop_the_others(guest: Guests, bench: Benc
 
 def test_order_pause_and_cancelling(guest: Guests, bench: Bench) -> None:
     first, second, third, fourth = (guest(disks=[CHAIN]) for _ in range(4))
-    bench.add(first, second, third, fourth, bandwidth=SLOW)
+    bench.move(first, second, third, fourth, bandwidth=SLOW)
     job_in(bench.host, first, Phase.COPYING, Phase.IN_SYNC)
     bench.runner.move(bench.id_of(fourth), -1)
     bench.runner.pause()
@@ -183,7 +156,7 @@ def test_what_others_will_still_write_there_is_no_room(
         bench = Bench(host, small)
         bench.runner.limit(Limits(per_host=2, per_destination=2))
         bench.runner.pause()
-        bench.add(first, second, how=how, bandwidth=speed * MIB)
+        bench.move(first, second, how=how, bandwidth=speed * MIB)
         bench.runner.resume()
         bench.until(lambda queue: any(item.state.ended for item in queue.items))
         assert "need" in bench.message(second)

@@ -14,8 +14,11 @@ from tests.fake_host import FakeControl, FakeRun, default_plan, make_disk, make_
 from tui.engine.control import End, Outcome
 from tui.engine.errors import HostError, NoConnection, ReadOnlyError
 from tui.engine.queue import QueueRunner
-from tui.model.finding import refused
+from tui.model.finding import fine, refused, warning
 from tui.model.host import Link
+from tui.model.migrate_request import MigrateRequest, MigrationTuneRequest, Tune
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import Migration
 from tui.model.plan import Plan
 from tui.model.queue import Item, Limits, Queue, State
 from tui.model.request import CopyRequest, RecoverRequest, Request
@@ -408,6 +411,86 @@ def test_a_host_that_is_gone_does_not_hold_up_another() -> None:
         assert gone.requests == []
 
 
+# To another host
+
+
+PEER = "test:///b"
+
+
+def leaving(control: FakeControl, name: str) -> tuple[FakeControl, Plan]:
+    """A wish to go to the other host."""
+    domain = make_domain(name)
+    step = Migrate(domain.uuid, name, PEER, "host-b", "u", name)
+    request = MigrateRequest(domain.uuid, PEER)
+    return control, Plan(f"p-{name}", f"Migrate {name}", domain.uuid, name, (), (step,), request=request)
+
+
+def on_its_way(control: FakeControl, name: str) -> None:
+    """The host shows that a domain goes."""
+    migration = Migration(make_domain(name).uuid, name, "host-b")
+    control.publish(replace(control.state, migrations={migration.uuid: migration}))
+
+
+def test_what_goes_to_another_host_waits_while_that_is_away() -> None:
+    control, peer = host(), host(PEER)
+    live = peer.state
+    peer.publish(replace(live, link=Link.LOST))
+    with bench() as b:
+        b.runner.add([leaving(control, "a"), wish(control, "b")], [peer])
+        b.until_planned(2)
+        assert b.states[1] is State.WAITING
+        assert b.runner.away == {PEER}
+        peer.publish(live)
+        b.until_planned(1)
+        assert b.item(1).to == "host-b"
+
+
+def test_one_on_its_way_is_called_back_and_its_own_plan_tells_the_end() -> None:
+    control = host()
+    with bench() as b:
+        b.runner.add([leaving(control, "a"), leaving(control, "b")])
+        b.until_planned(1)
+        on_its_way(control, "a")
+        control.planner = lambda request: replace(
+            default_plan(request, control.state), id="tune", request=request
+        )
+        control.on_run = lambda run: run.finish(DONE) if run.plan.id == "tune" else None
+        b.runner.cancel(1)
+        b.until(lambda _: MigrationTuneRequest(make_domain("a").uuid, Tune.CALL_BACK) in control.requests)
+        b.until(lambda _: len(control.runs) == 2)
+        assert b.states[1] is State.RUNNING
+        run_of(control, "a").finish(Outcome(End.FAILED, "Migrate a: called back.", cancelled=True))
+        b.until_ended(1)
+        assert (b.item(1).state, b.item(1).message) == (State.CANCELLED, "called back.")
+
+
+def test_one_that_cannot_be_called_back_goes_on_and_says_so() -> None:
+    control = host()
+    with bench() as b:
+        b.runner.add([leaving(control, "a")])
+        b.until_planned(1)
+        on_its_way(control, "a")
+        control.on_run = lambda run: run.finish(Outcome(End.FAILED, "It was too late."))
+        b.runner.cancel(1)
+        b.until(lambda _: b.item(1).message)
+        assert (b.states[1], b.item(1).message) == (State.RUNNING, "Not cancelled: It was too late.")
+
+
+def test_what_has_arrived_tells_how_and_what_is_to_be_looked_at() -> None:
+    control = host()
+    findings = (
+        fine("arrived", "a is at host-b."),
+        fine("migrated", "a went to host-b in 2.0 s."),
+        warning("source-defined", "host-a still has a definition of a."),
+    )
+    with bench() as b:
+        b.runner.add([leaving(control, "a")])
+        b.until_planned(1)
+        run_of(control, "a").finish(Outcome(End.DONE, "Migrate a: done.", findings))
+        b.until_ended(1)
+        assert b.item(1).message == "a went to host-b in 2.0 s. host-a still has a definition of a."
+
+
 def test_a_read_only_host_takes_nothing() -> None:
     writing, reading = host("test:///a"), host("test:///b", read_only=True)
     with bench() as b:
@@ -415,6 +498,20 @@ def test_a_read_only_host_takes_nothing() -> None:
             b.runner.add([wish(writing, "a"), wish(reading, "b")])
         assert not b.runner.queue
         assert writing.requests == reading.requests == []
+
+
+def test_one_that_is_stopped_in_the_middle_says_what_can_be_done_without_keys_of_a_screen() -> None:
+    control = host()
+    with bench() as b:
+        b.runner.add([wish(control, "a")])
+        b.until_planned(1)
+        run_of(control, "a").finish(Outcome(End.LEFT))
+        b.until_ended(1)
+        assert b.item(1).state is State.CANCELLED
+        assert (
+            b.item(1).message
+            == "It was stopped in the middle. Unless it has been taken back, resume or undo it."
+        )
 
 
 def test_nothing_begins_after_the_end() -> None:

@@ -14,12 +14,13 @@ from textual.widgets import Button, Input
 
 from tests.dialogs import HOSTILE, Host
 from tests.fake_host import GIB, FakeControl, default_plan, make_disk, make_domain, make_state
-from tests.mirror_form import UNANSWERED, until
+from tests.mirror_form import UNANSWERED
+from tests.settled import running, until
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.plan_view import PlanView
-from tui.app.dialogs.several import SeveralForm
 from tui.app.dialogs.several_fields import Mover
+from tui.app.dialogs.several_moves import SeveralMoves
 from tui.engine.errors import HostError
 from tui.model.chain_steps import MakeImage
 from tui.model.finding import Acceptance, refused, warning
@@ -62,7 +63,7 @@ def movers(control: FakeControl) -> list[Mover]:
 
 def in_form(
     control: FakeControl,
-    act: Callable[[Pilot[None], SeveralForm], Any] | None = None,
+    act: Callable[[Pilot[None], SeveralMoves], Any] | None = None,
     *,
     size: tuple[int, int] = (120, 36),
     these: list[Mover] | None = None,
@@ -72,8 +73,8 @@ def in_form(
 
     async def run() -> None:
         app = Host()
-        async with app.run_test(size=size) as pilot:
-            form = SeveralForm(these or movers(control), debounce=0)
+        async with running(app, size=size) as pilot:
+            form = SeveralMoves(these or movers(control), debounce=0)
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: ("places",) in control.calls and "/fast" in place(form))
             await until(pilot, lambda: not form.checking)
@@ -84,15 +85,15 @@ def in_form(
     return answers[0] if answers else UNANSWERED
 
 
-def place(form: SeveralForm) -> str:
+def place(form: SeveralMoves) -> str:
     return form.query_one("#place", Input).value
 
 
-def shown(form: SeveralForm) -> str:
+def shown(form: SeveralMoves) -> str:
     return form.query_one(PlanView).plain
 
 
-def verdict(form: SeveralForm) -> str:
+def verdict(form: SeveralMoves) -> str:
     return form.query_one("#verdict", Flow).plain
 
 
@@ -104,7 +105,7 @@ def queued(answer: Any) -> list[str]:
 def test_enter_goes_to_the_button_and_enter_queues_all(size: tuple[int, int]) -> None:
     control = host()
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         assert "all 3 may be queued" in verdict(form)
         await pilot.press("enter")
         await pilot.pause()
@@ -122,7 +123,7 @@ def test_enter_goes_to_the_button_and_enter_queues_all(size: tuple[int, int]) ->
 
 
 def test_escape_queues_nothing() -> None:
-    async def act(pilot: Pilot[None], _form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], _form: SeveralMoves) -> None:
         await pilot.press("escape")
         await pilot.pause()
 
@@ -130,14 +131,14 @@ def test_escape_queues_nothing() -> None:
 
 
 def test_the_focus_is_not_on_the_button() -> None:
-    async def act(_pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(_pilot: Pilot[None], form: SeveralMoves) -> None:
         assert form.query_one("#place", Input).has_focus
 
     in_form(host(), act)
 
 
 def test_each_domain_is_listed_with_what_goes_where() -> None:
-    async def act(_pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(_pilot: Pilot[None], form: SeveralMoves) -> None:
         text = shown(form)
         for name in NAMES:
             assert f"{name:7}vda vdb  2 GiB" in text
@@ -148,7 +149,7 @@ def test_each_domain_is_listed_with_what_goes_where() -> None:
 
 
 def test_a_refused_one_says_why_and_is_not_queued() -> None:
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         assert "✗ files  vda vdb  refused: files is shut off." in shown(form)
         assert "Start it." in shown(form)
         assert "2 of 3 may be queued" in verdict(form)
@@ -159,7 +160,7 @@ def test_a_refused_one_says_why_and_is_not_queued() -> None:
 
 
 def test_where_all_are_refused_nothing_can_be_queued() -> None:
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         assert form.query_one("#start", Button).disabled
         await pilot.press("enter")
         await until(pilot, lambda: form.query_one(PlanView).has_focus)
@@ -180,7 +181,7 @@ def test_what_is_mended_is_queued() -> None:
 
     control.planner = plan
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         check = form.check(Acceptance.LOSE_CHECKPOINTS)
         assert check.display
         assert not form.check(Acceptance.LOSE_INTERNAL_SNAPSHOTS).display
@@ -195,7 +196,7 @@ def test_what_is_mended_is_queued() -> None:
 def test_unticking_asks_no_host_and_leaves_one_out() -> None:
     control = host()
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         asked = len(control.requests)
         form.query_one("#domain-1", Check).value = False
         await until(pilot, lambda: "all 2" in verdict(form))
@@ -208,7 +209,7 @@ def test_unticking_asks_no_host_and_leaves_one_out() -> None:
 
 
 def test_none_ticked_is_a_mistake() -> None:
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         for number in range(3):
             form.query_one(f"#domain-{number}", Check).value = False
         await pilot.pause()
@@ -221,7 +222,7 @@ def test_none_ticked_is_a_mistake() -> None:
 def test_the_way_is_the_same_for_all() -> None:
     control = host()
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         form.query_one("#how", Choice).value = How.FLATTEN
         form.query_one("#bandwidth", Input).value = "7"
         form.query_one("#then", Choice).value = Then.HOLD
@@ -246,7 +247,7 @@ def test_a_host_that_cannot_answer_is_told_for_its_domain() -> None:
 
     control.planner = plan
 
-    async def act(_pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(_pilot: Pilot[None], form: SeveralMoves) -> None:
         assert "db01   It cannot be looked at." in shown(form)
         assert "2 of 3" in verdict(form)
 
@@ -257,7 +258,7 @@ def test_a_read_only_host_takes_nothing() -> None:
     writing, reading = host(), host(uri="test:///b", read_only=True)
     these = [Mover(writing, DOMAINS[0], ("vda",)), Mover(reading, DOMAINS[1], ("vda",))]
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         assert "read-only: nothing is queued" in shown(form)
         form.query_one("#start", Button).press()
         await pilot.pause()
@@ -271,7 +272,7 @@ def test_what_is_asked_while_a_host_thinks_takes_the_place_of_the_rest() -> None
     usual, hold = control.planner, threading.Event()
     assert usual
 
-    async def act(pilot: Pilot[None], form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], form: SeveralMoves) -> None:
         started = threading.Event()
 
         def slow(request: Request) -> Plan:
@@ -303,7 +304,7 @@ def test_hostile_text(text: str, size: tuple[int, int]) -> None:
     findings = (warning("a", text, text), refused("b", text, text))
     control.planner = lambda request: move_plan(control, request, findings=findings)
 
-    async def act(pilot: Pilot[None], _form: SeveralForm) -> None:
+    async def act(pilot: Pilot[None], _form: SeveralMoves) -> None:
         await pilot.press("f2")
         await pilot.pause()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.test_cli import invoke
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_request import After, SnapshotDeleteRequest, SnapshotRevertRequest
 from tui.model.mirrored_snapshot import Snapshot, file_disk
-from tui.model.request import Ending, Request, SnapshotEndRequest, SnapshotRequest
+from tui.model.request import Ending, LiveSnapshotRequest, Request, SnapshotEndRequest, SnapshotRequest
 
 DB01 = uuid_of("db01")
 MIB = 1024 * 1024
@@ -35,6 +36,17 @@ SPECS = "--diskspec vda,file=/a,mirror=/m --diskspec vdb,mirror=/n,,o"
                 synchronous_writes=True,
                 accepted=frozenset({Acceptance.RISK_FULL_DESTINATION}),
             ),
+        ),
+        (
+            "create db01 s1 --reuse-external --overwrite-images",
+            LiveSnapshotRequest(
+                DB01, "s1", reuse_external=True, accepted=frozenset({Acceptance.OVERWRITE_IMAGES})
+            ),
+        ),
+        ("create db01 s1 --memspec /m,,x=y", LiveSnapshotRequest(DB01, "s1", memory="/m,x=y")),
+        (
+            "create db01 s1 --memspec snapshot=external,file=/m --validate",
+            LiveSnapshotRequest(DB01, "s1", memory="/m", validate=True),
         ),
         ("delete db01 s1 --pivot", SnapshotEndRequest(DB01, "s1", Ending.PIVOT)),
         ("delete db01 s1 --pivot --no-compare", SnapshotEndRequest(DB01, "s1", Ending.PIVOT, compare=False)),
@@ -66,6 +78,7 @@ def test_what_is_asked_for(line: str, request_: Request) -> None:
         ("create db01 s1 --xml f --diskspec vda,mirror=/m", "either with --diskspec or with --xml"),
         ("create db01 --xml f --description x", "stands in the file"),
         ("create db01 --diskspec vda,mirror=m", "not absolute"),
+        ("create db01 --diskspec vda,foo=1", "name=, size=, mirror="),
         ("create db01 --diskspec vda,mirror=/m,size=1", "none of snapshot="),
         ("create db01 --diskspec vda,method=zfs", "none of qemu, internal, lvm, btrfs, manual, no"),
         ("create db01 --diskspec vda,method=qemu,size=1G", "does not go with method=qemu"),
@@ -73,6 +86,11 @@ def test_what_is_asked_for(line: str, request_: Request) -> None:
         ("create db01 --diskspec vda,file=relative", "not absolute"),
         ("create db01 --diskspec vda,size=much", "size= of vda"),
         ("create db01 --method zfs", "invalid choice"),
+        ("create db01 --memspec m", "not absolute: m"),
+        ("create db01 --memspec file=/m,snapshot=internal", "--method internal"),
+        ("create db01 --memspec /m,size=1", "none of file=, snapshot="),
+        ("create db01 --xml f --memspec /m", "the memory stands in the file"),
+        ("create db01 --diskspec vda,mirror=/m --memspec /x", "without the memory"),
         ("create db01 --limit 0", "above 0"),
         ("create db01 --diskspec vda,mirror=/m --method btrfs", "taken by qemu alone"),
         ("delete db01 s1 --pivot --abort", "not allowed with"),
@@ -89,6 +107,32 @@ def test_what_is_asked_for(line: str, request_: Request) -> None:
 def test_what_makes_no_sense(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         invoke("snapshot", *line.split())
+    assert message in capsys.readouterr().err
+
+
+def test_an_empty_name_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        invoke("snapshot", "create", "db01", "")
+    assert "a snapshot has a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        *(
+            (f"{SPECS} {one}", "and the guest goes on")
+            for one in ("--no-metadata", "--pause", "--quiesce required")
+        ),
+        ("--bandwidth 2", "no disk is given one"),
+        ("--diskspec vda,file=/a --synchronous-writes", "no disk is given one"),
+    ],
+)
+def test_what_would_have_no_effect_is_not_taken(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control = FakeControl()
+    status = invoke("snapshot", "create", "db01", "s1", *line.split(), "--dry-run", hosts=(control,))
+    assert (status, control.requests) == (2, [])
     assert message in capsys.readouterr().err
 
 
@@ -111,10 +155,26 @@ def test_a_file_says_what_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixtur
     _status, control = asked(file, f"<domainsnapshot>{DISKS}</domainsnapshot>")
     (request,) = control.requests
     assert isinstance(request, SnapshotRequest)
-    assert (request.snapshot.name or "").isdecimal()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d{6}", request.snapshot.name or "")
+    status, control = asked(file, named, "--method", "btrfs")
+    assert (status, control.requests) == (2, [])
+    assert "taken by qemu alone" in capsys.readouterr().err
     status, control = asked(file, named, "s2")
     assert (status, control.requests) == (2, [])
     assert "another name" in capsys.readouterr().err
+
+
+def test_a_file_asks_for_the_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "s.xml"
+    disks = "<disks><disk name='vda' snapshot='external'/></disks>"
+    text = f"<domainsnapshot><name>s1</name><memory snapshot='external' file='/m'/>{disks}</domainsnapshot>"
+    _status, control = asked(file, text)
+    (request,) = control.requests
+    assert isinstance(request, LiveSnapshotRequest)
+    assert request.memory == "/m"
+    status, control = asked(file, text.replace("external' file='/m'", "internal'"))
+    assert (status, control.requests) == (2, [])
+    assert "not in a file that it names" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,13 @@ from tui.model.domain import RunState
 from tui.model.end_plan import plan_end
 from tui.model.facts import (
     ImageFacts,
-    SnapshotFacts,
     UseKind,
 )
 from tui.model.journal import Entry, entry_xml, parse_entry
 from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_end_plan import plan_snapshot_end
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, StartCopy, Undo

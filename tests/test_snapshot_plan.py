@@ -14,11 +14,12 @@ from tui.model.disk import Disk
 from tui.model.domain import RunState
 from tui.model.facts import (
     PathFacts,
-    SnapshotFacts,
     UseKind,
 )
+from tui.model.finding import Acceptance
 from tui.model.mirrored_snapshot import Kept, Kind, SnapshotDisk, parse_snapshot
 from tui.model.plan import Plan
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_case import generated_path, mirror_request, overlay_request, taken_disks
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitSync, StartCopy
@@ -151,6 +152,16 @@ def test_names_that_libvirt_does_not_take(name: str | None) -> None:
     assert "snapshot-name" in refusals(create(*BOTH, name=name))
 
 
+def test_names_that_no_file_can_have() -> None:
+    plan = create(*ONE, name=252 * "x", there=PathFacts())
+    assert refusals(plan) == {"name-too-long"}
+    assert "destination-unchecked" not in warnings(plan)
+    assert refusals(create(*ONE, name=251 * "x")) == set()
+    assert refusals(create(f"vda,mirror=/{256 * 'x'}", "vdb,snapshot=no", mirror=PathFacts())) == {
+        "name-too-long"
+    }
+
+
 def test_what_is_there_already() -> None:
     known = (SnapshotFacts("s1", frozenset()),)
     assert refusals(create(*BOTH, snapshots=known)) == {"snapshot-exists"}
@@ -194,8 +205,8 @@ def test_what_is_not_possible_meanwhile_is_said_once() -> None:
 # Images that are there already
 
 
-def reuse(there: PathFacts = OVERLAY, mirror: PathFacts = THERE) -> Plan:
-    return create(*ONE, reuse_external=True, there=there, mirror=mirror)
+def reuse(there: PathFacts = OVERLAY, mirror: PathFacts = THERE, **more: Any) -> Plan:
+    return create(*ONE, reuse_external=True, there=there, mirror=mirror, **more)
 
 
 def test_images_that_are_there_are_taken_and_left() -> None:
@@ -235,9 +246,28 @@ def test_images_that_are_not_what_they_must_be(there: PathFacts, mirror: PathFac
     assert refusals(reuse(there, mirror)) == {check}
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("there", [OVERLAY, IMAGE, replace(OVERLAY, image=None, unreadable="No qcow2.")])
+@pytest.mark.parametrize("path", ["/slow/vda.s1", "/fast/vda.q"])
+def test_an_image_of_somebody_is_to_be_left_alone(path: str, there: PathFacts, again: bool) -> None:  # noqa: FBT001
+    places = {"there": NEW, "mirror": NEW} if not again else {"there": OVERLAY, "mirror": THERE}
+    places["there" if path.startswith("/slow") else "mirror"] = there
+    uses: dict[str, Any] = {"uses": {path: use(UseKind.LAYER)}}
+    plan = create(*ONE, reuse_external=again, about=uses, there=places["there"], mirror=places["mirror"])
+    (said,) = (f for f in plan.findings if path in f.reason + f.remedy and f.check in refusals(plan))
+    assert (said.check, said.remedy) == ("destination-in-use", "Choose another destination.")
+    assert refusals(plan) == {"destination-in-use"}
+
+
 def test_an_overlay_that_holds_something() -> None:
-    assert "overlay-content" in warnings(reuse(replace(OVERLAY, allocated=GIB)))
-    assert "overlay-content" not in warnings(reuse())
+    full = replace(OVERLAY, allocated=GIB)
+    plan = reuse(full)
+    assert refusals(plan) == {"overlay-content"}
+    assert plan.findings[0].acceptance is Acceptance.OVERWRITE_IMAGES
+    accepted = reuse(full, accepted=frozenset({Acceptance.OVERWRITE_IMAGES}))
+    assert refusals(accepted) == set()
+    assert "overlay-content" in warnings(accepted)
+    assert "overlay-content" not in refusals(reuse()) | warnings(reuse())
 
 
 def test_the_places_that_are_looked_at() -> None:

@@ -38,6 +38,14 @@ from pathlib import Path
 from tui.lab.lab import Lab
 Lab(Path(sys.argv[1])).tear_down(print)
 """
+DEMO = """
+import sys
+from pathlib import Path
+from tui import __main__
+from tui.lab import lab
+lab.default_root = lambda: Path(sys.argv[1])
+sys.exit(__main__.main(["demo", *sys.argv[2:]]))
+"""
 
 
 class Terminal:
@@ -108,9 +116,28 @@ def terminals(tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
         yield open_one
 
 
+@pytest.fixture
+def demo_root() -> Iterator[Path]:
+    """Where a demo may have its lab; what a failed test left of it there is taken away."""
+    with TemporaryDirectory(prefix="vm", dir="/var/tmp") as directory:
+        root = Path(directory) / "lab"
+        yield root
+        for pid in _guests(root):
+            os.kill(pid, signal.SIGKILL)
+
+
 def start(terminal: Terminal, lab: Path) -> None:
     """Start the program on the lab."""
-    program = shlex.join([sys.executable, "-P", "-m", "tui", "-c", embedded.uri(lab)])
+    _start(terminal, "-m", "tui", "-c", embedded.uri(lab))
+
+
+def start_demo(terminal: Terminal, root: Path, *options: str) -> None:
+    """Start the demo with its lab in this directory."""
+    _start(terminal, "-c", DEMO, str(root), *options)
+
+
+def _start(terminal: Terminal, *words: str) -> None:
+    program = shlex.join([sys.executable, "-P", *words])
     terminal.enter(
         f"unset COLUMNS LINES; clear; PYTHONPATH={Path(__file__).parent.parent} {program}; echo EXIT=$?"
     )
@@ -178,6 +205,43 @@ def test_the_plug_is_pulled_and_the_job_is_found_again(terminals: Callable[[], T
     terminal.type("q")
     terminal.until("EXIT=0")
     assert outside.is_writing(new)
+
+
+def test_a_demo_whose_terminal_is_gone_leaves_nothing(
+    terminals: Callable[[], Terminal], demo_root: Path
+) -> None:
+    terminal = terminals()
+    start_demo(terminal, demo_root)
+    guests = _guests(demo_root)
+    assert len(guests) == 3
+    terminal.close()
+    outside.wait_for(lambda: not demo_root.exists(), PATIENCE, "the lab is removed")
+    assert not [pid for pid in guests if _is_qemu(Path(f"/proc/{pid}"))]
+
+
+def test_a_lab_that_was_kept_stays_until_it_is_removed(
+    terminals: Callable[[], Terminal], demo_root: Path
+) -> None:
+    terminal = terminals()
+    start_demo(terminal, demo_root, "--keep")
+    guests = _guests(demo_root)
+    assert len(guests) == 3
+    terminal.type("q")
+    terminal.until("The lab is kept", "EXIT=0")
+    start_demo(terminal, demo_root)
+    terminal.type("q")
+    terminal.until("The lab is kept", "demo --remove", "EXIT=0")
+    assert sorted(_guests(demo_root)) == sorted(guests)
+    command(sys.executable, "-P", "-c", DEMO, str(demo_root), "--remove")
+    assert not demo_root.exists()
+    assert not _guests(demo_root)
+
+
+def _guests(lab: Path) -> list[int]:
+    """The processes of the guests in a lab."""
+    own = os.fsencode(lab)
+    running = filter(_is_qemu, Path("/proc").iterdir())
+    return [int(one.name) for one in running if own in (one / "cmdline").read_bytes()]
 
 
 def _program(lab: Path) -> int:

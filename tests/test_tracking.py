@@ -133,6 +133,17 @@ def test_a_kept_copy_is_done_and_a_cancelled_one_is_not() -> None:
         assert words in (job_of(state).remark or "")
 
 
+def test_a_copy_through_a_server_is_called_by_its_image() -> None:
+    known = entry(reached=1)
+    served = replace(known, steps=(replace(known.copies[0], named="host-b:/fast/new"), known.steps[1]))
+    state = tracking.with_domain(HostState("x"), SYNC, (served,), 1.0)
+    assert job_of(state).place == "host-b:/fast/new"
+    state = tracking.with_domain(
+        tracking.with_block_event(state, UUID, "vda", JobEvent.CANCELED, 2.0), PLAIN, (), 3.0
+    )
+    assert "host-b:/fast/new" in (job_of(state).remark or "")
+
+
 def test_in_sync_since_is_known_only_when_it_was_seen() -> None:
     assert job_of(seen(COPYING, JobEvent.READY)).in_sync_since == 1.0
     assert job_of(seen(SYNC, first_look=True)).in_sync_since is None

@@ -36,13 +36,13 @@ from tui.engine import connection
 from tui.engine.connection import Connection
 from tui.engine.control import End
 from tui.engine.errors import HostError
-from tui.engine.host import PRESENT
+from tui.engine.present import PRESENT
 from tui.lab import images
 from tui.model.finding import Acceptance
 from tui.model.host import Link
 from tui.model.job import Phase
 from tui.model.plan import Plan
-from tui.model.request import Ending, Then
+from tui.model.request import Ending, RecoverRequest, Then
 from tui.model.steps import EndJobs
 
 SLOW = 1 * MIB
@@ -171,6 +171,26 @@ def test_the_guest_is_powered_off(hypervisor: Hypervisor, guest: Guests, bandwid
     assert "urn:virt-mirror" not in vm.xml()
 
 
+def test_the_guest_dies_while_its_copy_is_taken_back(
+    hypervisor: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vm = guest(disks=[LONG])
+    new = vm.directory / "copy.qcow2"
+    end_job = Connection.end_job
+
+    def too_late(*words: Any, **more: Any) -> None:
+        vm.virsh("destroy")
+        end_job(*words, **more)
+
+    monkeypatch.setattr(Connection, "end_job", too_late)
+    with watched(hypervisor) as host:
+        host.run(accepted(host, copy_request(vm, new, bandwidth=SLOW)))
+        job_in(host, vm, Phase.COPYING)
+        carried_out(host, RecoverRequest(vm.uuid, undo=True))
+    assert not new.exists()
+    assert "urn:virt-mirror" not in vm.xml()
+
+
 def test_a_destination_that_fills_up(hypervisor: Hypervisor, guest: Guests, small: Path) -> None:
     vm = guest(disks=[DiskSpec(data=56 * MIB)])
     new = small / "copy.raw"
@@ -227,7 +247,7 @@ def test_a_guest_left_paused_by_a_killed_pivot_goes_on(hypervisor: Hypervisor, g
     left_in_the_middle(vm, plan, EndJobs)
     vm.virsh("suspend")
     with watched(hypervisor) as host:
-        outside.wait_for(lambda: vm.state() == "running", 10, "the guest goes on")
+        outside.wait_for(lambda: vm.state() == "running", what="the guest goes on")
         carried_out(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
         assert journal_is_empty(host)
 
@@ -320,19 +340,17 @@ def test_a_listing_is_complete_only_with_what_was_being_read_before(
 ) -> None:
     """An event has a domain read at the very moment at which all are listed."""
     vm = guest()
-    reading, measuring, let_go = threading.Event(), threading.Event(), threading.Event()
+    reading, let_go = threading.Event(), threading.Event()
     monkeypatch.setattr(Connection, "read", _held(Connection.read, reading, let_go))
-    monkeypatch.setattr(Connection, "capacities", _held(Connection.capacities, measuring, let_go))
     let_go.set()
     with watched(hypervisor) as host:
-        for event in (reading, measuring, let_go):
+        for event in (reading, let_go):
             event.clear()
         host.refresh(vm.uuid)
         assert reading.wait(PATIENCE)
         host.refresh()
-        # By then all domains have been asked for.
-        assert measuring.wait(PATIENCE)
-        assert host.state.unread == len(host.state.domains) + 1
+        # All are asked for, the one that is being read among them; their sizes come last.
+        assert host.wait_for(lambda s: True if s.unread == len(s.domains) + 1 else None, timeout=PATIENCE)
         let_go.set()
         assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
 

@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from tui.cli import arguments
 from tui.cli import main as headless
 from tui.cli.commands import DemoCommand, Invocation
 from tui.cli.errors import FAILED, INTERRUPTED
 from tui.engine.control import Control
+from tui.engine.history import History, own_history
 from tui.engine.host import Host
+
+if TYPE_CHECKING:
+    from tui.lab.lab import Lab
 
 _LAB_GOES = (
     "Quitting stops the guests and removes the lab with all that is in it; ./tui/demo --keep leaves it."
 )
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the demo as quitting does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: the outermost boundary, where no traceback is seen."""
     invocation = arguments.parse(sys.argv[1:] if argv is None else argv)
+    history = own_history()
     try:
         match invocation.command:
             case None:
-                return _screen(invocation)
+                return _screen(invocation, history)
+            case DemoCommand(remove=True):
+                return _remove_lab()
             case DemoCommand(keep=keep):
                 return _demo(invocation, keep=keep)
             case _:
-                return headless.run(invocation, _connect)
+                return headless.run(invocation, partial(_connect, history), history)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the outermost boundary of the program
         log = _write_down()
-        sys.stderr.write(f"virt-mirror: Something unexpected happened: {error}. Details are in {log}.\n")
+        _say(f"virt-mirror: Something unexpected happened: {error}. Details are in {log}.")
         return FAILED
 
 
-def _connect(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # called by position, as Connect says
-    return Host(uri, read_only=read_only)
+def _connect(history: History, uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # called by position, as Connect says
+    return Host(uri, read_only=read_only, history=history)
 
 
-def _connect_quietly(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001
+def _connect_quietly(history: History, read_only: bool, uri: str | None) -> Control:  # noqa: FBT001
     """For the screen: it has the terminal, so that nobody else may ask anything there."""
-    return Host(uri, read_only=read_only, may_ask=False)
+    return Host(uri, read_only=read_only, may_ask=False, history=history)
 
 
-def _screen(invocation: Invocation) -> int:
+def _screen(invocation: Invocation, history: History) -> int:
     # Headless commands never pay for the screen.
     from tui.app.main import run  # noqa: PLC0415
 
-    hosts = [_connect_quietly(uri, invocation.read_only) for uri in invocation.uris or (None,)]
-    return run(
-        hosts,
-        ascii_only=invocation.ascii_only,
-        connect=lambda uri: _connect_quietly(uri, invocation.read_only),
-    )
+    connect = partial(_connect_quietly, history, invocation.read_only)
+    hosts = [connect(uri) for uri in invocation.uris or (None,)]
+    return run(hosts, ascii_only=invocation.ascii_only, connect=connect, history=history)
 
 
 def _demo(invocation: Invocation, *, keep: bool) -> int:
@@ -72,31 +80,73 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
     from tui.lab.lab import Lab  # noqa: PLC0415
 
     lab = Lab()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, _stop)
     try:
-        lab.prepare(_say)
-        try:
-            host = Host(lab.uri, read_only=invocation.read_only, places=(str(lab.fast),))
+        with _prepared(lab, keep=keep):
+            # What was done to guests that are gone with the lab is of use to nobody afterwards.
+            history = History(lab.root / "history.jsonl")
+            host = Host(lab.uri, read_only=invocation.read_only, places=(str(lab.fast),), history=history)
             return run(
                 [host],
                 suggested_bandwidth=lab.suggested_bandwidth,
-                farewell=JOBS_GO_ON if keep else _LAB_GOES,
+                farewell=JOBS_GO_ON if lab.kept else _LAB_GOES,
                 ascii_only=invocation.ascii_only,
-                connect=lambda uri: _connect_quietly(uri, invocation.read_only),
+                connect=partial(_connect_quietly, history, invocation.read_only),
+                history=history,
             )
-        finally:
-            if keep:
-                _say(
-                    f"The lab stays in {lab.root}, its guests running. The next demo finds it, and so does:\n"
-                    f"  {_own_name()} -c '{lab.uri}' list"
-                )
-                lab.close()
-            else:
-                lab.tear_down(_say)
     except LabError as error:
-        sys.stderr.write(f"virt-mirror: {error}\n")
+        _say(f"virt-mirror: {error}")
         return FAILED
+
+
+@contextlib.contextmanager
+def _prepared(lab: Lab, *, keep: bool) -> Iterator[None]:
+    """The lab with its guests, and its end, however that comes."""
+    try:
+        lab.prepare(_say)
+    except KeyboardInterrupt:
+        _leave(lab)
+        raise
+    try:
+        if keep:
+            lab.keep()
+        yield
+    finally:
+        _leave(lab)
+
+
+def _leave(lab: Lab) -> None:
+    """Remove the lab, unless it is kept."""
+    _let_end()
+    if not lab.kept:
+        lab.tear_down(_say)
+        return
+    _say(
+        f"The lab is kept: it stays in {lab.root}, its guests running. The next demo finds it, and so does:\n"
+        f"  {_own_name()} -c '{lab.uri}' list\n"
+        "This removes it:\n"
+        f"  {_own_name()} demo --remove"
+    )
+    lab.close()
+
+
+def _remove_lab() -> int:
+    """The end of a lab that was kept."""
+    from tui.lab.errors import LabError  # noqa: PLC0415
+    from tui.lab.lab import Lab  # noqa: PLC0415
+
+    lab = Lab()
+    if not lab.root.exists():
+        _say(f"There is no lab in {lab.root}.")
+        return 0
+    _let_end()
+    try:
+        lab.tear_down(_say)
+    except LabError as error:
+        _say(f"virt-mirror: {error}")
+        return FAILED
+    return 0
 
 
 def _own_name() -> str:
@@ -106,11 +156,26 @@ def _own_name() -> str:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    _let_end()
     raise KeyboardInterrupt
 
 
+def _let_end() -> None:
+    """Mind no signal from here on: a terminal that hangs up sends several, and the end is not to be cut short."""
+    # Textual's handler of SIGCONT, which comes along with SIGHUP, fails where its event loop does not run.
+    for number in (*_ENDING, signal.SIGINT, signal.SIGCONT):
+        signal.signal(number, _mind_nothing)
+
+
+def _mind_nothing(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+    # The terminal may be gone, and that nobody reads it is no reason to leave anything undone.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
 
 
 def _write_down() -> Path:

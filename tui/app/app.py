@@ -26,6 +26,7 @@ from tui.app.screen import MainScreen
 from tui.app.theme import DARK, LIGHT, variable_defaults
 from tui.engine.control import Control, Level, LogLine
 from tui.engine.errors import HostError
+from tui.engine.history import History
 from tui.engine.queue import QueueRunner
 
 _FAREWELL = 0.3
@@ -66,9 +67,10 @@ class MirrorApp(App[None]):
         farewell: str = JOBS_GO_ON,
         ascii_only: bool = False,
         connect: Callable[[str], Control] | None = None,
+        history: History | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Show these hosts; ``connect`` opens another one."""
+        """Show these hosts; ``connect`` opens another one, and ``history`` keeps what has ended."""
         guard_message_pumps(MirrorApp)
         super().__init__()
         self.clock = clock
@@ -81,6 +83,7 @@ class MirrorApp(App[None]):
             glyphs=ASCII if ascii_only else UNICODE,
             suggested_bandwidth=suggested_bandwidth,
             farewell=farewell,
+            history=history,
         )
         self.mishaps = Mishaps(partial(self._tell_mishap), clock)
         self._hosts = list(hosts)

@@ -7,7 +7,7 @@ looks like what it is. One that shares none is a tree of its own below.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.app.glyphs import Glyphs
@@ -46,11 +46,13 @@ class Line:
     role: Role = Role.NONE
     target: str = ""
     mirror: Mirror | None = None
+    named: str = ""
+    """What people call the image, where the definition knows but the address of what serves it."""
 
     @property
     def place(self) -> str:
         """The directory, or what stands for one."""
-        return place_of(self.layer) if self.layer else ""
+        return posixpath.dirname(self.named) if self.named else place_of(self.layer) if self.layer else ""
 
 
 def name_of(layer: Layer) -> str:
@@ -75,8 +77,8 @@ def place_of(layer: Layer) -> str:
             return ""
 
 
-def tree(disk: Disk, glyphs: Glyphs) -> list[Line]:
-    """The lines for a disk."""
+def tree(disk: Disk, glyphs: Glyphs, named: str = "") -> list[Line]:
+    """The lines for a disk; ``named`` is what people call the image that a mirror goes to through a server."""
     if disk.empty:
         return [Line(Kind.NOTE, "This drive is empty.")]
     mirror = disk.mirror
@@ -88,7 +90,10 @@ def tree(disk: Disk, glyphs: Glyphs) -> list[Line]:
         return _fork(disk, mirror, layers, shared, glyphs)
     lines = stem(disk.target, disk.chain, glyphs)
     lines.append(Line(Kind.SPACE, ""))
-    return lines + stem(disk.target, mirror.chain, glyphs, top=Role.MIRROR, onto=mirror)
+    other = stem(disk.target, mirror.chain, glyphs, top=Role.MIRROR, onto=mirror)
+    if named:
+        other[-1] = replace(other[-1], name=posixpath.basename(named), named=named)
+    return lines + other
 
 
 def stem(

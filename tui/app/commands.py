@@ -6,110 +6,13 @@ Key bindings, the footer, the command palette, the help and what a read-only ses
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from textual.binding import Binding
 
-
-class Panel(StrEnum):
-    """The parts of the main screen that can have the focus."""
-
-    DOMAINS = "domains"
-    CHAIN = "chain"
-    JOBS = "jobs"
-    LOG = "log"
-    QUEUE = "queue"
-
-
-class Where(StrEnum):
-    """What answers to a command's keys."""
-
-    SCREEN = "screen"
-    LIST = "list"
-    """The list that has the focus."""
-    TEXTUAL = "textual"
-    """Textual's own; named here so that the help is whole."""
-
+from tui.app.command import Command, Panel, Where
 
 ALL = frozenset(Panel)
 DISKS_AND_JOBS = frozenset({Panel.DOMAINS, Panel.JOBS})
 QUEUE = frozenset({Panel.QUEUE})
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One thing a user can do."""
-
-    id: str
-    """In kebab case; the method ``action_…`` has the same name with underscores."""
-    keys: tuple[str, ...]
-    """As Textual calls them; the first is the one that is shown."""
-    title: str
-    """As in the palette and the footer: a verb, short."""
-    help: str
-    """One sentence."""
-    group: str
-    """The heading it stands under in the help."""
-    writes: bool = False
-    """Whether it may change something on a host; greyed in a read-only session."""
-    footer: frozenset[Panel] = frozenset()
-    """The panels with whose focus the footer names it."""
-    where: Where = Where.SCREEN
-    priority: bool = False
-    """Whether it is carried out before the next key is looked at, since it decides where that one goes."""
-    key_name: str = ""
-    """How the key is written where Textual's name for it would puzzle."""
-
-    @property
-    def action(self) -> str:
-        """The name of the action."""
-        return self.id.replace("-", "_")
-
-    @property
-    def of_queue(self) -> bool:
-        """Whether it is about the queue, and about no host."""
-        return self.group == "Queue"
-
-    @property
-    def in_footer(self) -> bool:
-        """Whether the footer ever names it."""
-        return bool(self.footer)
-
-    @property
-    def key_display(self) -> str:
-        """The first key as it is written for people."""
-        return self.key_name or _KEY_NAMES.get(self.keys[0], self.keys[0])
-
-    @property
-    def keys_display(self) -> str:
-        """All keys as they are written for people."""
-        first, *others = self.keys
-        return " ".join(
-            (self.key_name or _KEY_NAMES.get(first, first), *(_KEY_NAMES.get(k, k) for k in others))
-        )
-
-
-_KEY_NAMES = {
-    "space": "space",
-    "slash": "/",
-    "question_mark": "?",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "plus": "+",
-    "enter": "enter",
-    "escape": "esc",
-    "up": "↑",
-    "down": "↓",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-    "shift+up": "S-↑",
-    "shift+down": "S-↓",
-    "ctrl+p": "^p",
-    "ctrl+q": "^q",
-    "ctrl+r": "^r",
-    "ctrl+s": "^s",
-}
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -130,6 +33,31 @@ COMMANDS: tuple[Command, ...] = (
         "Disks",
         writes=True,
         footer=frozenset({Panel.DOMAINS}),
+    ),
+    Command(
+        "migrate",
+        ("H",),
+        "Migrate",
+        "Take the domain to another host, running, with its memory, its storage and its snapshots. With disks of "
+        "several domains tagged, queue a migration for each.",
+        "Disks",
+        writes=True,
+        footer=frozenset({Panel.DOMAINS}),
+    ),
+    Command(
+        "evacuate",
+        ("E",),
+        "Evacuate",
+        "Take the domains of the host under the cursor to another one: a plan for each, carried out by the queue.",
+        "Disks",
+        writes=True,
+    ),
+    Command(
+        "hosts",
+        ("w",),
+        "Hosts",
+        "The hosts side by side: pick domains of one, and point at the host that they are to go to.",
+        "Disks",
     ),
     Command(
         "commit",
@@ -171,8 +99,9 @@ COMMANDS: tuple[Command, ...] = (
         "cancel",
         ("x",),
         "Cancel",
-        "Cancel the job. The guest stays on the source; an unfinished image made for the copy is removed. In the "
-        "queue: let the item under the cursor go, and take back what it has done.",
+        "Cancel the job. The guest stays on the source; an unfinished image made for the copy is removed. A domain on "
+        "its way to another host is called back. In the queue: let the item under the cursor go, and take back what it "
+        "has done.",
         "Jobs",
         writes=True,
         footer=DISKS_AND_JOBS | QUEUE,
@@ -207,10 +136,11 @@ COMMANDS: tuple[Command, ...] = (
         "speed",
         ("b",),
         "Speed",
-        "Change the bandwidth limit of the running job.",
+        "Change the bandwidth limit of the running job. Of a domain on its way to another host: more bandwidth, more "
+        "downtime, post-copy, or a pause.",
         "Jobs",
         writes=True,
-        footer=frozenset({Panel.JOBS}),
+        footer=DISKS_AND_JOBS,
     ),
     Command(
         "details",
@@ -373,9 +303,24 @@ COMMANDS: tuple[Command, ...] = (
         "Examine the host under the cursor: what is wrong there or left over, and what to do about it.",
         "View",
     ),
+    Command(
+        "history",
+        ("h",),
+        "History",
+        "What has ended: each plan that was carried out from here, how long it took, how it ended, what was measured.",
+        "View",
+        footer=frozenset({Panel.LOG}),
+    ),
     Command("connect", ("plus",), "Connect", "Open another host beside the ones that are here.", "Program"),
     Command("help", ("question_mark", "f1"), "Help", "All keys.", "Program", footer=ALL),
-    Command("quit", ("q", "ctrl+q"), "Quit", "Leave. Jobs go on in QEMU.", "Program", footer=ALL),
+    Command(
+        "quit",
+        ("q", "ctrl+q"),
+        "Quit",
+        "Leave. Jobs go on in QEMU; a migration that this program leads is called back.",
+        "Program",
+        footer=ALL,
+    ),
     Command(
         "command-palette", ("ctrl+p",), "Palette", "Find any command by name.", "Program", where=Where.TEXTUAL
     ),
@@ -419,11 +364,6 @@ def bindings(where: Where) -> list[Binding]:
 def footer(panel: Panel) -> tuple[Command, ...]:
     """The commands that the footer names while a panel has the focus."""
     return tuple(c for c in COMMANDS if panel in c.footer)
-
-
-def in_ascii(keys: str) -> str:
-    """The names of keys for a terminal without arrows."""
-    return keys.replace("↑", "up").replace("↓", "down")
 
 
 def writing_command(key: str) -> Command | None:

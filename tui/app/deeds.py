@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from tui.app.background import Background
 from tui.app.dialogs.confirm import ConfirmPlan
+from tui.app.dialogs.imports import ImportForm
 from tui.app.dialogs.merge import MergeForm
+from tui.app.dialogs.migrate import MigrateForm
+from tui.app.dialogs.migration import VERBS, Change, MigrationDialog
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move import MoveForm
+from tui.app.dialogs.peer_fields import Peer
 from tui.app.dialogs.revert import RevertForm
-from tui.app.dialogs.several import SeveralForm
+from tui.app.dialogs.several import Candidate
 from tui.app.dialogs.several_fields import Mover
+from tui.app.dialogs.several_migrations import SeveralMigrations
+from tui.app.dialogs.several_moves import SeveralMoves
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
@@ -28,6 +35,9 @@ from tui.engine.queue import QueueRunner
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.job import Job
+from tui.model.migrate_request import MigrationTuneRequest
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import Migration
 from tui.model.plan import Plan
 from tui.model.request import EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
 
@@ -85,17 +95,20 @@ class Deeds:
         on_wait: Callable[[], None],
         on_ending: Callable[[Aim], None],
         on_end: Callable[[Plan, Outcome | None], None] = lambda _plan, _outcome: None,
+        on_migrated: Callable[[Aim, Plan, Outcome], None] = lambda _aim, _plan, _outcome: None,
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
         """Ask on this screen, work in these threads, queue there, say what happens through ``tell``.
 
         ``on_wait`` is called when waiting for a host begins or ends, ``on_ending`` when jobs are
-        being ended, or what was tagged is queued, ``on_end`` when a plan has been carried out.
+        being ended, or what was tagged is queued, ``on_end`` when a plan has been carried out,
+        ``on_migrated`` when a migration has ended, however it did.
         """
         self._on_wait = on_wait
         self._on_ending = on_ending
         self._on_end = on_end
+        self._on_migrated = on_migrated
         self._screen = screen
         self._background = background
         self._runner = runner
@@ -127,10 +140,10 @@ class Deeds:
         self._turn += 1
         self._wait(None)
 
-    def mirror(self, aims: Sequence[Aim], turn: int = 1) -> None:
+    def mirror(self, aims: Sequence[Aim], peers: Callable[[Control], Sequence[Peer]], turn: int = 1) -> None:
         """Have the form filled in for one disk after the other, and run each plan that comes of it.
 
-        Each aim has one disk. Leaving a form leaves those after it as well.
+        Each aim has one disk; ``peers`` are the other hosts of one. Leaving a form leaves those after it as well.
         """
         aim = aims[turn - 1]
         found = self._disk_of(aim)
@@ -141,11 +154,12 @@ class Deeds:
             if plan is not None:
                 self._run(aim, plan)
                 if turn < len(aims):
-                    self.mirror(aims, turn + 1)
+                    self.mirror(aims, peers, turn + 1)
 
         form = MirrorForm(
             aim.control,
             *found,
+            peers=peers(aim.control),
             turn=(turn, len(aims)),
             suggested_bandwidth=self._suggested_bandwidth,
             glyphs=self._glyphs,
@@ -166,25 +180,63 @@ class Deeds:
         )
         self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
+    def migrate(
+        self, aim: Aim, domain: Domain, peers: Sequence[Peer], begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """Have the form filled in for a domain and these hosts, and run the plan; ``begun`` is called before."""
+        form = MigrateForm(aim.control, domain, peers, glyphs=self._glyphs)
+
+        def begin(plan: Plan | None) -> None:
+            if plan:
+                begun()
+                self._run(aim, plan)
+
+        self._screen.app.push_screen(form, begin)
+
     def move_several(self, movers: Sequence[Mover]) -> None:
         """Have the form filled in for several domains, and queue the plans that come of it."""
-        form = SeveralForm(movers, suggested_bandwidth=self._suggested_bandwidth, glyphs=self._glyphs)
-        self._screen.app.push_screen(form, self._queue)
+        form = SeveralMoves(movers, suggested_bandwidth=self._suggested_bandwidth, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, partial(self._queue, "move"))
 
-    def _queue(self, plans: Sequence[tuple[Control, Plan]] | None) -> None:
+    def migrate_several(
+        self,
+        candidates: Sequence[Candidate],
+        peers: Sequence[Peer],
+        fleet: Sequence[Control],
+        begun: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Have the form filled in for domains that go to one of these hosts, and queue the plans that come of it.
+
+        While one of the ``fleet`` is out of reach, nothing begins that goes there. ``begun`` is called before they are
+        queued.
+        """
+        form = SeveralMigrations(candidates, peers, glyphs=self._glyphs)
+
+        def begin(plans: Sequence[tuple[Control, Plan]] | None) -> None:
+            if plans:
+                begun()
+                self._queue("migration", plans, peers=fleet)
+
+        self._screen.app.push_screen(form, begin)
+
+    def _queue(
+        self, what: str, plans: Sequence[tuple[Control, Plan]] | None, *, peers: Sequence[Control] = ()
+    ) -> None:
         if not plans:
             return
         try:
-            self._runner.add(plans)
+            self._runner.add(plans, peers)
         except HostError as error:
             self._tell(Level.ERROR, "", str(error))
             return
-        count = "1 move is" if len(plans) == 1 else f"{len(plans)} moves are"
+        count = f"1 {what} is" if len(plans) == 1 else f"{len(plans)} {what}s are"
         self._tell(Level.INFO, "", f"{count} queued.")
         for control, plan in plans:
             # The tags were for this.
+            domain = control.state.domain(plan.uuid)
             targets = plan.request.targets if isinstance(plan.request, MoveRequest) else ()
-            self._on_ending(Aim(control, plan.uuid, dict.fromkeys(targets)))
+            disks = targets or [disk.target for disk in (domain.disks if domain else ())]
+            self._on_ending(Aim(control, plan.uuid, dict.fromkeys(disks)))
 
     def merge(self, aim: Aim, what: str, place: int) -> None:
         """Have the form filled in for a layer of a disk, and run the plan that comes of it."""
@@ -211,6 +263,11 @@ class Deeds:
         form = RevertForm(aim.control, domain, name, glyphs=self._glyphs)
         self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
+    def import_from(self, aim: Aim, domain: Domain, file: Path | None) -> None:
+        """Have the form of an import filled in, beginning with ``file``, and run the plan that comes of it."""
+        form = ImportForm(aim.control, domain, file, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
     def _disk_of(self, aim: Aim) -> tuple[Domain, Disk] | None:
         """The one disk that is aimed at as it is now; says so where it is gone."""
         (target,) = aim.running
@@ -229,6 +286,17 @@ class Deeds:
                 self.propose(aim, SpeedRequest(aim.uuid, job.target, bandwidth), "Set the limit")
 
         self._screen.app.push_screen(SpeedDialog(job, glyphs=self._glyphs), propose)
+
+    def tune(self, aim: Aim, now: Callable[[], Migration | None]) -> None:
+        """Show how far a migration is, and propose what is chosen to be changed of it."""
+
+        def propose(change: Change | None) -> None:
+            if change is not None:
+                request = MigrationTuneRequest(aim.uuid, change.tune, change.value)
+                self.propose(aim, request, VERBS[change.tune])
+
+        dialog = MigrationDialog(now, read_only=aim.control.read_only, glyphs=self._glyphs)
+        self._screen.app.push_screen(dialog, propose)
 
     def _wait(self, host: str | None) -> None:
         self.waiting_for = host
@@ -267,6 +335,9 @@ class Deeds:
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:
         self._on_end(plan, outcome)
+        migrates = any(isinstance(step, Migrate) for step in plan.steps)
+        if migrates and outcome is not None and outcome.end is not End.LEFT:
+            self._on_migrated(aim, plan, outcome)
         if outcome is None or outcome.end is End.LEFT or outcome.cancelled:
             # Whoever cancelled it is told so by that.
             return

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tui.app.commands import Command, Panel, footer
+from tui.app.command import Command, Panel
+from tui.app.commands import footer
 from tui.app.verbs import out_of_place, why_not, why_not_in_plan
+from tui.app.widgets.migrations import BUTTONS
 from tui.app.widgets.queue import out_of_place as out_of_place_in_queue
 from tui.app.widgets.queue import why_not as why_not_in_queue
 from tui.model.job import Job
 from tui.model.journal import Entry
+from tui.model.migration import Migration
 from tui.model.queue import Item
 
 _OF_JOBS = frozenset({"pivot", "keep", "cancel", "speed", "details", "dismiss-job"})
+_OF_MIGRATIONS = frozenset({"cancel", "speed", "details"})
+_OF_ARRIVALS = frozenset({"details", "dismiss-job"})
 _RECOVER = frozenset({"resume", "undo"})
-_BEGIN = frozenset({"mirror", "move"})
+_BEGIN = frozenset({"mirror", "move", "migrate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Focus:
     """Whether nobody carries that plan on any more."""
     leftover: bool = False
     """Whether an interrupted copy has left an image of these disks behind."""
+    migration: Migration | None = None
+    """Of the domain, on its way to another host."""
+    arrived: bool = False
+    """Whether a migration is under the cursor that has ended."""
     item: Item | None = None
     """The item of the queue under the cursor."""
     paused: bool = False
@@ -46,6 +55,10 @@ def possible(command: str, focus: Focus) -> bool:
     """Whether a command does anything there."""
     if focus.panel is Panel.QUEUE:
         return command in _RECOVER or not why_not_in_queue(focus.item, command)
+    if focus.arrived and command in _OF_JOBS:
+        return command in _OF_ARRIVALS
+    if focus.migration is not None and command in _OF_JOBS | _RECOVER | _BEGIN:
+        return command in _OF_MIGRATIONS
     if command == "cancel" and focus.leftover:
         return True
     if command in _OF_JOBS:
@@ -62,16 +75,19 @@ def _hidden(focus: Focus) -> frozenset[str]:
             open_still = focus.item is None or not focus.item.state.ended
             busy = {"queue-pause", "queue-limits"} if focus.interrupted else set()
             return out_of_place_in_queue(focus.item) | (_RECOVER if open_still else recover | busy)
+        case Panel.JOBS | Panel.DOMAINS if focus.arrived or focus.migration is not None:
+            kept = _OF_ARRIVALS if focus.arrived else _OF_MIGRATIONS
+            return _RECOVER | _BEGIN | (_OF_JOBS - kept)
         case Panel.JOBS:
             job = focus.jobs[0] if focus.jobs else None
             broken_off = focus.interrupted and not (job and job.phase.ended)
             return recover | out_of_place(job) | ({"pivot", "keep", "cancel"} if broken_off else set())
         case Panel.DOMAINS if focus.interrupted:
-            return _BEGIN | {"pivot", "cancel"}
+            return _BEGIN | {"pivot", "cancel", "speed"}
         case Panel.DOMAINS:
             running = any(job and not job.phase.ended for job in focus.jobs)
-            unused = _BEGIN if running else {"pivot"} if focus.leftover else {"pivot", "cancel"}
-            return recover | unused
+            unused = _BEGIN if running else {"pivot", "migrate"} if focus.leftover else {"pivot", "cancel"}
+            return recover | unused | {"speed"}
         case _:
             return recover
 
@@ -80,6 +96,8 @@ def worded(command: Command, focus: Focus) -> Command:
     """As it is called while it does something else than usual."""
     if command.id == "queue-pause" and focus.paused:
         return replace(command, title="Start the queue")
+    if focus.migration is not None and command.id in BUTTONS:
+        return replace(command, title=BUTTONS[command.id])
     if command.id == "cancel" and focus.leftover:
         return replace(command, title="Tidy up")
     return command

@@ -39,6 +39,8 @@ class Glyphs:
     rule: str = "─"
     up: str = "▲"
     down: str = "▼"
+    more: str = "▸"
+    less: str = "▾"
     empty: str = "–"
     dot: str = "·"
     bar: str = "━"
@@ -104,6 +106,8 @@ ASCII = Glyphs(
     rule="-",
     up="^",
     down="v",
+    more="+",
+    less="-",
     empty="-",
     dot="-",
     bar="#",

@@ -11,20 +11,27 @@ from pathlib import Path
 from textual.widget import Widget
 
 from tui.app.background import Background
-from tui.app.commands import BY_ID, COMMANDS, Panel
+from tui.app.command import Panel
+from tui.app.commands import BY_ID, COMMANDS
+from tui.app.dialogs.arrival import ArrivalDialog
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.connect import ConnectDialog
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.doctor import DoctorDialog
 from tui.app.dialogs.help import HelpScreen
+from tui.app.dialogs.history import HistoryDialog
 from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.app.glyphs import Glyphs
 from tui.app.text import shown
 from tui.app.verbs import why_not
+from tui.app.widgets import migrations
+from tui.app.widgets.jobs import JobRow
 from tui.app.widgets.log import LogPanel
 from tui.app.writing_keys import WritingKeys
 from tui.engine.control import Level
+from tui.engine.history import History
+from tui.engine.own_files import FileTrouble, write_private
 from tui.engine.state_directory import state_directory
 from tui.model.headway import Below, below
 from tui.model.job import Job
@@ -45,6 +52,8 @@ class Keys(WritingKeys):
 
     farewell: str
     """What becomes of running jobs when the user quits."""
+    history: History | None
+    """Where it is kept what has ended."""
     clock: Callable[[], float]
     glyphs: Glyphs
     log_panel: LogPanel
@@ -59,10 +68,6 @@ class Keys(WritingKeys):
         """Show what is known."""
 
     @abstractmethod
-    def show_details(self, details: JobDetails) -> None:
-        """Open the details of a job."""
-
-    @abstractmethod
     def connect(self, uri: str) -> None:
         """Open another host."""
 
@@ -72,6 +77,13 @@ class Keys(WritingKeys):
         """Everything about the job; the chain where there is none."""
         disk, job = self.focused_disk(), self.focused_job()
         if disk is None:
+            return
+        if self.focused_migration() is not None:
+            self.show_migration()
+            return
+        arrival = self.focused_arrival()
+        if arrival is not None:
+            self.app.push_screen(ArrivalDialog(arrival, glyphs=self.glyphs))
             return
         if job is None:
             self.go_to(Panel.CHAIN)
@@ -85,7 +97,8 @@ class Keys(WritingKeys):
         def below_now() -> Below | None:
             return below(self.picture.states[number], *key)
 
-        self.show_details(JobDetails(job_now, self.clock, below_now=below_now, glyphs=self.glyphs))
+        details = JobDetails(job_now, self.clock, below_now=below_now, glyphs=self.glyphs)
+        self.keep_up(details, details.refresh_job)
 
     def action_dismiss_job(self) -> None:
         """Take the ended job under the cursor out of the list; in the table all that ended on that disk."""
@@ -93,6 +106,14 @@ class Keys(WritingKeys):
             self.dismiss_item()
             return
         job, disk = self.focused_job(), self.focused_disk()
+        arrival = self.focused_arrival()
+        if arrival is not None:
+            self.picture.arrived.remove(arrival)
+            self.jobs.show_jobs(self.picture.jobs, nearest=True)
+            self.show_picture()
+            return
+        if self._on_its_way():
+            return
         if job is None or disk is None or not job.phase.ended:
             self.hint(why_not(job, "dismiss-job") or "Move to an ended job first.")
             return
@@ -222,13 +243,18 @@ class Keys(WritingKeys):
         name = time.strftime("log-%Y%m%d-%H%M%S.txt", time.localtime(self.clock()))
         text = self.log_panel.whole
 
+        def failed(error: Exception) -> None:
+            if not isinstance(error, FileTrouble):
+                raise error
+            self.tell(Level.ERROR, "", str(error))
+
         def save(path: str | None) -> None:
             if not path:
                 return
             self.background.do(
-                partial(_write, Path(path).expanduser(), text),
+                partial(write_private, Path(path), text),
                 lambda _: self.tell(Level.INFO, "", f"The log was written to {path}."),
-                lambda error: self.tell(Level.ERROR, "", f"The log could not be written: {error}."),
+                failed,
             )
 
         self.app.push_screen(SaveDialog(str(state_directory() / name), glyphs=self.glyphs), save)
@@ -254,8 +280,7 @@ class Keys(WritingKeys):
                 return (queued.item.to or None if queued else None), "path"
             case Panel.JOBS:
                 item = self.jobs.current
-                place = item.job.destination.active if item else None
-                return (place.path if place else None), "path"
+                return (item.job.place if isinstance(item, JobRow) else None), "path"
             case Panel.DOMAINS:
                 row = self.domains.table.current
                 return (row.path or None if row else None), "path"
@@ -283,6 +308,16 @@ class Keys(WritingKeys):
         control = controls[disk[0] if disk else 0]
         examine = partial(self.background.do, control.examine)
         self.app.push_screen(DoctorDialog(control.state.name, examine, self.clock, glyphs=self.glyphs))
+
+    def action_history(self) -> None:
+        """What has ended, from the latest of the domain under the cursor on."""
+        if self.history is None:
+            self.hint("What ends is not kept here.")
+            return
+        disk = self.focused_disk()
+        self.app.push_screen(
+            HistoryDialog(self.history, self.background, domain=disk[1] if disk else None, glyphs=self.glyphs)
+        )
 
     def action_snapshots(self) -> None:
         """The snapshots of the domain that the cursor is on."""
@@ -317,29 +352,31 @@ class Keys(WritingKeys):
     def action_quit(self) -> None:
         """Leave; with anything going on only after saying what becomes of it."""
         running = sum(len(control.state.active_jobs) for control in self.picture.controls)
+        # What another program leads does not end with this one.
+        moving = [m for control in self.picture.controls for m in control.state.migrations.values() if m.led]
         queue = self.runner.queue
-        if not (running or queue.running or queue.waiting):
+        # Of each of these that is on its way it is told below what becomes of it.
+        told = {migration.uuid for migration in moving}
+        begun = [item for item in queue.running if item.uuid not in told]
+        if not (running or moving or queue.running or queue.waiting):
             self.app.exit()
             return
         sentences = []
-        if running or queue.running:
-            moves = len(queue.running)
+        if running or begun:
             words = [f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU"] if running else []
-            words += [f"{moves} of the queue {'is' if moves == 1 else 'are'} under way"] if moves else []
+            words += (
+                [f"{len(begun)} of the queue {'is' if len(begun) == 1 else 'are'} under way"] if begun else []
+            )
             sentences += [f"{', and '.join(words)}.", self.farewell]
         filled = [found for control in self.picture.controls for found in control.state.files.values()]
         if self.farewell == JOBS_GO_ON and any(done < total for done, total in filled):
             sentences.append(LAYERS_STOP)
+        sentences += map(migrations.farewell, moving)
         if waiting := len(queue.waiting):
             sentences.append(
-                f"{'1 move waits' if waiting == 1 else f'{waiting} moves wait'} in the queue and will be forgotten: "
+                f"{'1 plan waits' if waiting == 1 else f'{waiting} plans wait'} in the queue and will be forgotten: "
                 f"nothing has been done for {'it' if waiting == 1 else 'them'} yet."
             )
         text = " ".join(sentences)
         question = Question(f"{BY_ID['quit'].title}?", text, "Quit", "Stay", glyphs=self.glyphs)
         self.app.push_screen(question, lambda yes: self.app.exit() if yes else None)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

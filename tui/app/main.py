@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from tui.app.app import MirrorApp
 from tui.app.keys import JOBS_GO_ON
 from tui.engine.control import Control
+from tui.engine.history import History
 
 
 def run(
@@ -17,6 +18,7 @@ def run(
     farewell: str = JOBS_GO_ON,
     ascii_only: bool = False,
     connect: Callable[[str], Control] | None = None,
+    history: History | None = None,
     clock: Callable[[], float] = time.time,
 ) -> int:
     """Show these hosts until the user quits, and let go of them.
@@ -27,6 +29,7 @@ def run(
         farewell: what becomes of running jobs when the user quits.
         ascii_only: draw with ASCII characters only.
         connect: opens another host by its URI.
+        history: where it is kept what has ended.
         clock: wall clock.
 
     Returns:
@@ -38,6 +41,7 @@ def run(
         farewell=farewell,
         ascii_only=ascii_only,
         connect=connect,
+        history=history,
         clock=clock,
     )
     try:

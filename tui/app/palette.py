@@ -6,7 +6,8 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.app.commands import COMMANDS, Command, Where
+from tui.app.command import Command, Where
+from tui.app.commands import COMMANDS
 from tui.app.screen import MainScreen
 from tui.app.text import join, shown
 

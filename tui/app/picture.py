@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tui.app.rows import DiskKey, Row, rows_of
-from tui.app.widgets.jobs import JobRow
+from tui.app.widgets.jobs import AnyRow, JobRow
+from tui.app.widgets.migrations import MigrationRow
 from tui.app.widgets.queue import QueueRow
 from tui.engine.control import Control
 from tui.model.headway import below, percent_now, percent_of
@@ -30,6 +31,8 @@ class Picture:
     """URIs of the hosts that the queue does not reach."""
     dismissed: set[tuple[int, int]] = field(default_factory=set)
     """Ended jobs that the user does not want to see any more."""
+    arrived: list[MigrationRow] = field(default_factory=list)
+    """Migrations that have ended, however they did, the latest first."""
 
     def take(self, states: dict[int, HostState]) -> bool:
         """Here is news; answers whether it is to be shown now."""
@@ -95,7 +98,7 @@ class Picture:
                     next(iter(targets), ""),
                     place.get(item.id),
                     held.get(item.id),
-                    entry.progress if entry and running else "",
+                    _progress(state, item, entry) if running else "",
                     percent_of(state, entry) if running else None,
                 )
             )
@@ -111,8 +114,8 @@ class Picture:
         return tuple(disk.target for disk in domain.disks) if domain else ()
 
     @property
-    def jobs(self) -> list[JobRow]:
-        """The jobs: running ones as they began, then those that ended, the latest first."""
+    def jobs(self) -> list[AnyRow]:
+        """Migrations, running jobs as they began, then those that ended, the latest first."""
         rows = [
             JobRow(
                 number,
@@ -130,7 +133,12 @@ class Picture:
         running = [row for row in rows if not row.job.phase.ended]
         ended = [row for row in rows if row.job.phase.ended]
         ended.sort(key=lambda row: row.job.ended or 0.0, reverse=True)
-        return running + ended
+        moving = [
+            MigrationRow(number, state.name, migration)
+            for number, state in sorted(self.states.items())
+            for migration in state.migrations.values()
+        ]
+        return [*moving, *running, *self.arrived, *ended]
 
     @property
     def emptiness(self) -> str:
@@ -160,6 +168,14 @@ class Picture:
         """Whether all of these hosts, or all there are, may only be looked at."""
         chosen = [self.controls[n] for n in numbers] if numbers is not None else self.controls
         return bool(chosen) and all(control.read_only for control in chosen)
+
+
+def _progress(state: HostState, item: Item, entry: Entry | None) -> str:
+    """How far an item is that runs."""
+    migration = state.migrations.get(item.uuid)
+    if migration is not None:
+        return f"{migration.phase}{migration.far}"
+    return entry.progress if entry else ""
 
 
 def _plan_of(state: HostState, job: Job) -> Entry | None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from textual.screen import Screen
 
-from tui.app.commands import Panel
+from tui.app.command import Panel
 from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.limits import LimitsDialog
 from tui.app.dialogs.several_fields import Mover
@@ -15,9 +15,8 @@ from tui.app.picture import Picture
 from tui.app.rows import Row
 from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.queue import QueueView, why_not
-from tui.engine.queue import QueueRunner
+from tui.engine.queue import QueueRunner, undo_request
 from tui.model.queue import Item, State
-from tui.model.request import RecoverRequest
 
 
 class QueueKeys(Screen[None]):
@@ -47,9 +46,6 @@ class QueueKeys(Screen[None]):
     def _item_for(self, command: str) -> Item | None:
         """The item, if the command does something to it; else says why not."""
         item = self.focused_item()
-        if item is not None and self.queue_view.went_on:
-            self.hint(f"What was here has just ended; press again if {item.domain} is meant.")
-            return None
         if reason := why_not(item, command):
             self.hint(reason)
             return None
@@ -105,8 +101,8 @@ class QueueKeys(Screen[None]):
             return
         self.deeds.propose(
             Aim(self.picture.controls[row.number], item.uuid),
-            RecoverRequest(item.uuid, undo=True, plan=item.plan),
-            "Cancel the move",
+            undo_request(item.uuid, item.plan, self.picture.states[row.number]),
+            "Call it back" if item.peer else "Cancel the move",
             carry_out=lambda plan: self.runner.cancel(item.id, plan),
         )
 

@@ -12,6 +12,7 @@ from tui.model.headway import Below, below
 from tui.model.host import HostState, Link
 from tui.model.job import Job
 from tui.model.journal import Entry
+from tui.model.migration import Migration
 from tui.model.move_case import MOVED_DEVICES
 
 TIMES = "×"  # noqa: RUF001  the sign for how many layers
@@ -41,6 +42,8 @@ class Row:
     """A move of the disk that nobody carries on any more."""
     below: Below | None = None
     """What a move has still to do below a mirror that is in sync."""
+    migration: Migration | None = None
+    """Of its domain, on its way to another host."""
     queued: int | None = None
     """Which of those it is that wait in the queue."""
     first: bool = True
@@ -126,6 +129,7 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
             interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
             below=below(state, domain.uuid, disk.target) if disk and state.entries else None,
+            migration=state.migrations.get(domain.uuid),
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))
@@ -158,6 +162,8 @@ def arranged(rows: Iterable[Row], order: Order) -> list[Row]:
 
 def _haystack(row: Row) -> str:
     words = [row.name, row.host, row.state.value, row.target, row.image, row.path]
+    if row.migration:
+        words += ["migrating", row.migration.host]
     if row.job:
         words.append(row.below.word if row.below else row.job.phase.value)
     return "\n".join(words).casefold()
@@ -170,6 +176,8 @@ def _natural(row: Row) -> tuple[str, int, str, str]:
 def _by_job(row: Row) -> tuple[int, int]:
     """What waits for a decision first, then what runs, then what ended, then nothing."""
     job = row.job
+    if row.migration is not None:
+        return (1, -(row.migration.percent or 0))
     if job is None:
         return (3, 0)
     if job.phase.ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -16,26 +16,31 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tui.app.background import Background
-from tui.app.commands import BY_ACTION, Command, Panel, Where, bindings, writing_command
+from tui.app.command import Command, Panel, Where
+from tui.app.commands import BY_ACTION, bindings, writing_command
 from tui.app.deeds import Aim, Deeds
-from tui.app.dialogs.details import JobDetails
+from tui.app.dialogs.dialog import Answer, Dialog
 from tui.app.footer import Focus, named, possible, worded
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.keys import JOBS_GO_ON, Keys
 from tui.app.picture import Picture
 from tui.app.rows import DiskKey
-from tui.app.text import shown
 from tui.app.widgets.bars import HeaderBar, HostsBar, KeysBar, Situation, TabsBar
 from tui.app.widgets.chain import ChainPanel
 from tui.app.widgets.domains import DomainsPanel
 from tui.app.widgets.items import Items
 from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
-from tui.app.widgets.news import NewsBar
+from tui.app.widgets.migrations import Ended, MigrationRow
+from tui.app.widgets.news import NewsBar, say
 from tui.app.widgets.queue import QueueView
-from tui.engine.control import Control, Level, LogLine
+from tui.engine.control import Control, Level, LogLine, Outcome
+from tui.engine.history import History
 from tui.engine.queue import QueueRunner
 from tui.model.host import HostState
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import Migration
+from tui.model.plan import Plan
 from tui.model.queue import State
 
 _MIN_WIDTH, _MIN_HEIGHT = 60, 15
@@ -78,10 +83,12 @@ class MainScreen(Keys, Screen[None]):
         glyphs: Glyphs = UNICODE,
         suggested_bandwidth: int = 0,
         farewell: str = JOBS_GO_ON,
+        history: History | None = None,
     ) -> None:
         """Begin without hosts."""
         super().__init__()
         self.farewell = farewell
+        self.history = history
         self._hint = ("", 0.0)
         """What was said last why a key does nothing, and when: it need not stand there twice."""
         self.clock = clock
@@ -94,7 +101,7 @@ class MainScreen(Keys, Screen[None]):
         self.domains = DomainsPanel(glyphs=glyphs, id="domains")
         self.chain = ChainPanel(glyphs=glyphs, id="chain")
         self.jobs = JobsView(glyphs=glyphs, id="jobs")
-        self.queue_view = QueueView(clock=clock, glyphs=glyphs, id="queue")
+        self.queue_view = QueueView(glyphs=glyphs, id="queue")
         self.log_panel = LogPanel(glyphs=glyphs, id="log")
         self.news = NewsBar(glyphs=glyphs, id="news")
         self.keys = KeysBar(glyphs=glyphs, id="keys")
@@ -106,13 +113,15 @@ class MainScreen(Keys, Screen[None]):
             self.tell,
             on_wait=self.show_situation,
             on_ending=self.untag,
+            on_migrated=self.take_migrated,
             glyphs=glyphs,
             suggested_bandwidth=suggested_bandwidth,
         )
         self.panel = Panel.DOMAINS
         self.passing: deque[events.Key] = deque(maxlen=_KEYS_AHEAD)
         """The keys that went through here last."""
-        self._details: JobDetails | None = None
+        self._open: Callable[[], None] | None = None
+        """Has the dialog that is open show what is so by now."""
         self.set_class(glyphs.ascii, "-ascii")
         self.add_class(f"-{self.panel.value}")
 
@@ -151,8 +160,8 @@ class MainScreen(Keys, Screen[None]):
         """Here are the latest pictures of some hosts."""
         if self.picture.take(states) and self.is_mounted:
             self.show_picture()
-        if self._details is not None and self._details.is_mounted:
-            self._details.refresh_job()
+        if self._open is not None:
+            self._open()
 
     def take_queue(self, *, nearest: bool = False) -> None:
         """The queue has changed: show it, and say what has ended."""
@@ -174,27 +183,19 @@ class MainScreen(Keys, Screen[None]):
         """A host says what happened."""
         self.log_panel.add(line)
         if line.level is Level.ERROR:
-            self._say(line.level, line.text)
+            say(self.app, line.level, line.text)
 
     def tell(self, level: Level, host: str, text: str) -> None:
         """Say what happened, in the log and for a moment in the line above the keys."""
         self.log_panel.add(LogLine(self.clock(), host, level, text))
-        self._say(level, text)
+        say(self.app, level, text)
 
     def hint(self, text: str) -> None:
         """Say for a moment why a key does nothing; nothing has happened that the log should know."""
         before, said = self._hint
         if text != before or self.clock() - said > self.app.NOTIFICATION_TIMEOUT:
             self._hint = (text, self.clock())
-            self._say(Level.WARNING, text)
-
-    def _say(self, level: Level, text: str) -> None:
-        if self.app.screen is self:
-            self.news.say(level, shown(text).plain)
-            return
-        # Above a dialog, which may be all that is in view.
-        severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
-        self.app.notify(shown(text).plain, severity=severity, markup=False)  # type: ignore[arg-type]
+            say(self.app, Level.WARNING, text)
 
     # The picture
 
@@ -268,6 +269,8 @@ class MainScreen(Keys, Screen[None]):
             self.plan_of(disk) if disk else None,
             interrupted=disk is not None and self.interrupted(disk),
             leftover=bool(disks) and all(self.leftover_of(one) for one in disks),
+            migration=self.focused_migration(),
+            arrived=self.focused_arrival() is not None,
             item=self.focused_item(),
             paused=self.runner.queue.paused,
         )
@@ -294,6 +297,15 @@ class MainScreen(Keys, Screen[None]):
         """What the tags were for last is being done: mirrors that were begun together end together."""
         number = self.picture.controls.index(aim.control)
         self.domains.untag({(number, aim.uuid, target) for target in aim.running})
+
+    def take_migrated(self, aim: Aim, plan: Plan, outcome: Outcome) -> None:
+        """A migration that was begun here has ended: keep how, until it is dismissed."""
+        step = next(step for step in plan.steps if isinstance(step, Migrate))
+        number = self.picture.controls.index(aim.control)
+        migration = Migration(plan.uuid, plan.domain, step.host)
+        row = MigrationRow(number, aim.host, migration, Ended(plan.id, self.clock(), outcome))
+        self.picture.arrived.insert(0, row)
+        self.show_picture()
 
     def connect(self, uri: str) -> None:
         """Open another host: that is for whoever knows how hosts are opened."""
@@ -373,11 +385,17 @@ class MainScreen(Keys, Screen[None]):
         self.domains.go_to(disk)
         self.go_to(Panel.DOMAINS)
 
-    def show_details(self, details: JobDetails) -> None:
-        """Open the details of a job and keep them up to date."""
-        self._details = details
+    def keep_up(
+        self,
+        dialog: Dialog[Answer],
+        refresh: Callable[[], None],
+        then: Callable[[Answer | None], None] = lambda _answer: None,
+    ) -> None:
+        """Open a dialog that is told of all news while it is open."""
 
-        def forget(_: Any) -> None:
-            self._details = None
+        def close(answer: Answer | None) -> None:
+            self._open = None
+            then(answer)
 
-        self.app.push_screen(details, forget)
+        self._open = lambda: refresh() if dialog.is_attached else None
+        self.app.push_screen(dialog, close)

@@ -11,6 +11,8 @@ from rich.cells import get_character_cell_size
 from textual.content import Content, Span
 from textual.style import Style
 
+from tui.app.glyphs import Glyphs
+from tui.model.quantity import UNKNOWN
 from tui.model.text import printable
 
 ELLIPSIS = "…"
@@ -78,6 +80,11 @@ def join(*parts: Content | str) -> Content:
 def styled(text: str, style: Style | str) -> Content:
     """A text of our own in a style."""
     return Content.styled(text, style)
+
+
+def in_signs(text: str, glyphs: Glyphs) -> Content:
+    """A text of ours about numbers, in signs that the terminal has."""
+    return Content(text.replace(UNKNOWN, glyphs.empty).replace("…", "..." if glyphs.ascii else "…"))
 
 
 def _take(text: str, width: int) -> str:

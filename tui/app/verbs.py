@@ -67,8 +67,12 @@ def _why_no_end(job: Job, command: str, name: str) -> str | None:
 
 
 def out_of_place(job: Job | None) -> frozenset[str]:
-    """The commands that a job will not have any more, or not before it has ended."""
-    return frozenset(_WHILE_IT_RUNS) if job and job.phase.ended else frozenset({"dismiss-job"})
+    """The commands that a job of its type never has, will not have any more, or not before it has ended."""
+    if job is None or job.type is JobType.COPY:
+        never: frozenset[str] = frozenset()
+    else:
+        never = frozenset({"keep"} if job.type.mirrors else {"pivot", "pivot-paused", "keep"})
+    return never | (frozenset(_WHILE_IT_RUNS) if job and job.phase.ended else {"dismiss-job"})
 
 
 def why_not_together(jobs: Sequence[Job | None], command: str) -> str | None:

@@ -14,11 +14,13 @@ from tui.cli.commands import (
     Command,
     DemoCommand,
     DoctorCommand,
+    HistoryCommand,
     Invocation,
     JobsCommand,
     ListCommand,
     WriteCommand,
 )
+from tui.cli.migrate_arguments import add_evacuate, add_migrate
 from tui.cli.options import (
     COPY_LOSSES,
     Parser,
@@ -30,7 +32,9 @@ from tui.cli.options import (
     add_synchronous_writes,
     bandwidth,
     consent,
+    count,
     limit,
+    port,
     seconds,
     size,
 )
@@ -51,7 +55,11 @@ examples:
   virt-mirror -c qemu+ssh://root@host-a/system list    what runs on host-a, and where its disks lie
   virt-mirror copy db01 vda /fast/db01.qcow2 --pivot   move a disk while the guest runs
   virt-mirror move db01 --to /fast                     move all its disks, with all their layers
+  virt-mirror migrate db01 qemu+ssh://root@host-b/system
+                                                       take it to another host, with storage and snapshots
+  virt-mirror evacuate qemu+ssh://root@host-b/system   take all running domains there, one after the other
   virt-mirror jobs --watch                             follow what is being copied
+  virt-mirror history db01                             how its last plans ended, and what was measured
   virt-mirror doctor                                   what is left over, and what to do about it
 
 exit status: 0 done, 1 the operation failed, 2 wrong usage, 3 refused by preflight, 4 no connection,
@@ -113,8 +121,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_pull(commands)
     add_move(commands)
     add_snapshot(commands)
+    add_migrate(commands)
+    add_evacuate(commands)
     add_recover(commands, "resume", "go on with an interrupted plan", undo=False)
     add_recover(commands, "undo", "take back what an interrupted plan did", undo=True)
+    _add_history(commands)
     _add_doctor(commands)
     _add_demo(commands)
     return parser
@@ -180,6 +191,19 @@ def _add_destination(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--xml", metavar="FILE", help="take the destination from a file with a <disk>; omit DEST"
     )
+    group.add_argument(
+        "--on",
+        metavar="URI",
+        help="DEST is a path at this other host, where an image is made and served for the copy",
+    )
+    group.add_argument(
+        "--nbd-address",
+        metavar="ADDRESS",
+        help="by which the other host is reached, and where the server listens (default: as ssh reaches it)",
+    )
+    group.add_argument(
+        "--nbd-port", metavar="PORT", type=port, help="where the server listens (default: one that is free)"
+    )
 
 
 def _add_tuning(group: argparse._ArgumentGroup) -> None:
@@ -222,6 +246,10 @@ def _check_copy(parser: argparse.ArgumentParser, found: argparse.Namespace) -> N
         parser.error("name the destination either as DEST or with --xml FILE")
     if found.xml is not None and (found.format or found.raw or found.blockdev):
         parser.error("with --xml the format and the type of the destination stand in the file")
+    if found.on is not None and (found.xml is not None or "://" in found.destination):
+        parser.error("with --on the destination is a path at that host")
+    if found.on is None and (found.nbd_address or found.nbd_port):
+        parser.error("--nbd-address and --nbd-port are about the server that --on has started")
     if found.raw and found.format not in (None, "raw"):
         parser.error("--raw contradicts --format")
     if found.timeout is not None and not (found.wait or found.pivot or found.keep):
@@ -269,6 +297,20 @@ def _add_speed(commands: Any) -> None:
     )
 
 
+def _add_history(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "history",
+        "show what has ended: when, how, and what was measured",
+        "Show the plans that your programs have carried out from this machine, the latest last: when each began, how"
+        " it ended, how long it took, and what was measured. No host is asked; with -c only its plans are shown.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", nargs="?", help="only those of this domain")
+    parser.add_argument("--limit", metavar="N", type=count, help="only the latest N (default: all)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(make=lambda found: HistoryCommand(found.domain, found.limit, found.json))
+
+
 def _add_doctor(commands: Any) -> None:
     parser = add_command(
         commands,
@@ -290,7 +332,11 @@ def _add_demo(commands: Any) -> None:
         "Start real guests that write all the time on a hypervisor embedded in this program, and open the screen on"
         " them. Nothing else on this machine is touched.",
     )
-    parser.add_argument(
-        "--keep", action="store_true", help="leave the guests running; the next demo finds them"
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument(
+        "--keep", action="store_true", help="leave the guests running; every later demo finds and leaves them"
     )
-    parser.set_defaults(make=lambda found: DemoCommand(found.keep))
+    end.add_argument(
+        "--remove", action="store_true", help="stop the guests that were left running, remove them, and end"
+    )
+    parser.set_defaults(make=lambda found: DemoCommand(found.keep, found.remove))

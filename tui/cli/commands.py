@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tui.model.domain import Domain
+from tui.model.migrate_request import MigrateRequest
 from tui.model.request import Request
 
 
@@ -68,6 +69,22 @@ class WriteCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class EvacuateCommand:
+    """Take the domains of a host to another one."""
+
+    domains: tuple[str, ...]
+    """Names or UUIDs, in the order in which they go; none are all that run."""
+    spared: tuple[str, ...]
+    """Names or UUIDs of those that stay."""
+    off: bool
+    """Whether those go too that are off, where none are named."""
+    wish: Callable[[Domain], MigrateRequest]
+    at_once: int = 1
+    """How many are on their way at the same time."""
+    consent: Consent = Consent()
+
+
+@dataclass(frozen=True, slots=True)
 class DoctorCommand:
     """Look for what is wrong or left over."""
 
@@ -76,15 +93,30 @@ class DoctorCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryCommand:
+    """Show the plans that have ended."""
+
+    domain: str | None = None
+    """Name or UUID; the domain need not be there any more."""
+    limit: int | None = None
+    """How many, the latest ones."""
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DemoCommand:
     """The lab, and the screen on it."""
 
     keep: bool = False
+    remove: bool = False
+    """No screen: end a lab that was kept."""
 
 
-LookCommand = ListCommand | JobsCommand | DoctorCommand | TreeCommand | ExportCommand
+LookCommand = ListCommand | JobsCommand | DoctorCommand | HistoryCommand | TreeCommand | ExportCommand
 """Those that change nothing on a host."""
-Command = LookCommand | WriteCommand | DemoCommand
+WritingCommand = WriteCommand | EvacuateCommand
+"""Those that ask before they change something."""
+Command = LookCommand | WritingCommand | DemoCommand
 
 
 @dataclass(frozen=True, slots=True)

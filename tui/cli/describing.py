@@ -16,6 +16,7 @@ from tui.model.headway import Below, below
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
+from tui.model.migration import Migration
 from tui.model.plan import Plan
 from tui.model.quantity import duration, progress_size, rate
 from tui.model.storage import Chain, Layer
@@ -121,7 +122,7 @@ def job_words(state: HostState, job: Job, draw: Glyphs) -> str:
         words.append(f"limit {rate(progress.bandwidth)}")
     if job.remark:
         words.append(printable(job.remark))
-    return "  ".join(words) if draw is not ASCII else "  ".join(words).replace("–", "-").replace("…", "...")
+    return _in_signs("  ".join(words), draw)
 
 
 def interrupted_words(control: Control, entry: Entry, *, several_hosts: bool) -> str:
@@ -150,6 +151,16 @@ def bar(state: HostState, job: Job, draw: Glyphs, width: int = 24) -> str:
     still = below_of(state, job)
     done = width * ((still.percent if still else job.filled) or 0) // 100
     return draw.full * done + draw.rest * (width - done)
+
+
+def migration_words(state: HostState, migration: Migration, draw: Glyphs, *, several_hosts: bool) -> str:
+    """A domain on its way, in one line."""
+    host = f"{state.name}  " if several_hosts else ""
+    return printable(f"{host}{migration.domain} to {migration.host}  {_in_signs(migration.words, draw)}")
+
+
+def _in_signs(words: str, draw: Glyphs) -> str:
+    return words if draw is not ASCII else words.replace("–", "-").replace("…", "...")
 
 
 def plan_lines(state: HostState, plan: Plan, draw: Glyphs) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tui.model.forecast import forecast
 from tui.model.host import HostState
 from tui.model.job import Job
 from tui.model.journal import Entry
+from tui.model.migration import DiskOnTheWay, Migration
 from tui.model.plan import Plan
 from tui.model.storage import Chain, Layer
 from tui.model.write_storage import type_of
@@ -101,6 +102,46 @@ def job_document(state: HostState, job: Job) -> Document:
         "destination": layer_document(job.destination.active) if job.destination.active else None,
         "plan": job.plan,
         "remark": job.remark,
+    }
+
+
+def migration_document(state: HostState, migration: Migration) -> Document:
+    """A domain on its way to another host."""
+    memory, layers = migration.memory, migration.layers
+    return {
+        "host": state.uri,
+        "domain": migration.domain,
+        "uuid": migration.uuid,
+        "to": migration.host,
+        "phase": migration.phase.value,
+        "paused": migration.paused,
+        "percent": migration.percent,
+        "rate": _whole(migration.rate),
+        "remaining_seconds": _whole(migration.seconds),
+        "troubles": list(migration.troubles),
+        "layers": {"cur": layers.cur, "end": layers.end} if layers is not None else None,
+        "disks": [_on_the_way(migration, disk) for disk in migration.disks],
+        "memory": None
+        if memory is None
+        else {"total": memory.total, "remaining": memory.remaining, "dirty_rate": memory.dirty_rate},
+    }
+
+
+def _on_the_way(migration: Migration, disk: DiskOnTheWay) -> Document:
+    future = disk.outlook
+    return {
+        "target": disk.target,
+        # Whoever came later may have missed that libvirt said so.
+        "in_sync": disk.in_sync or (False if migration.led else None),
+        "cur": disk.cur,
+        "end": disk.end,
+        "percent": None if disk.in_sync else disk.percent,
+        "bandwidth": disk.limit,
+        "rate": _whole(future.rate),
+        "guest_write_rate": _whole(future.guest_rate),
+        "lag": future.lag,
+        "remaining_seconds": _whole(future.seconds),
+        "forecast": future.verdict.value,
     }
 
 

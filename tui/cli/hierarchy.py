@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from tui.cli.commands import ExportCommand, TreeCommand
@@ -14,22 +11,26 @@ from tui.cli.errors import DONE, FAILED, WRONG, CommandError
 from tui.cli.hosts import Fleet, find_domain
 from tui.cli.output import Output
 from tui.engine.control import Control
+from tui.engine.own_files import FileThere, FileTrouble, write_private
+from tui.engine.snapshot_file import READ_ONLY, export_of, holds
+from tui.model.checkpoint import ABOUT, KnownCheckpoint, unseen
+from tui.model.command import typed
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
-from tui.model.hierarchy_file import saved_xml
-from tui.model.hierarchy_roles import LayerRole, layer_roles
+from tui.model.hierarchy_file import file_name
+from tui.model.hierarchy_roles import LayerRole, layer_roles, lost_states, problems_of
 from tui.model.hierarchy_rows import (
     ASCII_BRANCHES,
     UNICODE_BRANCHES,
+    Branches,
     TreeRow,
+    checkpoint_rows,
+    counted,
     layer_lines,
     tree_rows,
 )
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import moment
 from tui.model.text import printable
-from tui.model.xml import InvalidXML
-
-_LONGEST_NAME = 100
 
 
 def show_tree(command: TreeCommand, fleet: Fleet, output: Output) -> int:
@@ -39,54 +40,74 @@ def show_tree(command: TreeCommand, fleet: Fleet, output: Output) -> int:
     if command.json:
         output.document(tree_document(control, view))
         return DONE
-    for line in tree_lines(view, ascii_only=output.ascii_only):
+    for line in tree_lines(view, ascii_only=output.ascii_only, width=output.width):
         # What is cut short is marked with a sign that ASCII lacks.
         output.say(line.replace("…", "~") if output.ascii_only else line)
-    for problem in view.hierarchy.problems:
+    for problem in problems_of(view):
         output.complain(problem)
     return DONE
 
 
-def tree_lines(view: SnapshotView, *, ascii_only: bool = False) -> Iterator[str]:
-    """The tree in columns, and the chains below."""
-    count = len(view.hierarchy.snapshots)
-    counted = "no snapshots" if not count else "1 snapshot" if count == 1 else f"{count} snapshots"
-    yield f"{printable(view.domain.name)}  {view.domain.state}  {counted}"
-    if not count:
-        return
+def tree_lines(view: SnapshotView, *, ascii_only: bool = False, width: int | None = None) -> Iterator[str]:
+    """The tree in columns, as wide as the terminal if there is one, the checkpoints, and the chains below."""
+    signs = ASCII_BRANCHES if ascii_only else UNICODE_BRANCHES
+    yield f"{printable(view.domain.name)}  {view.domain.state}  {counted(view)}"
     yield ""
-    yield from _columns(tree_rows(view, moment, ASCII_BRANCHES if ascii_only else UNICODE_BRANCHES))
+    yield from _columns(tree_rows(view, moment, signs, longest=None), width)
+    yield from _checkpoints(view, signs, width)
     yield ""
     yield from layer_lines(view)
 
 
-def _columns(rows: Sequence[TreeRow]) -> Iterator[str]:
+def _checkpoints(view: SnapshotView, signs: Branches, width: int | None) -> Iterator[str]:
+    if view.checkpoints is None:
+        yield ""
+        yield unseen(view.domain.name)
+    elif view.checkpoints:
+        yield ""
+        yield ABOUT
+        yield from _columns(tuple(checkpoint_rows(view, moment, signs, longest=None)), width)
+
+
+_LEAST_NAME = 16
+"""Cells that are left to a name where the terminal is narrow."""
+
+
+def _columns(rows: Sequence[TreeRow], most: int | None) -> Iterator[str]:
+    """Into a file as long as they are; on a terminal names give way first, and then the ends of lines."""
     widths = [max(map(len, column)) for column in zip(*(row.cells for row in rows), strict=True)]
+    if most is not None:
+        others = sum(width + 2 for width in widths[1:-1] if width)
+        widths[0] = min(widths[0], max(_LEAST_NAME, most - others))
     for row in rows:
-        padded = (f"{cell:{width}}" for cell, width in zip(row.cells, widths, strict=True) if width)
-        yield "  ".join(padded).rstrip()
+        cells = (printable(row.cells[0], widths[0]), *row.cells[1:])
+        padded = (f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True) if width)
+        line = "  ".join(padded).rstrip()
+        yield line if most is None or len(line) <= most else f"{line[: most - 1]}…"
 
 
 def tree_document(control: Control, view: SnapshotView) -> Document:
     """The same for scripts."""
     hierarchy, domain = view.hierarchy, view.domain
-    current, roles = hierarchy.current, layer_roles(hierarchy, domain)
+    current, roles = hierarchy.current, layer_roles(view)
+    lost = lost_states(roles)
     return {
         "host": control.state.uri,
         "domain": domain.name,
         "uuid": domain.uuid,
         "state": domain.state.value,
         "current": current.name if current else None,
-        "snapshots": [_snapshot(one, view) for one in hierarchy.snapshots],
+        "snapshots": [_snapshot(one, view, lost.get(one.name, ())) for one in hierarchy.snapshots],
         "live": {
             "parent": current.name if current else None,
             "layers": [_role(view, role) for role in roles],
         },
-        "problems": list(hierarchy.problems),
+        "checkpoints": None if view.checkpoints is None else [_checkpoint(one) for one in view.checkpoints],
+        "problems": list(problems_of(view)),
     }
 
 
-def _snapshot(one: KnownSnapshot, view: SnapshotView) -> Document:
+def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Document:
     hierarchy = view.hierarchy
     return {
         "name": one.name,
@@ -119,9 +140,21 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView) -> Document:
                 }
                 if disk.base is not None
                 else None,
+                "state_lost": disk.target in lost,
+                "filled": view.filled.get(disk.base or ""),
             }
             for disk in one.disks
         ],
+    }
+
+
+def _checkpoint(one: KnownCheckpoint) -> Document:
+    return {
+        "name": one.name,
+        "parent": one.parent,
+        "created": one.created,
+        "description": one.description,
+        "disks": [{"target": disk.target, "bitmap": disk.bitmap} for disk in one.disks],
     }
 
 
@@ -133,7 +166,9 @@ def _role(view: SnapshotView, role: LayerRole) -> Document:
         "active": role.active,
         "new_since": list(role.since),
         "state_of": list(role.holds),
+        "state_lost": list(role.lost),
         "inside": list(role.inside),
+        "inside_unknown": list(role.unknown),
     }
 
 
@@ -148,22 +183,19 @@ def export_snapshots(command: ExportCommand, fleet: Fleet, output: Output) -> in
     """
     control, domain = find_domain(fleet, command.domain)
     if control.read_only:
-        message = (
-            "libvirt tells secrets, which definitions can have, on no read-only connection: leave that out."
-        )
-        raise CommandError(WRONG, message)
-    saved = control.save_snapshots(domain.uuid)
-    if not saved.snapshots:
-        raise CommandError(FAILED, f"{printable(domain.name)} has no snapshots to export.")
-    try:
-        text = saved_xml(saved)
-    except InvalidXML as error:
-        raise CommandError(FAILED, f"The snapshots cannot be written: {error}.") from error
+        raise CommandError(WRONG, f"{READ_ONLY}: leave that out.")
+    saved, text = export_of(control, domain.uuid)
     if command.file == "-":
         output.text(text)
         return DONE
-    path = Path(command.file or f"{_file_name(domain.name)}-snapshots.xml")
-    _write(path, text, replace=command.force)
+    path = Path(command.file or file_name(domain.name))
+    try:
+        write_private(path, text, replace=command.force)
+    except FileThere as error:
+        message = f"{printable(str(path))} is there already: name another file, or replace it with --force."
+        raise CommandError(FAILED, message) from error
+    except FileTrouble as error:
+        raise CommandError(FAILED, str(error)) from error
     current = next((one.name for one in saved.snapshots if one.current), None)
     if command.json:
         output.document(
@@ -176,41 +208,7 @@ def export_snapshots(command: ExportCommand, fleet: Fleet, output: Output) -> in
             }
         )
         return DONE
-    count = "1 snapshot" if len(saved.snapshots) == 1 else f"{len(saved.snapshots)} snapshots"
-    output.say(
-        f"{printable(str(path))} holds {count} of {printable(saved.domain)}; the images are not in it."
-    )
-    output.say(f"Bring it back: virt-mirror snapshot import {printable(saved.domain)} {printable(str(path))}")
+    output.say(holds(path, saved))
+    again = typed("virt-mirror", "snapshot", "import", saved.domain, str(path.absolute()))
+    output.say(f"Bring it back: {printable(again)}")
     return DONE
-
-
-def _file_name(domain: str) -> str:
-    """The name of a domain as a part of the name of a file that lies here and is not hidden."""
-    name = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in domain)
-    return name[:_LONGEST_NAME].lstrip(".-") or "domain"
-
-
-def _write(path: Path, text: str, *, replace: bool) -> None:
-    """All or nothing, and for nobody else's eyes."""
-    try:
-        # mkstemp lets nobody but its user in.
-        number, name = tempfile.mkstemp(prefix=".virt-mirror-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if replace:
-                temporary.replace(path)
-            else:
-                path.hardlink_to(temporary)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-    except FileExistsError as error:
-        message = f"{printable(str(path))} is there already: name another file, or replace it with --force."
-        raise CommandError(FAILED, message) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CommandError(FAILED, f"{printable(str(path))} cannot be written: {reason}.") from error

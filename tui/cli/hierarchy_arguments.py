@@ -8,9 +8,8 @@ from typing import Any
 
 from tui.cli import requests
 from tui.cli.commands import ExportCommand, TreeCommand, WriteCommand
-from tui.cli.options import add_command, add_consent, add_losses, consent
+from tui.cli.options import add_command, add_consent, add_losses, consent, path_map
 from tui.model.finding import Acceptance
-from tui.model.hierarchy_file import InvalidMap, parse_map
 from tui.model.hierarchy_request import After
 from tui.model.request import Ending
 
@@ -180,7 +179,7 @@ def _add_import(commands: Any) -> None:
         "--map",
         metavar="OLD=NEW",
         dest="maps",
-        type=_map,
+        type=path_map,
         action="append",
         default=[],
         help="images lie elsewhere now: a file, or a directory with all in it; may be given several times",
@@ -193,10 +192,3 @@ def _add_import(commands: Any) -> None:
             found.domain, partial(requests.snapshot_import, found), consent=consent(found)
         )
     )
-
-
-def _map(text: str) -> tuple[str, str]:
-    try:
-        return parse_map(text)
-    except InvalidMap as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tui.cli.commands import (
     DoctorCommand,
+    EvacuateCommand,
     ExportCommand,
+    HistoryCommand,
     Invocation,
     JobsCommand,
     ListCommand,
     LookCommand,
     TreeCommand,
     WriteCommand,
+    WritingCommand,
 )
 from tui.cli.doctor import show_findings
 from tui.cli.errors import (
@@ -28,17 +31,22 @@ from tui.cli.errors import (
     CommandError,
     Interrupted,
 )
+from tui.cli.evacuate import evacuate
 from tui.cli.hierarchy import export_snapshots, show_tree
+from tui.cli.history import show_history
 from tui.cli.hosts import Connect, Fleet, fleet
 from tui.cli.listing import show_domains, show_jobs
 from tui.cli.output import Output
 from tui.cli.writing import write
 from tui.engine.errors import HostError, NoConnection, ReadOnlyError
+from tui.engine.history import History
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # each kind of error has its status
+def run(  # noqa: PLR0911  # each kind of error has its status
+    invocation: Invocation, connect: Connect, history: History
+) -> int:
     """Carry out a headless command; the exit status."""
     command = invocation.command
     output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation), uris=invocation.uris)
@@ -46,6 +54,8 @@ def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # ea
         output.complain("This writes, and --read-only was given: leave one of them out.")
         return WRONG
     try:
+        if isinstance(command, HistoryCommand):
+            return show_history(command, invocation.uris, history, output)
         with _interruptible(), fleet(invocation.uris, connect, read_only=invocation.read_only) as hosts:
             return _dispatch(invocation, hosts, output)
     except Interrupted:
@@ -66,33 +76,33 @@ def run(invocation: Invocation, connect: Connect) -> int:  # noqa: PLR0911  # ea
 
 
 def _dispatch(invocation: Invocation, hosts: Fleet, output: Output) -> int:
-    command = invocation.command
-    if isinstance(command, WriteCommand):
-        return write(command, hosts, output)
-    match command:
-        case ListCommand():
-            return show_domains(command, hosts, output)
-        case JobsCommand():
-            return show_jobs(command, hosts, output)
-        case DoctorCommand():
-            return show_findings(command, hosts, output)
-        case TreeCommand():
-            return show_tree(command, hosts, output)
-        case ExportCommand():
-            return export_snapshots(command, hosts, output)
-        case _:
-            raise CommandError(WRONG, "This command has a screen, not lines.")
+    carry_out = _DEEDS.get(type(invocation.command))
+    if carry_out is None:
+        raise CommandError(WRONG, "This command has a screen, not lines.")
+    return carry_out(invocation.command, hosts, output)
+
+
+_DEEDS: dict[type, Callable[[Any, Fleet, Output], int]] = {
+    ListCommand: show_domains,
+    JobsCommand: show_jobs,
+    DoctorCommand: show_findings,
+    TreeCommand: show_tree,
+    ExportCommand: export_snapshots,
+    WriteCommand: write,
+    EvacuateCommand: evacuate,
+}
+"""By kind of command what carries it out; it answers the exit status."""
 
 
 def _is_json(invocation: Invocation) -> bool:
     command = invocation.command
-    if isinstance(command, WriteCommand):
+    if isinstance(command, WritingCommand):
         return command.consent.json
     return isinstance(command, LookCommand) and command.json
 
 
 def _is_dry(invocation: Invocation) -> bool:
-    return isinstance(invocation.command, WriteCommand) and invocation.command.consent.dry_run
+    return isinstance(invocation.command, WritingCommand) and invocation.command.consent.dry_run
 
 
 @contextmanager

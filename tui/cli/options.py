@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from tui.cli.commands import Consent
 from tui.model.finding import Acceptance
+from tui.model.hierarchy_file import InvalidMap, parse_map
 from tui.model.quantity import parse_size
 
 USAGE = 2
@@ -15,12 +16,15 @@ USAGE = 2
 
 _MIB = 1024 * 1024
 _LARGEST = 2**63 - 1
+_PORTS = 2**16
 
 _ACCEPTANCES = {
     Acceptance.LOSE_INTERNAL_SNAPSHOTS: "go on though the copy has none of the internal snapshots of the images",
     Acceptance.LOSE_CHECKPOINTS: "go on though the checkpoints of the disk are lost, and incremental backup with them",
     Acceptance.LOSE_SNAPSHOTS: "go on though libvirt's snapshots of the disk can be gone back to no more",
     Acceptance.LOSE_PRESENT_STATE: "go back though what the guest has now is lost",
+    Acceptance.OVERWRITE_IMAGES: "go on though images that are there already are written over, for good, or hide what"
+    " the guest has",
     Acceptance.RISK_FULL_DESTINATION: "go on though the destination may run full, which loses the copy",
 }
 """The help of each option by which a user takes a loss upon himself."""
@@ -31,6 +35,12 @@ COPY_LOSSES = (
     Acceptance.RISK_FULL_DESTINATION,
 )
 """Those that a copy can come with."""
+MIGRATE_LOSSES = (
+    Acceptance.LOSE_SNAPSHOTS,
+    Acceptance.OVERWRITE_IMAGES,
+    Acceptance.RISK_FULL_DESTINATION,
+)
+"""Those that a migration can come with."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -129,6 +139,30 @@ def size(text: str) -> int:
     try:
         return parse_size(text)
     except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def port(text: str) -> int:
+    """The number of a port, for argparse."""
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < _PORTS:
+        message = "a port is a number from 1 to 65535"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def count(text: str) -> int:
+    """How many, for argparse; libvirt takes some of them for 32 bits with a sign."""
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        message = "this is a whole number above 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def path_map(text: str) -> tuple[str, str]:
+    """Two paths, for argparse."""
+    try:
+        return parse_map(text)
+    except InvalidMap as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

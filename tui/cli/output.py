@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import TextIO
@@ -45,6 +46,11 @@ class Output:
     def live(self) -> bool:
         """Whether people read on a terminal, which can be painted over."""
         return self.people.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal that people read on; ``None`` where there is none."""
+        return shutil.get_terminal_size().columns if self.people.isatty() else None
 
     def say(self, text: str = "") -> None:
         """A line for people."""

@@ -11,15 +11,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tui.cli.describing import bar, below_of, glyphs, job_name, job_words
+from tui.cli.describing import bar, below_of, glyphs, job_name, job_words, migration_words
 from tui.cli.output import Output
 from tui.model.host import HostState
-from tui.model.job import Job, Phase
+from tui.model.job import Job
+from tui.model.migration import Migration
 
 QUIET = 10.0
 """Seconds after which a plain line is repeated though the percentage stands."""
 
 Row = tuple[HostState, Job]
+Way = tuple[HostState, Migration]
 Key = tuple[str, int]
 
 
@@ -34,8 +36,8 @@ class Progress(Protocol):
     ) -> None:
         """Leave the last picture as it is."""
 
-    def show(self, rows: Iterable[Row]) -> None:
-        """Show the jobs as they are now."""
+    def show(self, rows: Iterable[Row], migrations: Iterable[Way] = ()) -> None:
+        """Show the jobs and the domains on their way as they are now."""
 
     def note(self, sentence: str) -> None:
         """Say something beside it."""
@@ -69,9 +71,13 @@ class Painted:
         """Give the terminal back, with the last picture on it."""
         self._live.stop()
 
-    def show(self, rows: Iterable[Row]) -> None:
+    def show(self, rows: Iterable[Row], migrations: Iterable[Way] = ()) -> None:
         """Paint over what was there."""
         lines = [self._line(state, job) for state, job in rows]
+        lines += [
+            migration_words(state, migration, self._draw, several_hosts=self._several)
+            for state, migration in migrations
+        ]
         self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def note(self, sentence: str) -> None:
@@ -94,7 +100,7 @@ class Lines:
         self._several = several_hosts
         self._clock = clock
         self._draw = glyphs(ascii_only=output.ascii_only)
-        self._last: dict[Key, tuple[Phase, int | None]] = {}
+        self._last: dict[Key, tuple[str, int | None]] = {}
         self._said: dict[Key, float] = {}
 
     def __enter__(self) -> Self:
@@ -106,17 +112,26 @@ class Lines:
     ) -> None:
         """Nothing to give back."""
 
-    def show(self, rows: Iterable[Row]) -> None:
-        """Print the jobs that have news."""
+    def show(self, rows: Iterable[Row], migrations: Iterable[Way] = ()) -> None:
+        """Print the jobs and the migrations that have news."""
+        for state, migration in migrations:
+            # What a disk has come to is news, though the percentage stands.
+            disks = " ".join(disk.target for disk in migration.disks if disk.in_sync)
+            news = " ".join([migration.phase, disks, *("stuck" for _ in migration.troubles)])
+            if self._is_news((f"{state.uri} {migration.uuid}", 0), (news, migration.percent)):
+                self._output.say(migration_words(state, migration, self._draw, several_hosts=self._several))
         for state, job in rows:
             still = below_of(state, job)
-            key, now = (state.uri, job.number), self._clock()
-            news = (job.phase, still.percent if still else job.percent)
-            if self._last.get(key) == news and now - self._said[key] < QUIET:
-                continue
-            self._last[key], self._said[key] = news, now
-            name = job_name(state, job, several_hosts=self._several)
-            self._output.say(f"{name}  {job_words(state, job, self._draw)}")
+            if self._is_news((state.uri, job.number), (job.phase, still.percent if still else job.percent)):
+                name = job_name(state, job, several_hosts=self._several)
+                self._output.say(f"{name}  {job_words(state, job, self._draw)}")
+
+    def _is_news(self, key: Key, news: tuple[str, int | None]) -> bool:
+        now = self._clock()
+        if self._last.get(key) == news and now - self._said[key] < QUIET:
+            return False
+        self._last[key], self._said[key] = news, now
+        return True
 
     def note(self, sentence: str) -> None:
         """Print on standard error."""

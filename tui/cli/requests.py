@@ -13,12 +13,15 @@ from urllib.parse import unquote, urlsplit
 from tui.cli.errors import WRONG, CommandError
 from tui.cli.hosts import find_target
 from tui.cli.options import losses
+from tui.engine.own_files import FileTrouble
+from tui.engine.snapshot_file import read_saved
 from tui.model.destination import parse_destination
 from tui.model.domain import Domain
-from tui.model.hierarchy_file import digest_of, parse_saved
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.methods import Method, Quiesce, Wish
-from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, parse_snapshot
+from tui.model.migrate_request import Convergence, CopyStorage, MigrateRequest, TimeoutAction, Transport
+from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, memory_file, parse_snapshot
+from tui.model.quantity import moment_name
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
@@ -28,6 +31,7 @@ from tui.model.request import (
     MoveRequest,
     PullRequest,
     RecoverRequest,
+    RemoteCopyRequest,
     Shared,
     SnapshotEndRequest,
     SnapshotRequest,
@@ -42,13 +46,13 @@ from tui.model.xml import InvalidXML
 Parsed = TypeVar("Parsed")
 
 
-def copy(found: Namespace, then: Then, limit: int, domain: Domain) -> CopyRequest:
-    """Mirror one disk.
+def copy(found: Namespace, then: Then, limit: int, domain: Domain) -> CopyRequest | RemoteCopyRequest:
+    """Mirror one disk, to a place that its own host reaches or to another host.
 
     Raises:
         CommandError: when the destination's XML cannot be read.
     """
-    return CopyRequest(
+    wish = CopyRequest(
         uuid=domain.uuid,
         target=find_target(domain, found.disk),
         destination=_destination(found),
@@ -63,6 +67,9 @@ def copy(found: Namespace, then: Then, limit: int, domain: Domain) -> CopyReques
         timeout=found.timeout,
         accepted=losses(found),
     )
+    if found.on is None:
+        return wish
+    return RemoteCopyRequest(wish, found.on, found.nbd_address, found.nbd_port)
 
 
 def commit(found: Namespace, limit: int, domain: Domain) -> CommitRequest:
@@ -131,19 +138,74 @@ def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | 
     """Take a snapshot, with mirrors or without.
 
     Raises:
-        CommandError: when its XML cannot be read, or has another name.
+        CommandError: when its XML cannot be read, or has another name, or something is asked for that has no effect.
     """
     wanted = _snapshot(found)
     if not wanted.mirrored:
+        if limit or found.synchronous_writes:
+            message = "--bandwidth and --synchronous-writes are for mirrors, and no disk is given one."
+            raise CommandError(WRONG, message)
         return _live(found, wanted, domain)
+    stands_still = found.pause or found.wait or found.quiesce == Quiesce.REQUIRED
+    if found.no_metadata or stands_still or found.method not in (None, Method.QEMU):
+        message = "A snapshot with mirrors is taken by qemu alone, libvirt has a record of it, and the guest goes on."
+        how = "Leave out --no-metadata, --pause, --wait, --quiesce required and --method, or the mirrors."
+        raise CommandError(WRONG, message, how)
     return SnapshotRequest(
         uuid=domain.uuid,
         snapshot=wanted,
         reuse_external=found.reuse_external,
         bandwidth=limit,
         synchronous_writes=found.synchronous_writes,
+        validate=found.validate,
         accepted=losses(found),
     )
+
+
+def migrate(found: Namespace, limit: int, domain: Domain) -> MigrateRequest:
+    """Take a domain to another host."""
+    disks = [name for name in found.migrate_disks.split(",") if name]
+    return MigrateRequest(
+        domain.uuid,
+        found.destination,
+        storage=CopyStorage(found.copy_storage) if found.copy_storage else None,
+        targets=_targets(disks, domain),
+        maps=tuple(found.maps),
+        name=found.dname,
+        persistent=found.persistent,
+        undefine_source=found.undefine_source,
+        transport=Transport(
+            p2p=found.p2p,
+            tls=found.tls,
+            tls_destination=found.tls_destination,
+            migrate_uri=found.migrate_uri,
+            disks_uri=found.disks_uri,
+            disks_port=found.disks_port,
+            listen_address=found.listen_address,
+            bandwidth=limit,
+            parallel=found.parallel,
+            compressed=found.compressed,
+        ),
+        convergence=Convergence(
+            auto_converge=found.auto_converge,
+            postcopy=found.postcopy,
+            max_downtime=found.max_downtime,
+            synchronous_writes=found.synchronous_writes,
+            timeout=found.timeout,
+            timeout_action=TimeoutAction(found.timeout_action),
+        ),
+        offline=found.offline,
+        unsafe=found.unsafe,
+        change_protection=found.change_protection,
+        abort_on_error=found.abort_on_error,
+        accepted=losses(found),
+    )
+
+
+def leave(found: Namespace, limit: int, domain: Domain) -> MigrateRequest:
+    """The same for one of many; of a domain that is off only the definition goes."""
+    wanted = migrate(found, limit, domain)
+    return wanted if domain.state.active else wanted.definition_alone
 
 
 def snapshot_delete(found: Namespace, domain: Domain) -> SnapshotDeleteRequest:
@@ -173,12 +235,14 @@ def snapshot_import(found: Namespace, domain: Domain) -> SnapshotImportRequest:
     Raises:
         CommandError: when that cannot be read.
     """
-    digest, saved = _parsed(
-        found.file, lambda text: (digest_of(text), parse_saved(text)), "file of snapshots to import"
-    )
+    path = Path(found.file)
+    try:
+        digest, saved = read_saved(path)
+    except FileTrouble as error:
+        raise CommandError(WRONG, str(error)) from error
     return SnapshotImportRequest(
         domain.uuid,
-        str(Path(found.file).absolute()),
+        str(path.absolute()),
         digest,
         saved,
         tuple(found.maps),
@@ -188,10 +252,12 @@ def snapshot_import(found: Namespace, domain: Domain) -> SnapshotImportRequest:
 
 
 def _live(found: Namespace, wanted: Snapshot, domain: Domain) -> LiveSnapshotRequest:
-    if wanted.holds_memory:
-        message = f"{found.xml} asks for the memory of the guest in a file, which is not done here."
+    memory = wanted.memory.get("file") if wanted.memory else None
+    kind = wanted.memory.get("snapshot") if wanted.memory else None
+    if wanted.holds_memory and (memory is None or kind not in (None, Kind.EXTERNAL)):
+        message = f"{found.xml} asks for the memory of the guest, and not in a file that it names."
         raise CommandError(
-            WRONG, message, "With its memory a guest is held inside of its images: --method internal."
+            WRONG, message, "Write <memory snapshot='external' file='/…'/>, or use --method internal."
         )
     wishes = found.wishes or tuple(_wish(disk) for disk in wanted.disks or ())
     return LiveSnapshotRequest(
@@ -205,8 +271,10 @@ def _live(found: Namespace, wanted: Snapshot, domain: Domain) -> LiveSnapshotReq
         limit=found.limit,
         command=found.command,
         asks=found.wait,
+        memory=memory,
         metadata=not found.no_metadata,
         reuse_external=found.reuse_external,
+        validate=found.validate,
         accepted=losses(found),
     )
 
@@ -224,14 +292,15 @@ def _wish(disk: SnapshotDisk) -> Wish:
 
 def _snapshot(found: Namespace) -> Snapshot:
     if found.xml is None:
-        wanted = Snapshot(found.name, found.description, disks=found.mirrored)
+        memory = None if found.memory is None else memory_file(found.memory)
+        wanted = Snapshot(found.name, found.description, memory=memory, disks=found.mirrored)
     else:
         wanted = _parsed(found.xml, _checked_snapshot, "snapshot that can be taken")
         if None not in (found.name, wanted.name) and found.name != wanted.name:
             message = f"{found.xml} gives the snapshot another name than the command line."
             raise CommandError(WRONG, message)
-    # As libvirt does it, but before the plan, in which names of files are made of it.
-    return replace(wanted, name=wanted.name or found.name or str(int(time.time())))
+    # Before the plan, in which names of files are made of it.
+    return replace(wanted, name=wanted.name or found.name or moment_name(time.time()))
 
 
 def _checked_snapshot(text: str) -> Snapshot:

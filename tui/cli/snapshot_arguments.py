@@ -20,11 +20,15 @@ from tui.cli.options import (
     consent,
     seconds,
 )
-from tui.model.diskspec import InvalidDiskspec, parse_diskspec, parse_wish
+from tui.model.diskspec import InvalidDiskspec, parse_diskspec, parse_memspec, parse_wish
 from tui.model.finding import Acceptance
 from tui.model.methods import Method, Quiesce
 
-_LOSSES = (Acceptance.LOSE_CHECKPOINTS, Acceptance.RISK_FULL_DESTINATION)
+_LOSSES = (
+    Acceptance.LOSE_CHECKPOINTS,
+    Acceptance.OVERWRITE_IMAGES,
+    Acceptance.RISK_FULL_DESTINATION,
+)
 _CREATE = (
     "Hold the state of the disks of a running guest at one instant, each by the method that suits its storage, or by"
     " the one that you name. A disk that is given a mirror gets an overlay and writes what is new to both places, until"
@@ -44,17 +48,27 @@ def add_snapshot(commands: Any) -> None:
 def _add_create(commands: Any) -> None:
     parser = add_command(commands, "create", "hold the state of disks at one instant", _CREATE)
     parser.add_argument("domain", metavar="DOMAIN", help="the running guest")
-    parser.add_argument("name", metavar="NAME", nargs="?", help="of the snapshot (default: the time)")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="of the snapshot (default: the time, 2026-05-01-140211)"
+    )
     group = parser.add_argument_group("what")
     group.add_argument(
         "--xml", metavar="FILE", help="a <domainsnapshot>; its disks may have a <mirror file=…/>"
     )
     group.add_argument(
         "--diskspec",
-        metavar="DISK[,method=METHOD][,file=PATH][,name=VOLUME][,size=SIZE][,snapshot=no][,mirror=PATH]",
+        metavar="DISK[,method=METHOD][,file=PATH][,driver=FORMAT][,name=VOLUME][,size=SIZE][,snapshot=no]"
+        "[,mirror=PATH]",
         action="append",
-        help="what is wanted of a disk: where its overlay or clone goes, or the name and size of its snapshot volume;"
+        help="what is wanted of a disk: where its overlay or clone goes, the format of the overlay, or the name and"
+        " size of its snapshot volume;"
         " a comma in a path is written ,,",
+    )
+    group.add_argument(
+        "--memspec",
+        metavar="[file=]PATH",
+        help="hold the memory of the guest as well, in a new file on the host; the guest goes on while it is written,"
+        " unless --pause lets it stand still",
     )
     group.add_argument("--description", metavar="TEXT", help="a remark that is kept with the snapshot")
     group.add_argument(
@@ -63,6 +77,11 @@ def _add_create(commands: Any) -> None:
         help="overlays and mirrors are there already, and their headers name what they stand on",
     )
     group.add_argument("--no-metadata", action="store_true", help="libvirt keeps no record of the overlays")
+    group.add_argument(
+        "--validate",
+        action="store_true",
+        help="have libvirt check the XML against its schema too (--xml FILE is always checked here)",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--method",
@@ -106,6 +125,8 @@ def _add_create(commands: Any) -> None:
 
 
 def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> WriteCommand:
+    if found.name == "":
+        parser.error("a snapshot has a name; left out, it is the time")
     if found.xml is not None and found.diskspec is not None:
         parser.error("say what is wanted either with --diskspec or with --xml FILE")
     if found.xml is not None and found.description is not None:
@@ -116,8 +137,14 @@ def _create(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Write
         found.wishes = () if specs else tuple(map(parse_wish, found.diskspec or ()))
     except InvalidDiskspec as error:
         parser.error(f"argument --diskspec: {error}")
-    if specs and (found.method not in (None, Method.QEMU) or found.command):
-        parser.error("a snapshot with mirrors is taken by qemu alone")
+    try:
+        found.memory = parse_memspec(found.memspec) if found.memspec is not None else None
+    except InvalidDiskspec as error:
+        parser.error(f"argument --memspec: {error}")
+    if found.xml is not None and found.memspec is not None:
+        parser.error("with --xml the memory stands in the file")
+    if specs and (found.method not in (None, Method.QEMU) or found.command or found.memspec):
+        parser.error("a snapshot with mirrors is taken by qemu alone, and without the memory")
     if found.wait and (found.command or not sys.stdin.isatty()):
         parser.error("--wait needs a terminal to press enter at, and no --command")
     wish = partial(requests.snapshot, found, bandwidth(parser, found))

@@ -16,13 +16,21 @@ from tui.engine.control import Control, End, Outcome, Run
 from tui.model.finding import Severity
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
+from tui.model.live_steps import TakeTogether
+from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
+from tui.model.queue import goes_to
+from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed, Undo
 from tui.model.text import printable
 
+CALLED_BACK = 60.0
+"""Seconds for which it is waited that a migration is called back."""
 _ENDINGS = {JobType.COPY: ("pivot", "keep", "cancel"), JobType.ACTIVE_COMMIT: ("pivot", "cancel")}
 """The commands that end a job; the others are cancelled, or end by themselves."""
+_ENDED_THERE = ("keep", "cancel")
+"""Those that end a copy to another host."""
 
 
 def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
@@ -36,9 +44,12 @@ def write(command: WriteCommand, fleet: Fleet, output: Output) -> int:
     consent = command.consent
     if consent.dry_run or plan.refused:
         return _show(control, plan, consent, output)
-    if not consent.yes and not _agreed(control, plan, output):
-        output.say("Nothing was changed.")
-        return FAILED
+    if not consent.yes:
+        insist_on_terminal()
+        _say_plan(control, plan, output)
+        if not agreed("Run this plan?", output):
+            output.say("Nothing was changed.")
+            return FAILED
     if consent.yes and not consent.json:
         for caution in cautions(plan.findings):
             output.complain(f"Note: {caution}")
@@ -64,14 +75,22 @@ def _say_plan(control: Control, plan: Plan, output: Output) -> None:
         output.say(line)
 
 
-def _agreed(control: Control, plan: Plan, output: Output) -> bool:
+def insist_on_terminal() -> None:
+    """See that there is somebody to ask.
+
+    Raises:
+        CommandError: when there is not.
+    """
     if not sys.stdin.isatty():
         raise CommandError(
             WRONG,
             "There is no terminal to ask on: give --yes to run this without asking, or --dry-run to see the plan.",
         )
-    _say_plan(control, plan, output)
-    output.prompt("Run this plan? [y/N] ")
+
+
+def agreed(question: str, output: Output) -> bool:
+    """Ask, and say whether the answer is yes."""
+    output.prompt(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -81,8 +100,13 @@ def _run(command: WriteCommand, control: Control, plan: Plan, output: Output) ->
         outcome = _follow(control, run, output) if command.waits else _until_started(control, run)
     except Interrupted:
         run.leave()
-        run.wait(1.0)
-        _tell_how_to_go_on(plan, output)
+        # Without this program a migration ends unless it is the hosts': what was done for it is taken back.
+        ends = goes_to(plan) is not None and not _is_the_hosts(run)
+        ended = run.wait(CALLED_BACK if ends else 1.0)
+        if ends and ended is not None and ended.end is not End.LEFT:
+            output.complain(printable(ended.message))
+        else:
+            _tell_how_to_go_on(plan, output, recoverable=ends)
         return INTERRUPTED
     if command.consent.json:
         output.document({"plan": plan_document(control, plan), "outcome": outcome_document(outcome)})
@@ -94,6 +118,12 @@ def _run(command: WriteCommand, control: Control, plan: Plan, output: Output) ->
     return DONE
 
 
+def _is_the_hosts(run: Run) -> bool:
+    """Whether it has come to a migration in which these talk to each other."""
+    step = goes_to(run.plan)
+    return step is not None and step.transport.p2p and run.step >= run.plan.steps.index(step)
+
+
 def _follow(control: Control, run: Run, output: Output) -> Outcome:
     """Show the jobs of the plan until it ends."""
     targets = {
@@ -102,7 +132,7 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
         if not isinstance(step, SetSpeed)
         for target in (getattr(step, "targets", None) or (getattr(step, "target", None),))
     }
-    long = any(isinstance(step, ChainStep) for step in run.plan.steps)
+    long = any(isinstance(step, ChainStep | Migrate) for step in run.plan.steps)
     said, asked = -1, False
     with Follower(control) as follower, progress(output) as shown:
         _wake_at_end(run, follower)
@@ -114,12 +144,20 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
                 shown.note(f"{said + 1}/{len(run.plan.steps)}: {printable(run.plan.steps[said].title)}")
             if run.plan.uuid in control.state.awaited and not asked:
                 asked = True
-                output.prompt(f"{printable(run.plan.domain)} stands still: do your part, and press enter. ")
+                # What is painted in place would wipe out a prompt.
+                shown.note(_your_turn(run.plan))
                 threading.Thread(target=_go_on_at_enter, args=(control, run.plan.uuid), daemon=True).start()
             _show_jobs(control, run.plan, targets, shown)
             if outcome is not None:
                 return outcome
             follower.wait()
+
+
+def _your_turn(plan: Plan) -> str:
+    """What the user of a guest that stands still has to do, and how long he has for it."""
+    still = next((step for step in plan.steps if isinstance(step, TakeTogether)), None)
+    how = f" ({still.stillness}), for {still.limit:g} s at most" if still is not None else ""
+    return f"{printable(plan.domain)} stands still{how}: do your part, and press enter."
 
 
 def _go_on_at_enter(control: Control, uuid: str) -> None:
@@ -139,7 +177,8 @@ def _wake_at_end(run: Run, follower: Follower) -> None:
 def _show_jobs(control: Control, plan: Plan, targets: set[str | None], shown: Progress) -> None:
     state = control.state
     latest = {job.target: job for job in state.jobs if job.uuid == plan.uuid and job.target in targets}
-    shown.show((state, job) for job in latest.values())
+    rows = ((state, job) for job in latest.values())
+    shown.show(rows, [(state, found) for found in [state.migrations.get(plan.uuid)] if found])
 
 
 def _until_started(control: Control, run: Run) -> Outcome:
@@ -156,16 +195,17 @@ def _until_started(control: Control, run: Run) -> Outcome:
     return run.wait() or Outcome(End.LEFT)
 
 
-def _tell_how_to_go_on(plan: Plan, output: Output) -> None:
+def _tell_how_to_go_on(plan: Plan, output: Output, *, recoverable: bool) -> None:
     begin, name = _begin(plan), printable(plan.domain)
-    if any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps):
+    if recoverable or any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps):
         how = f"go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
         output.complain(f"Interrupted. The guest goes on; {how}")
     elif begin is None:
         output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
     else:
         where = f"{name} {printable(begin.target)}"
-        endings = [f"virt-mirror {verb} {where}" for verb in _ENDINGS.get(begin.job, ("cancel",))]
+        verbs = _ENDED_THERE if _serves(plan) else _ENDINGS.get(begin.job, ("cancel",))
+        endings = [f"virt-mirror {verb} {where}" for verb in verbs]
         ends = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
         output.complain(
             f"Interrupted. The {begin.job} goes on in QEMU: follow it with virt-mirror jobs --watch, "
@@ -179,13 +219,15 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
     if begin is not None and not command.waits:
         where = printable(f"{plan.domain} {begin.target}")
         output.say(f"The {begin.job} of {where} has started and goes on in QEMU.")
-        then = f" In sync: virt-mirror pivot {where}" if begin.job.mirrors else ""
+        verb = "keep" if _serves(plan) else "pivot"
+        then = f" In sync: virt-mirror {verb} {where}" if begin.job.mirrors else ""
         output.say(f"Follow it: virt-mirror jobs --watch.{then}")
         return
     for finding in outcome.findings:
-        output.say(f"{draw.of(finding.severity)} {finding_text(finding)}")
         if finding.severity is Severity.WARNING:
             output.complain(finding_text(finding))
+        else:
+            output.say(f"{draw.of(finding.severity)} {finding_text(finding)}")
     output.say(printable(outcome.message))
     held = next((step for step in plan.steps if isinstance(step, TakeSnapshot)), None)
     if held is not None:
@@ -200,6 +242,11 @@ def _say_xml(what: str, text: str, output: Output) -> None:
     output.say(what)
     for line in text.splitlines():
         output.say(f"  {printable(line)}")
+
+
+def _serves(plan: Plan) -> bool:
+    """Whether the copy lies at another host, where the guest cannot go over to it."""
+    return any(isinstance(step, ServeThere) for step in plan.steps)
 
 
 def _begin(plan: Plan) -> Begin | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tui.engine.disk_calls import CommitFlags, CopyFlags
-from tui.engine.errors import HostError, JobCancelled, StepFailed
+from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.steps import Left, await_end, happened, run, undo
 from tui.model import tracking
 from tui.model.destination import parse_destination
@@ -34,6 +34,7 @@ def _starting(step: Begin, host: Host) -> Iterator[None]:
     """Show the job from before the call that starts it, so that no event comes too early, and how the call ended."""
     destination = parse_destination(step.xml)
     domain = host.state.domain(step.uuid)
+    plan = next((entry.id for entry in host.under_way if step in entry.steps), None)
     numbers: list[int] = []
 
     def expected(state: HostState) -> HostState:
@@ -49,6 +50,8 @@ def _starting(step: Begin, host: Host) -> Iterator[None]:
                 phase=Phase.COPYING,
                 source=domain.active_layer(step.target) if domain else None,
                 destination=destination,
+                named=step.named if isinstance(step, StartCopy) else "",
+                plan=plan,
                 started=host.clock(),
             ),
         )
@@ -155,9 +158,19 @@ def _cancelled(step: Begin, host: Host) -> list[str]:
     """End the job that the step began, if it runs."""
     if not _running(step, host):
         return []
-    host.connection().end_job(step.uuid, step.target, pivot=False)
+    remark = f"The {step.job} of {step.target} was cancelled."
+    try:
+        host.connection().end_job(step.uuid, step.target, pivot=False)
+    except NoConnection:
+        raise
+    except HostError:
+        # A guest that has just ended takes its jobs along before anybody has seen it.
+        reading = host.connection().read(step.uuid)
+        if reading is not None and reading.state.active:
+            raise
+        remark = f"The {step.job} of {step.target} ended with the guest."
     await_end(host, step.uuid, step.target, None, timeout=None)
-    return [f"The {step.job} of {step.target} was cancelled."]
+    return [remark]
 
 
 # Waiting

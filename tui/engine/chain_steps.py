@@ -14,6 +14,7 @@ from tui.engine.quiescing import frozen
 from tui.engine.steps import Left, await_shown, happened, run, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
+from tui.model.figures import Figures
 from tui.model.finding import Finding, fine
 from tui.model.host import HostState
 from tui.model.job import JobType
@@ -85,7 +86,7 @@ def take_back_overlays(
             continue
         # Whether it is there is not seen on another machine.
         if (host.files is not None or was_on) and _is_on(host, step.uuid, target, base):
-            remarks += _removed(step, target, path, host, since)
+            remarks += removed(step, target, path, host, since)
     return remarks
 
 
@@ -100,7 +101,7 @@ def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:
     return domain is not None and domain.is_on(target, path)
 
 
-def _removed(
+def removed(
     step: TakeOverlay | TakeSnapshot | MakeImage, target: str, path: str, host: Host, since: float
 ) -> list[str]:
     """Remove what the step made, if it is there and nothing uses it."""
@@ -115,24 +116,20 @@ def _removed(
 
 @run.register(MakeImage)
 def _(step: MakeImage, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
-    files = reached_files(host)
-    if files.existing([step.path]):
-        message = f"{step.path} exists already and is not overwritten."
-        raise StepFailed(message)
-    files.make(step)
+    reached_files(host).make(step)
     return ()
 
 
 @happened.register(MakeImage)
 def _(step: MakeImage, host: Host) -> bool:
-    return host.files is not None and bool(host.files.existing([step.path]))
+    return host.files is not None and host.files.made(step)
 
 
 @undo.register(MakeImage)
 def _(step: MakeImage, host: Host, since: float, *, failed: bool) -> list[str]:
     if failed and not happened(step, host):
         return []
-    return _removed(step, step.target, step.path, host, since)
+    return removed(step, step.target, step.path, host, since)
 
 
 @run.register(CopyImages)
@@ -170,7 +167,7 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
     for image in step.images:
         files.rename_backing(image)
     took = time.monotonic() - started
-    return (fine("images-copied", f"{size(amount)} copied in {took:.1f} s."),)
+    return (fine("images-copied", f"{size(amount)} copied in {took:.1f} s.", Figures(disks=amount)),)
 
 
 @run.register(CompareImages)

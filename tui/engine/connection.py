@@ -19,13 +19,20 @@ import libvirt  # isort: skip
 
 from tui.engine.disk_calls import RUN_STATES, DiskCalls
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.memory_calls import MemoryCalls, Standstill
+from tui.engine.migrate_calls import MigrateCalls
 from tui.engine.snapshot_calls import SnapshotCalls
+from tui.engine.turns import Turns
+from tui.engine.uri import is_local
 from tui.engine.volume_calls import VolumeCalls
-from tui.model.domain import RunState
+from tui.model.definition import parse_domain
+from tui.model.domain import Domain, RunState
 from tui.model.job import JobEvent
 
 KEEPALIVE_INTERVAL = 5
 KEEPALIVE_COUNT = 3
+TURN = 0.25
+"""Seconds for which a call waits for another one; none to another machine, where the way takes longer than the work."""
 BANDWIDTH_BYTES_SINCE = (1, 2, 9)
 
 _LOST = frozenset({libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_RPC})
@@ -73,6 +80,18 @@ class Reading:
     xml: str
     state: RunState
     persistent: bool
+    on_the_way: bool = False
+    """It stands still for a migration. One that arrives answers nothing about its disks until it is there, and who
+    asks keeps its host from calling it off."""
+
+    @property
+    def domain(self) -> Domain:
+        """The domain as it shows itself.
+
+        Raises:
+            InvalidXML: when its definition cannot be read.
+        """
+        return Domain(parse_domain(self.xml), self.state, self.persistent)
 
 
 @contextmanager
@@ -89,7 +108,7 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
-class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
+class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
     Raises:
@@ -107,8 +126,10 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
         self._calling = 0
         self._closed = False
         self._domains: dict[str, Any] = {}
+        self._listening: list[Standstill] = []
         with translated():
             self._conn = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
+            self._turns = Turns(TURN if is_local(self._conn.getURI()) else 0.0)
         self.counts_bytes = self.libvirt_version() >= BANDWIDTH_BYTES_SINCE
         """Whether the server knows limits in bytes per second; older ones count MiB per second."""
         self._callbacks: list[int] = []
@@ -117,7 +138,7 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
     def _subscribe(self) -> None:
         changed = self._forward_domain
         wanted = (
-            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, changed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._forward_life),
             (libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, self._forward_block_job),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, changed),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, changed),
@@ -146,6 +167,12 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
     def _forward_domain(self, _conn: Any, domain: Any, *_details: Any) -> None:
         self._on_event(DomainChanged(domain.UUIDString()))
 
+    def _forward_life(self, _conn: Any, domain: Any, event: int, *_details: Any) -> None:
+        uuid = domain.UUIDString()
+        for standstill in tuple(self._listening):
+            standstill.hear(uuid, event)
+        self._on_event(DomainChanged(uuid))
+
     def _forward_block_job(
         self, _conn: Any, domain: Any, target: str, _type: int, status: int, _opaque: Any
     ) -> None:
@@ -158,7 +185,7 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
             self._on_event(ConnectionClosed(reasons[reason] if reason < len(reasons) else "it closed"))
 
     def _call(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-        with self._in_use(), translated():
+        with self._in_use(), self._turns.taken(), translated():
             self.calls[name] += 1
             return function(*args)
 
@@ -269,14 +296,15 @@ class Connection(DiskCalls, SnapshotCalls, VolumeCalls):
         try:
             domain = self._domain(uuid)
             xml = self._call("domainGetXMLDesc", domain.XMLDesc, 0)
-            state, _reason = self._call("domainGetState", domain.state, 0)
+            state, reason = self._call("domainGetState", domain.state, 0)
             persistent = bool(self._call("domainIsPersistent", domain.isPersistent))
         except HostError as error:
             if error.code == libvirt.VIR_ERR_NO_DOMAIN:
                 self._domains.pop(uuid, None)
                 return None
             raise
-        return Reading(uuid, xml, RUN_STATES.get(state, RunState.UNKNOWN), persistent)
+        on_the_way = (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
+        return Reading(uuid, xml, RUN_STATES.get(state, RunState.UNKNOWN), persistent, on_the_way)
 
     def inactive_xml(self, uuid: str) -> str:
         """The persistent definition, with what is needed to define it again."""

@@ -10,7 +10,7 @@ from typing import Protocol
 from tui.model.finding import Finding
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_file import Saved
-from tui.model.host import HostState
+from tui.model.host import HostState, Memory
 from tui.model.plan import Plan
 from tui.model.request import Request
 
@@ -88,7 +88,7 @@ class Control(Protocol):
     def subscribe(
         self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]
     ) -> Callable[[], None]:
-        """Be told of every new picture and log line, from this host's thread: hand over and return at once.
+        """Be told of the picture, every new one, and each log line, from this host's thread: hand over and return.
 
         Returns a function that ends the subscription.
         """
@@ -133,6 +133,13 @@ class Control(Protocol):
 
         Raises:
             HostError: when the host cannot be asked, or does not tell that on this connection.
+        """
+
+    def memory(self) -> Memory:
+        """How much the host has, and how much of it more guests could have. Blocks.
+
+        Raises:
+            HostError: when the host cannot be asked, or does not tell.
         """
 
     def places(self) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tui.engine import places
-from tui.engine.look import Look, job_info, layers_of, unless_refused, uses_of
+from tui.engine.look import Look, layers_of, unless_refused, uses_of
 from tui.engine.promised import promised_to, remaining
 from tui.model.copy_checks import BLOCK_COPY_SINCE
-from tui.model.facts import CopyFacts, PathFacts, PathKind, Sizes, Use, same_name
+from tui.model.facts import CopyFacts, PathFacts, PathKind, Use, same_name
 from tui.model.request import CopyRequest
 
 
@@ -32,11 +32,10 @@ def disk_facts(target: str, look: Look) -> CopyFacts:
     )
     if disk is None or disk.empty or not domain.state.active:
         return facts
-    sizes = unless_refused(lambda: connection.block_sizes(domain.uuid, disk.target))
     return replace(
         facts,
-        sizes=Sizes(sizes.capacity, sizes.allocation, sizes.physical) if sizes else None,
-        running=job_info(disk, look),
+        sizes=look.sizes(disk),
+        running=look.progress(disk),
         checkpoints=unless_refused(lambda: connection.checkpoints(domain.uuid)),
         layers=layers_of(disk, look),
     )

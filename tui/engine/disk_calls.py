@@ -12,8 +12,9 @@ from tui.engine import loop  # noqa: F401
 
 import libvirt  # isort: skip
 
-from tui.engine.errors import HostError
+from tui.engine.errors import HostError, NoConnection
 from tui.model.domain import RunState
+from tui.model.facts import Sizes
 from tui.model.job import JobType, Progress
 
 MIB = 1024 * 1024
@@ -34,15 +35,6 @@ _JOB_TYPES = {
     libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL: JobType.PULL,
     libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP: JobType.BACKUP,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BlockSizes:
-    """What virDomainGetBlockInfo says of a disk, in bytes."""
-
-    capacity: int
-    allocation: int
-    physical: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +69,9 @@ class DiskCalls:
     _call: Callable[..., Any]
     _domain: Callable[[str], Any]
 
-    def block_sizes(self, uuid: str, target: str) -> BlockSizes:
+    def block_sizes(self, uuid: str, target: str) -> Sizes:
         """Virtual size, and what the active image takes."""
-        return BlockSizes(*self._call("domainGetBlockInfo", self._domain(uuid).blockInfo, target, 0))
+        return Sizes(*self._call("domainGetBlockInfo", self._domain(uuid).blockInfo, target, 0))
 
     def job(self, uuid: str, target: str) -> Progress | None:
         """Progress of the block job on a disk; ``None`` when there is none, however it ended."""
@@ -111,8 +103,10 @@ class DiskCalls:
         )
         return {domain.UUIDString(): stats for domain, stats in rows}
 
-    def capacities(self) -> tuple[dict[tuple[str, str], int], frozenset[str]]:
-        """Learn the sizes of all disks in one call that waits for no domain.
+    def capacities(
+        self, uuids: Iterable[str] | None = None
+    ) -> tuple[dict[tuple[str, str], int], frozenset[str]]:
+        """Learn the sizes of all disks in one call that waits for no domain; ``uuids`` asks only for those domains.
 
         Returns:
             Virtual sizes in bytes by UUID and target, and the running domains that were too busy to say theirs.
@@ -121,7 +115,12 @@ class DiskCalls:
         flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
         sizes: dict[tuple[str, str], int] = {}
         busy = set[str]()
-        for domain, stats in self._call("getAllDomainStats", self._conn.getAllDomainStats, wanted, flags):
+        if uuids is None:
+            rows = self._call("getAllDomainStats", self._conn.getAllDomainStats, wanted, flags)
+        else:
+            domains = [self._domain(uuid) for uuid in uuids]
+            rows = self._call("domainListGetStats", self._conn.domainListGetStats, domains, wanted, flags)
+        for domain, stats in rows:
             uuid, disks = domain.UUIDString(), range(stats.get("block.count", 0))
             known = {
                 (uuid, stats[f"block.{n}.name"]): stats[f"block.{n}.capacity"]
@@ -164,6 +163,22 @@ class DiskCalls:
     def thaw(self, uuid: str) -> int:
         """Let the guest write to its file systems again; those that are not frozen do not mind."""
         return int(self._call("domainFSThaw", self._domain(uuid).fsThaw, None, 0))
+
+    def frozen(self, uuid: str) -> bool | None:
+        """Whether the guest's file systems are frozen; ``None`` where its agent refuses to work and does not say why.
+
+        An agent does next to nothing in that state. To ask for the state itself libvirt would mark the guest as
+        tainted.
+        """
+        try:
+            self._call("domainGetTime", self._domain(uuid).getTime, 0)
+        except NoConnection:
+            raise
+        except HostError as error:
+            if "has been disabled" not in error.message:
+                return False
+            return "frozen" in error.message or None
+        return False
 
     def written(self, uuid: str, target: str) -> int:
         """Bytes that the guest has written to a disk since it was started."""
@@ -220,3 +235,12 @@ class DiskCalls:
     def _counted(self, bandwidth: int) -> int:
         """A limit in the server's unit, rounded up, since 0 would be none at all."""
         return bandwidth if self.counts_bytes else -(-bandwidth // MIB)
+
+
+def guest_written(stats: dict[str, Any], target: str) -> int | None:
+    """Bytes the guest has written to a disk, out of the rows of a domstats answer."""
+    for number in range(stats.get("block.count", 0)):
+        if stats.get(f"block.{number}.name") == target:
+            written = stats.get(f"block.{number}.wr.bytes")
+            return int(written) if written is not None else None
+    return None

@@ -5,6 +5,7 @@ HostError              the host, or the way to it, said no
 │   └── AccessDenied   the host is there, and does not let us in
 ├── ReadOnlyError      a write was asked for on a read-only connection
 └── StepFailed         a step of a plan did not do what it should
+    ├── AlreadyThere   since what it should make is there, made by somebody else
     └── JobCancelled   since somebody cancelled the job that it waits for
 """
 
@@ -43,6 +44,10 @@ class ReadOnlyError(HostError):
 
 class StepFailed(HostError):
     """The host did not do it, or did something else."""
+
+
+class AlreadyThere(StepFailed):
+    """What a step should make is there, and is not its own to take back."""
 
 
 class JobCancelled(StepFailed):

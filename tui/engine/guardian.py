@@ -1,4 +1,7 @@
-"""Who lets a guest go on when this program is killed while the guest stands still for it.
+"""Who lets a guest go on when this program is killed while the guest stands still for it, or calls it back.
+
+A migration that this program leads goes on without it to the point at which the guest is paused here, and nobody
+starts it there: libvirt 9.0 leaves it so.
 
 A process of its own waits at the end of a pipe. When that closes, it connects and lets the guest go on. It is run as
 a script, outside of this package: nothing but libvirt may have to be found then.
@@ -6,6 +9,7 @@ a script, outside of this package: nothing but libvirt may have to be found then
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -19,20 +23,26 @@ import libvirt
 PATIENCE = 300
 """Tries to reach the host, a second apart."""
 
-Deed = Literal["resume", "fsThaw"]
-"""libvirt's methods by which a guest goes on."""
+TRIES_TO_ABORT = 3
+"""Tries, a second apart, to call back a migration that may be about to begin."""
+
+Deed = Literal["resume", "fsThaw", "abortJob"]
+"""libvirt's methods by which a guest goes on, or stays where it is."""
 
 
 @contextmanager
-def guarded(uri: str, uuid: str, deed: Deed) -> Iterator[None]:
+def guarded(uri: str, uuid: str, deed: Deed, owner: str = "") -> Iterator[None]:
     """Have somebody call it when this process dies meanwhile.
+
+    With an ``owner`` it is called only as long as that one's name stands in the journal of the domain: whoever has
+    taken the plan up since must not have his own migration called back.
 
     A hypervisor inside of this process can be opened by nobody else; the next start lets its guests go on.
     """
     if urlsplit(uri).path == "/embed":
         yield
         return
-    command = [sys.executable, "-P", __file__, uri, uuid, deed]
+    command = [sys.executable, "-P", __file__, uri, uuid, deed, owner]
     # Away from this terminal and its signals.
     with subprocess.Popen(
         command,
@@ -47,8 +57,9 @@ def guarded(uri: str, uuid: str, deed: Deed) -> Iterator[None]:
             guardian.kill()
 
 
-def _watch(uri: str, uuid: str, deed: Deed) -> None:
+def _watch(uri: str, uuid: str, deed: Deed, owner: str) -> None:
     sys.stdin.buffer.read()
+    failures = 0
     for _ in range(PATIENCE):
         try:
             connection = libvirt.open(uri)
@@ -56,10 +67,14 @@ def _watch(uri: str, uuid: str, deed: Deed) -> None:
             time.sleep(1)
             continue
         try:
-            getattr(connection.lookupByUUIDString(uuid), deed)()
+            domain = connection.lookupByUUIDString(uuid)
+            if owner and not re.search(f"{re.escape(owner)}['\"]", domain.XMLDesc()):
+                return
+            getattr(domain, deed)()
         except libvirt.libvirtError:
             # A guest that does not resume goes on already, or is no more. An agent answers when the guest goes on.
-            if deed == "fsThaw":
+            failures += 1
+            if deed == "fsThaw" or (deed == "abortJob" and failures < TRIES_TO_ABORT):
                 time.sleep(1)
                 continue
         return

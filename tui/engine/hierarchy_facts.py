@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from tui.engine.connection import Connection
 from tui.engine.errors import HostError
 from tui.engine.files import Files
-from tui.engine.look import Look, jobs_on, look_at, unfollowed, unless_refused, uses_of, with_chains
+from tui.engine.look import Look, look_at, unfollowed, unless_refused, uses_of, with_chains
 from tui.model import xml
 from tui.model.domain import Domain
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, arranged
@@ -25,6 +26,7 @@ from tui.model.hierarchy_request import (
 )
 from tui.model.host import HostState
 from tui.model.image import ImageInfo
+from tui.model.methods import Method
 
 _AT_ONCE = 3
 """Images read at a time."""
@@ -45,15 +47,28 @@ def view_of(
     """
     look = _look(uuid, connection, state, now)
     domain = _followed(look)
-    hierarchy = with_noted(hierarchy_of(connection, uuid), notes_of(domain))
+    notes = notes_of(domain)
+    hierarchy = with_noted(hierarchy_of(connection, uuid), notes)
     paths = {path for one in hierarchy.snapshots for path in one.files}
     paths |= {path for disk in domain.disks for path in disk.chain.local_paths}
-    try:
+    volumes = [held.path for note in notes for held in note.disks if held.method is Method.LVM and held.path]
+    sizes: dict[str, int] = {}
+    filled: dict[str, float] = {}
+    inside: dict[str, tuple[str, ...]] = {}
+    # Numbers are an ornament: a host whose shell does not answer still has its snapshots.
+    with suppress(HostError):
         sizes = files.allocated(sorted(paths)) if files is not None and paths else {}
-    except HostError:
-        # Sizes are an ornament: a host whose shell does not answer still has its snapshots.
-        sizes = {}
-    return SnapshotView(domain, hierarchy, sizes)
+        filled = files.filled(volumes) if files is not None and volumes else {}
+        inside = _inside(domain, files) if files is not None else {}
+    checkpoints = unless_refused(lambda: connection.known_checkpoints(uuid))
+    return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, inside)
+
+
+def _inside(domain: Domain, files: Files) -> dict[str, tuple[str, ...]]:
+    """The names of what lies inside of the images of a domain: only qcow2 has such states."""
+    layers = (layer for disk in domain.disks for layer in disk.chain.layers)
+    images = {layer.path: layer.format for layer in layers if layer.format == "qcow2" and layer.local_path}
+    return {path: info.snapshots for path, info in _read(images, files).items()}
 
 
 def saved_of(uuid: str, connection: Connection, state: HostState, now: float, files: Files | None) -> Saved:
@@ -89,6 +104,8 @@ def hierarchy_facts(request: HierarchyRequest, look: Look, files: Files | None) 
         libvirt=look.state.libvirt,
         now=look.now,
     )
+    if not isinstance(request, SnapshotDeleteRequest) or not request.metadata_only:
+        facts = replace(facts, reverts_external=_reverts_external(look.connection))
     match request:
         case SnapshotImportRequest():
             return _with_images(facts, _imported(request, hierarchy), files)
@@ -99,11 +116,11 @@ def hierarchy_facts(request: HierarchyRequest, look: Look, files: Files | None) 
             names = (request.name, *(hierarchy.below(request.name) if request.children else ()))
             known = [one for name in names if (one := hierarchy.get(name))]
             facts = replace(facts, uses=uses_of(whole), unfollowed=unfollowed(whole))
-            return _with_images(_with_jobs(facts, look), known, files)
+            return _with_images(replace(facts, running=look.jobs), known, files)
         case SnapshotRevertRequest():
-            one = hierarchy.get(request.name)
-            facts = replace(_with_jobs(facts, look), reverts_external=_reverts_external(look.connection))
-            return _with_images(facts, [one] if one else [], files)
+            # libvirt removes images of the current one as well.
+            known = [one for one in (hierarchy.get(request.name), hierarchy.current) if one]
+            return _with_images(replace(facts, running=look.jobs), known, files)
 
 
 def _imported(request: SnapshotImportRequest, hierarchy: Hierarchy) -> list[KnownSnapshot]:
@@ -118,11 +135,6 @@ def _imported(request: SnapshotImportRequest, hierarchy: Hierarchy) -> list[Know
 def _followed(look: Look) -> Domain:
     """The domain, chains that its definition does not list read from the images."""
     return with_chains(look.domain) if look.local else look.domain
-
-
-def _with_jobs(facts: HierarchyFacts, look: Look) -> HierarchyFacts:
-    disks = [disk for disk in look.domain.disks if not disk.empty]
-    return replace(facts, running=jobs_on(disks, look))
 
 
 def _with_images(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from tui.engine import journal
+from tui.engine.chain_steps import reached_files
 from tui.engine.connection import Reading
 from tui.engine.errors import HostError, StepFailed
 from tui.engine.hierarchy_facts import hierarchy_of
+from tui.engine.look import with_chains
+from tui.engine.needs import needed_by
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import xml
 from tui.model.command import typed
@@ -21,10 +25,11 @@ from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import KnownSnapshot
 from tui.model.hierarchy_file import digest_of, parse_saved, with_places
-from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RevertSnapshot
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RemoveMemories, RevertSnapshot
 from tui.model.text import printable
 
 if TYPE_CHECKING:
+    from tui.engine.files import Files
     from tui.engine.host import Host
 
 # Defining
@@ -162,19 +167,17 @@ _LOOK = "Look at its chain: virt-mirror list"
 
 
 def _left(step: DeleteSnapshots, host: Host) -> list[Finding]:
-    """Name the memory that nothing needs any more and that still lies there."""
+    """Name what nothing needs any more, and whether it still lies there."""
     try:
-        there = (
-            host.files.existing(step.memories) if host.files is not None and step.memories else frozenset()
-        )
+        there = host.files.existing(step.removed) if host.files is not None and step.removed else None
     except HostError:
+        there = None
+    if there is None:
         return []
     return [
-        warning(
-            "memory-left", f"libvirt has left {printable(path)}.", f"Remove it: {typed('rm', '--', path)}"
-        )
+        warning("file-left", f"libvirt has left {printable(path)}.", f"Remove it: {typed('rm', '--', path)}")
         for path in sorted(there)
-    ]
+    ] + [fine("file-gone", f"{printable(path)} is removed.") for path in step.removed if path not in there]
 
 
 def _emptied(step: DeleteSnapshots, host: Host) -> list[Finding]:
@@ -200,6 +203,24 @@ def _emptied(step: DeleteSnapshots, host: Host) -> list[Finding]:
     return findings
 
 
+@run.register(RemoveMemories)
+def _(step: RemoveMemories, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+    needed = needed_by(step.paths, step.uuid, host, whole_host=False)
+    return tuple(_removed(path, needed.get(path, ""), reached_files(host)) for path in step.paths)
+
+
+def _removed(path: str, needed: str, files: Files) -> Finding:
+    why = f"{path} {needed}, and stays." if needed else files.remove(path, 0.0)
+    if why:
+        return warning("file-left", printable(why), f"Remove it: {typed('rm', '--', path)}")
+    return fine("file-gone", f"{printable(path)} is removed.")
+
+
+@happened.register(RemoveMemories)
+def _(step: RemoveMemories, host: Host) -> bool:
+    return not reached_files(host).existing(step.paths)
+
+
 @happened.register(DeleteSnapshots)
 def _(step: DeleteSnapshots, host: Host) -> bool:
     known = hierarchy_of(host.connection(), step.uuid)
@@ -210,9 +231,14 @@ def _(step: DeleteSnapshots, host: Host) -> bool:
 
 
 @run.register(RevertSnapshot)
-def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     connection = host.connection()
-    before = _notes(connection.read(step.uuid))
+    now = connection.read(step.uuid)
+    before = _notes(now)
+    if step.overlaid and now is not None:
+        left.wait(_until_named(now, host.clock()))
+    if left.is_set():
+        raise Left
     try:
         connection.revert_snapshot(step.uuid, step.snapshot, running=step.running, paused=step.paused)
     finally:
@@ -221,7 +247,7 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
     current = hierarchy_of(connection, step.uuid).current
     if reading is None or current is None or current.name != step.snapshot:
         raise StepFailed(f"{step.domain} is not at the snapshot {step.snapshot}.")
-    domain = Domain(parse_domain(reading.xml), reading.state, reading.persistent)
+    domain = reading.domain
     _keep_notes(host, domain, before, _notes(reading))
     findings = [fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}.")]
     for target, path in zip(step.disks, step.paths, strict=True):
@@ -232,7 +258,31 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
             on = printable(active.path) if active else "nothing"
             reason = f"{printable(target)} is on {on}, and not on {printable(path)}."
             findings.append(warning("disk-elsewhere", reason, _LOOK))
-    return tuple(findings)
+    return (*findings, *_overlaid(step, host, domain))
+
+
+def _until_named(now: Reading, clock: float) -> float:
+    """Seconds until a new overlay gets another name: libvirt numbers them by the second, and stops guests first."""
+    disks = parse_domain(now.xml).disks
+    endings = [layer.path.rpartition(".")[2] for disk in disks if (layer := disk.chain.active)]
+    left = max((int(ending) for ending in endings if ending.isdecimal()), default=0) + 1 - clock
+    return left if 0 < left <= 1 else 0
+
+
+def _overlaid(step: RevertSnapshot, host: Host, domain: Domain) -> Iterator[Finding]:
+    """Prove that disks stand on the images with their states."""
+    # One that is off names its active layers alone.
+    whole = with_chains(domain) if step.overlaid and host.local else domain
+    for target, path in zip(step.overlaid, step.bases, strict=True):
+        disk = whole.disk(target)
+        layers = [layer.path for layer in disk.chain.layers] if disk else []
+        below = layers[1] if len(layers) > 1 else None
+        if below is not None and same_name(below) == same_name(path):
+            reason = f"{printable(target)} is on {printable(layers[0])}, a new overlay on {printable(path)}."
+            yield fine("disk-reverted", reason)
+        elif below is not None:
+            reason = f"{printable(target)} stands on {printable(below)}, and not on {printable(path)}."
+            yield warning("disk-elsewhere", reason, _LOOK)
 
 
 def _notes(reading: Reading | None) -> dict[str, str]:

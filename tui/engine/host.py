@@ -1,8 +1,4 @@
-"""One host, kept in sight: events first, one bulk call a tick for the rest, one picture for everybody.
-
-Every thread replaces the immutable picture through ``apply``, with a pure function of ``tui.model.tracking``;
-whoever waits for something waits for a picture in which it is so.
-"""
+"""One host, kept in sight: events first, one bulk call a tick for the rest, one picture for everybody."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 from tui.engine.access import explained
 from tui.engine.connection import (
@@ -24,45 +20,45 @@ from tui.engine.connection import (
     DomainChanged,
     Event,
 )
-from tui.engine.control import Level, LogLine
+from tui.engine.control import Level
 from tui.engine.doctor import diagnose
 from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyError
 from tui.engine.files import Files, FilesHere
 from tui.engine.hierarchy_facts import saved_of, view_of
+from tui.engine.history import History
 from tui.engine.look import LOGICAL
-from tui.engine.planning import make_plan
+from tui.engine.peers import Peers
+from tui.engine.picture import Picture
 from tui.engine.poller import Poller
 from tui.engine.pool import CallPool
+from tui.engine.present import insist_on_present, planned
 from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
-from tui.engine.ssh_files import FilesThere, ssh_words
+from tui.engine.ssh import ssh_words
+from tui.engine.ssh_files import FilesThere
 from tui.engine.uri import is_local, unattended
-from tui.model import tracking, xml
-from tui.model.command import addressed
-from tui.model.finding import Finding, Severity
+from tui.model import on_the_way, tracking, xml
+from tui.model.finding import Finding
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_file import Saved
-from tui.model.host import HostState, Link
-from tui.model.job import Phase
-from tui.model.journal import Entry
+from tui.model.host import HostState, Link, Memory
+from tui.model.journal import Entry, latest
 from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import Undo
 
 CALLS_IN_FLIGHT = 16
-PRESENT = 5.0
-"""Seconds for which a plan is taken to describe the host as it is."""
 STOPPED = 60.0
 """Seconds within which a plan that is left gets to its next look at that."""
+FAREWELL = 0.2
+"""Seconds that plans get to be left, when the host is let go of."""
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds to wait before the next attempt to connect; the last one repeats."""
 DENIED_DELAY = 600.0
 """The same for a host that does not let us in: many of them count, and lock out who asks too often."""
 
-Found = TypeVar("Found")
 
-
-class Host:
+class Host(Picture):
     """The real ``Control``: a connection that comes back by itself, and what is known through it."""
 
     def __init__(
@@ -74,6 +70,7 @@ class Host:
         places: tuple[str, ...] = (),
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        history: History | None = None,
     ) -> None:
         """Begin to connect, in the background.
 
@@ -84,32 +81,28 @@ class Host:
             places: directories to propose for new images, ahead of the storage pools'.
             clock: wall clock, seconds since the epoch.
             monotonic: for rates and delays, seconds.
+            history: keeps how plans ended.
         """
+        self._wanted = uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
+        super().__init__(
+            HostState(uri=self._wanted or "default", link_since=clock(), read_only=read_only), clock
+        )
         self.uri = uri or ""
         self.read_only = read_only
-        self.clock = clock
+        self.history = history
         self._may_ask = may_ask
         self._places = places
-        self._named = (uri,) if uri else ()
+        self.named = (uri,) if uri else ()
         """What commands that are proposed have to name it by; by default it is found without."""
-        self._wanted = self.uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
-        self._state = HostState(uri=self._wanted or "default", link_since=clock(), read_only=read_only)
-        self._changed = threading.Condition()
-        self._listeners: dict[int, tuple[Callable[[HostState], None], Callable[[LogLine], None]]] = {}
         self._connection: Connection | None = None
-        self._closed = False
         self._runs: list[PlanRun] = []
+        self.peers = Peers(self._open_peer)
         self._pool = CallPool("host", CALLS_IN_FLIGHT, self._report_bug)
         self._reader = Reader(self, self._pool)
         self._poller = Poller(self, self._pool, monotonic)
         self._pool.submit(self.connect, urgent=True)
 
     # What everybody may ask
-
-    @property
-    def state(self) -> HostState:
-        """The latest picture."""
-        return self._state
 
     @property
     def local(self) -> bool:
@@ -132,33 +125,9 @@ class Host:
         words = ssh_words(self._wanted)
         return FilesThere(words) if words else None
 
-    def subscribe(
-        self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]
-    ) -> Callable[[], None]:
-        """Be told of every new picture and log line, the present picture first."""
-        with self._changed:
-            number = max(self._listeners, default=0) + 1
-            self._listeners[number] = (on_state, on_log)
-            on_state(self._state)
-
-        def unsubscribe() -> None:
-            with self._changed:
-                self._listeners.pop(number, None)
-
-        return unsubscribe
-
     def plan(self, request: Request) -> Plan:
         """Look at the host and make the plan; changes nothing."""
-        return self._planned(request, uuids.uuid4().hex[:8])
-
-    def _planned(self, request: Request, plan_id: str) -> Plan:
-        now = self.clock()
-        plan = make_plan(
-            request, self.connection(), self._state, plan_id, now, under_way=self.under_way, files=self.files
-        )
-        facts = tuple((label, addressed(value, *self._named)) for label, value in plan.facts)
-        findings = tuple(finding.addressed(*self._named) for finding in plan.findings)
-        return replace(plan, request=request, made=now, facts=facts, findings=findings)
+        return planned(request, self, uuids.uuid4().hex[:8])
 
     def run(self, plan: Plan) -> PlanRun:
         """Begin to carry out a plan; one that it takes back, and that is carried out here, is stopped first."""
@@ -168,7 +137,7 @@ class Host:
         if plan.refused:
             message = f"{plan.title} is refused by its own checks."
             raise HostError(message, remedy="Look at the findings of the plan.")
-        self._insist_on_present(plan)
+        insist_on_present(plan, self)
         undoes = any(isinstance(step, Undo) for step in plan.steps)
         for other in self._runs if undoes else ():
             if other.plan.id in plan.closes and other.outcome is None:
@@ -181,19 +150,6 @@ class Host:
         self._runs = [r for r in self._runs if r.outcome is None] + [run]
         run.start()
         return run
-
-    def _insist_on_present(self, plan: Plan) -> None:
-        """A question may have stood on the screen for an hour: what was true for the plan may be so no more."""
-        if plan.request is None or self.clock() - plan.made < PRESENT:
-            return
-        # Under the same id, which is a part of the names that a move gives.
-        again = self._planned(plan.request, plan.id)
-        reasons = [f.reason for f in again.findings if f.severity is Severity.REFUSED]
-        if again.steps != plan.steps:
-            reasons.append("other steps are needed now.")
-        if reasons:
-            message = f"{plan.title} was not begun, since things have changed meanwhile: {reasons[0]}"
-            raise HostError(message, remedy="Look at the plan again.")
 
     def refresh(self, uuid: str | None = None) -> None:
         """Read one domain again, chains of a shut-off one from its images, or read all of them.
@@ -210,7 +166,7 @@ class Host:
     def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
         """Look for what is wrong or left over, on one domain or everywhere."""
         found = diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
-        return tuple(finding.addressed(*self._named) for finding in found)
+        return tuple(finding.addressed(*self.named) for finding in found)
 
     def snapshots(self, uuid: str) -> SnapshotView:
         """The snapshots of a domain, and what their images are to its chains."""
@@ -220,9 +176,20 @@ class Host:
         """The same with all that is needed to define them again."""
         return saved_of(uuid, self.connection(), self._state, self.clock(), self.files)
 
+    def memory(self) -> Memory:
+        """How much the host has, and how much of it more guests could have."""
+        return self.connection().memory()
+
     def go_on(self, uuid: str) -> None:
         """Tell a plan that holds a guest still for the user that he has done his part."""
         self.apply(lambda state: replace(state, awaited=state.awaited - {uuid}))
+
+    def call_back(self, uuid: str) -> bool:
+        """Stop what copies files for the migration of a domain ahead of it; whether that is what its plan is at."""
+        found = [run for run in self._runs if run.plan.uuid == uuid and run.outcome is None and run.ahead]
+        for run in found:
+            run.leave()
+        return bool(found)
 
     def dismiss(self, number: int) -> None:
         """Take an ended job off the picture."""
@@ -246,16 +213,33 @@ class Host:
         """Let go of the host at once; jobs go on in QEMU."""
         for run in self._runs:
             run.leave()
-        self._closed = True
+        until = time.monotonic() + FAREWELL
+        for run in self._runs:
+            # It signs off in the journal, and is kept in the history.
+            run.wait(max(0.0, until - time.monotonic()))
+        self.hide()
         self._poller.close()
         with self._changed:
             connection, self._connection = self._connection, None
-            self._listeners.clear()
-            self._changed.notify_all()
+        self.peers.close()
         if connection is not None:
             # A dead host would hold this for as long as its timeouts last.
             threading.Thread(target=connection.close, name="host-close", daemon=True).start()
         self._pool.close()
+
+    def peer(self, uri: str) -> Host:
+        """Another host, once all that is there has been read.
+
+        Raises:
+            HostError: when it cannot be reached.
+        """
+        return self.peers.get(uri)
+
+    def _open_peer(self, uri: str) -> Host:
+        peer = Host(uri, read_only=self.read_only, may_ask=False, history=self.history)
+        # Whoever has gone there looks back to where he came from.
+        peer.peers.introduce(self.reached_by, self)
+        return peer
 
     # What runs, steps, reader and poller need
 
@@ -274,6 +258,11 @@ class Host:
         """Those plans as they would stand in the journal now."""
         return tuple(run.entry for run in self._runs if run.outcome is None)
 
+    @property
+    def plans(self) -> tuple[Entry, ...]:
+        """The plans in progress: those that are carried out here may not be in the picture yet."""
+        return latest(self._state.entries, self.under_way)
+
     def connection(self) -> Connection:
         """The open connection.
 
@@ -288,70 +277,16 @@ class Host:
         return connection
 
     def apply(self, change: Callable[[HostState], HostState]) -> HostState:
-        """Replace the picture by what a pure function makes of it, and show it to everybody."""
-        with self._changed:
-            before, self._state = self._state, change(self._state)
-            if self._state is not before and self._state != before:
-                self._changed.notify_all()
-                for on_state, _on_log in self._listeners.values():
-                    on_state(self._state)
-            if len(before.active_jobs) != len(self._state.active_jobs):
-                self._poller.wake()
-            return self._state
-
-    def apply_news(self, change: Callable[[HostState], HostState]) -> None:
-        """As ``apply``, and log the jobs that ended by it."""
+        """As ``Picture.apply``; the poller looks at once at what is to be followed."""
         with self._changed:
             before = self._state
-            after = self.apply(change)
-        running = {job.number for job in before.active_jobs}
-        for job in after.jobs:
-            if job.number in running and job.phase.ended:
-                level = Level.ERROR if job.phase is Phase.FAILED else Level.INFO
-                remark = job.remark or ""
-                self.log(f"{job.domain} {job.target}: {job.phase}. {remark}", level, domain=job.domain)
-
-    def wait_for(
-        self,
-        found: Callable[[HostState], Found | None],
-        *,
-        timeout: float | None = None,
-        stop: threading.Event | None = None,
-    ) -> Found | None:
-        """Block until ``found`` returns something for the picture of the moment, and return that.
-
-        ``None`` when ``timeout`` seconds have passed, ``stop`` is set (see ``nudge``) or the host is closed.
-        """
-        result: list[Found] = []
-
-        def enough() -> bool:
-            answer = found(self._state)
-            if answer is not None:
-                result.append(answer)
-            return bool(result) or self._closed or (stop is not None and stop.is_set())
-
-        with self._changed:
-            self._changed.wait_for(enough, timeout)
-        return result[0] if result else None
-
-    def nudge(self) -> None:
-        """Make those who wait look again whether they should still wait."""
-        with self._changed:
-            self._changed.notify_all()
-
-    def log(
-        self,
-        text: str,
-        level: Level = Level.INFO,
-        *,
-        commands: tuple[str, ...] = (),
-        domain: str | None = None,
-    ) -> None:
-        """Tell everybody what happened."""
-        line = LogLine(self.clock(), self._state.name, level, text, commands, domain)
-        with self._changed:
-            for _on_state, on_log in self._listeners.values():
-                on_log(line)
+            after = super().apply(change)
+            jobs = len(before.active_jobs) != len(after.active_jobs)
+            migrations = before.migrations.keys() != after.migrations.keys()
+            # A journal may tell of a migration that another program leads.
+            if jobs or migrations or before.entries != after.entries:
+                self._poller.wake()
+            return after
 
     # The connection
 
@@ -429,9 +364,10 @@ class Host:
                 self._reader.read(uuid)
             case BlockJobChanged(uuid=uuid, target=target, event=kind):
                 now = self.clock()
-                state = self.apply(lambda s: tracking.with_block_event(s, uuid, target, kind, now))
-                job = state.job(uuid, target)
-                name = job.domain if job else uuid
+                self.apply(lambda s: tracking.with_block_event(s, uuid, target, kind, now))
+                state = self.apply(lambda s: on_the_way.with_disk_event(s, uuid, target, kind))
+                domain = state.domain(uuid)
+                name = domain.name if domain else uuid
                 self.log(f"{name} {target}: libvirt says {kind}.", domain=name)
                 self._reader.read(uuid, urgent=True)
             case ConnectionClosed(reason=reason):

@@ -9,12 +9,21 @@ from functools import partial
 
 from tui.engine import places
 from tui.engine.copy_facts import disk_facts, placed
-from tui.engine.files import Files
+from tui.engine.files import Files, look_there
 from tui.engine.look import LOGICAL, Look, snapshots_of, unless_refused
 from tui.model import xml
 from tui.model.disk import Disk
-from tui.model.facts import PathFacts, PathKind
-from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, method_of, overlay_part, place_of
+from tui.model.facts import PathFacts
+from tui.model.hierarchy import KnownSnapshot, parse_known
+from tui.model.live_case import (
+    DiskFacts,
+    LiveDisk,
+    LiveFacts,
+    LogicalVolume,
+    MemoryFacts,
+    live_disk,
+    overlay_part,
+)
 from tui.model.methods import Method
 from tui.model.request import LiveSnapshotRequest
 from tui.model.snapshot_case import overlay_request, taken_disks
@@ -29,21 +38,31 @@ def live_facts(request: LiveSnapshotRequest, look: Look, files: Files | None) ->
     facts = LiveFacts(
         look.domain,
         snapshots_of(look.connection, look.domain),
-        current=unless_refused(lambda: look.connection.current_snapshot(look.domain.uuid)),
+        parent=unless_refused(lambda: _current(look)),
         reached=files is not None,
+        libvirt=look.state.libvirt,
     )
     if not look.domain.state.active:
         return facts
     disks = {disk.target: _disk_facts(disk, look, files) for disk in look.domain.disks}
-    disks = {target: _with_place(request, known, look, files) for target, known in disks.items()}
-    slow = [target for target, known in disks.items() if method_of(request, known) is Method.LVM]
-    disks |= {target: replace(disks[target], rate=rate) for target, rate in _write_rates(slow, look).items()}
-    part = overlay_part(request, disks)
+    wanted = [live_disk(request, known) for known in disks.values()]
+    rates = _write_rates([disk.target for disk in wanted if disk.method is Method.LVM], look)
+    disks = {
+        disk.target: replace(disk.facts, place=_place(disk, look, files), rate=rates.get(disk.target))
+        for disk in wanted
+    }
+    part = overlay_part(request, wanted)
     overlays = {
         taken.target: placed(overlay_request(part, taken), disks[taken.target].copy, look)
         for taken in taken_disks(part.snapshot, look.domain)
     }
-    return replace(facts, disks=disks, overlays=overlays)
+    return replace(facts, disks=disks, overlays=overlays, memory=_memory_facts(request, look, files))
+
+
+def _current(look: Look) -> KnownSnapshot | None:
+    name = look.connection.current_snapshot(look.domain.uuid)
+    text = look.connection.snapshot_xml(look.domain.uuid, name) if name is not None else None
+    return parse_known(text, current=True) if text is not None else None
 
 
 def _disk_facts(disk: Disk, look: Look, files: Files | None) -> DiskFacts:
@@ -59,19 +78,24 @@ def _disk_facts(disk: Disk, look: Look, files: Files | None) -> DiskFacts:
     return known
 
 
-def _with_place(request: LiveSnapshotRequest, known: DiskFacts, look: Look, files: Files | None) -> DiskFacts:
-    method = method_of(request, known)
-    path = place_of(request, known, method) if method is Method.BTRFS else None
-    if path is None or files is None:
-        return known
+def _place(disk: LiveDisk, look: Look, files: Files | None) -> PathFacts:
+    """What lies where a clone is to go."""
+    return _lies_at(disk.path, look, files) if disk.method is Method.BTRFS and disk.path else PathFacts()
+
+
+def _memory_facts(request: LiveSnapshotRequest, look: Look, files: Files | None) -> MemoryFacts:
+    if request.memory is None:
+        return MemoryFacts()
+    size = unless_refused(lambda: look.connection.memory_size(look.domain.uuid))
+    return MemoryFacts(size, _lies_at(request.memory, look, files))
+
+
+def _lies_at(path: str, look: Look, files: Files | None) -> PathFacts:
+    """What lies at the path of a file that is to be made."""
     layer = Layer(FileSource(path), "raw")
     if look.local:
-        place = places.look_here(layer, None, reuse=False, owner=None, own=look.own)
-    else:
-        place = PathFacts(parent_exists=files.writable(posixpath.dirname(path)) is not None)
-        if files.existing([path]):
-            place = replace(places.look_there(look.connection, layer), kind=PathKind.FILE)
-    return replace(known, place=place)
+        return places.look_here(layer, None, reuse=False, owner=None, own=look.own)
+    return look_there((layer,), look.connection, files)[layer.path]
 
 
 def _logical(path: str, look: Look) -> LogicalVolume | None:

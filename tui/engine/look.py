@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -12,14 +12,14 @@ from tui.engine.connection import Connection
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.images import ImageError, read_chain
 from tui.engine.uri import is_local
-from tui.model.definition import parse_domain
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import LayerFacts, Running, SnapshotFacts, Use, UseKind, running_on, same_name
+from tui.model.facts import LayerFacts, Running, Sizes, Use, UseKind, running_on, same_name
+from tui.model.hierarchy import parse_known
 from tui.model.host import HostState
-from tui.model.job import Progress
-from tui.model.journal import Entry
-from tui.model.snapshot import files_of
+from tui.model.job import JobType, Progress
+from tui.model.journal import Entry, latest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_note import parse_noted
 from tui.model.storage import Chain
 from tui.model.text import printable
@@ -47,6 +47,31 @@ class Look:
     now: float
     under_way: tuple[Entry, ...] = ()
     """The plans that this program carries out on the host, as far as they are."""
+    jobs: tuple[Running, ...] = ()
+    """The block jobs of the domain, once they were looked for."""
+
+    def with_jobs(self) -> Look:
+        """With the block jobs of all disks: pulls and commits show in no definition."""
+        return replace(self, jobs=jobs_on([disk for disk in self.domain.disks if not disk.empty], self))
+
+    def progress(self, disk: Disk) -> Progress | None:
+        """That of the job on a disk."""
+        return next((job.progress for job in self.jobs if job.target == disk.target), None)
+
+    def sizes(self, disk: Disk) -> Sizes | None:
+        """A disk of the running guest in bytes; ``None`` where nobody says, and while any of its disks is pulled.
+
+        QEMU may not be asked for it at the instant at which a pull ends: ``model.pull_checks`` says why.
+        """
+        if any(job.type is JobType.PULL for job in self.jobs):
+            return None
+        return unless_refused(lambda: self.connection.block_sizes(self.domain.uuid, disk.target))
+
+    @property
+    def plans(self) -> tuple[Entry, ...]:
+        """The plans in progress: those that are carried out here may not be in the host's picture yet."""
+        others = (e for e in self.state.entries if e.uuid != self.domain.uuid)
+        return latest(self.entries, others, self.under_way)
 
     @property
     def own(self) -> bool:
@@ -76,13 +101,24 @@ def look_at(
     if reading is None:
         return None
     try:
-        definition = parse_domain(reading.xml)
+        domain = reading.domain
     except InvalidXML as error:
         message = f"The definition of this domain cannot be read: {error}."
         raise HostError(message, remedy="Look at it with virsh dumpxml.") from error
-    entries, _problems = journal.read(definition.plans, uuid)
-    domain = Domain(definition, reading.state, reading.persistent)
+    entries, _problems = journal.read(domain.definition.plans, uuid)
     return Look(connection, state, domain, entries, is_local(state.uri), now, under_way)
+
+
+def written_in(state: HostState) -> frozenset[str]:
+    """The paths that guests of a host write to."""
+    return frozenset(
+        path
+        for domain in state.domains
+        if domain.state.active
+        for disk in domain.disks
+        for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
+        if layer is not None and (path := layer.local_path) is not None
+    )
 
 
 def unless_refused(call: Callable[[], Answer]) -> Answer | None:
@@ -104,22 +140,26 @@ def layers_of(disk: Disk, look: Look) -> tuple[LayerFacts, ...]:
 
 def uses_of(look: Look) -> dict[str, tuple[Use, ...]]:
     """Who needs which path."""
+    others = (domain for domain in look.state.domains if domain.uuid != look.domain.uuid)
+    return uses_in((look.domain, *others), look.plans)
+
+
+def uses_in(domains: Iterable[Domain], plans: Iterable[Entry]) -> dict[str, tuple[Use, ...]]:
+    """Who of these needs which path."""
     uses: dict[str, list[Use]] = {}
-    for path, use in _all_uses(look):
+    for path, use in _all_uses(domains, plans):
         uses.setdefault(same_name(path), []).append(use)
     return {path: tuple(dict.fromkeys(users)) for path, users in uses.items()}
 
 
-def _all_uses(look: Look) -> Iterator[tuple[str, Use]]:
-    others = [domain for domain in look.state.domains if domain.uuid != look.domain.uuid]
-    for domain in (look.domain, *others):
+def _all_uses(domains: Iterable[Domain], plans: Iterable[Entry]) -> Iterator[tuple[str, Use]]:
+    for domain in domains:
         for disk in domain.disks:
             for path in disk.chain.local_paths:
                 yield path, Use(domain.uuid, domain.name, disk.target, UseKind.LAYER)
             for path in disk.mirror.chain.local_paths if disk.mirror else ():
                 yield path, Use(domain.uuid, domain.name, disk.target, UseKind.MIRROR)
-    entries = (*look.entries, *(e for e in look.state.entries if e.uuid != look.domain.uuid))
-    for entry in entries:
+    for entry in plans:
         for copy in entry.copies:
             yield copy.path, Use(copy.uuid, copy.domain, copy.target, UseKind.PLAN, entry.id)
 
@@ -159,7 +199,7 @@ def snapshots_of(connection: Connection, domain: Domain) -> tuple[SnapshotFacts,
     if found is None:
         return None
     try:
-        known = tuple(SnapshotFacts(name, files_of(text)) for name, text in found.items())
+        known = tuple(parse_known(text).needed for text in found.values())
         noted = tuple(map(parse_noted, domain.definition.noted_snapshots))
     except InvalidXML:
         return None
@@ -170,10 +210,9 @@ def jobs_on(disks: list[Disk], look: Look) -> tuple[Running, ...]:
     """The jobs of these disks."""
     if not look.domain.state.active:
         return ()
-    jobs = [running_on(disk, job_info(disk, look)) for disk in disks]
+    jobs = [running_on(disk, _job_info(disk, look)) for disk in disks]
     return tuple(job for job in jobs if job is not None)
 
 
-def job_info(disk: Disk, look: Look) -> Progress | None:
-    """What libvirt says of the job on a disk; ``None`` where there is none."""
+def _job_info(disk: Disk, look: Look) -> Progress | None:
     return unless_refused(lambda: look.connection.job(look.domain.uuid, disk.target))

@@ -19,6 +19,7 @@ from tui.engine.look import (
     unfollowed,
     unless_refused,
     uses_of,
+    written_in,
 )
 from tui.engine.promised import promised_in, promised_of, remaining
 from tui.model import xml
@@ -85,14 +86,7 @@ def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, 
             path: files.layer(Layer(FileSource(path), formats.get(path)))
             for path in files.existing(dict.fromkeys(made))
         },
-        written=frozenset(
-            path
-            for domain in look.state.domains
-            if domain.state.active
-            for disk in domain.disks
-            for layer in (disk.chain.active, disk.mirror.chain.active if disk.mirror else None)
-            if layer is not None and (path := layer.local_path) is not None
-        ),
+        written=written_in(look.state),
         writable=files.writable(directory),
     )
 

@@ -7,6 +7,7 @@ what they do not know stays unknown, which the plan says.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tui.engine import journal, places, promised
 from tui.engine.connection import Connection
@@ -16,7 +17,6 @@ from tui.engine.hierarchy_facts import hierarchy_facts
 from tui.engine.live_facts import live_facts
 from tui.engine.look import (
     Look,
-    job_info,
     jobs_on,
     layers_of,
     look_at,
@@ -25,8 +25,10 @@ from tui.engine.look import (
     unless_refused,
     uses_of,
 )
+from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
-from tui.model.copy_plan import plan_copy
+from tui.engine.remote_facts import remote_facts
+from tui.model.copy_plan import in_order, plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
 from tui.model.facts import EndFacts
@@ -42,9 +44,13 @@ from tui.model.journal import Entry
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
+from tui.model.migrate_plan import plan_migrate
+from tui.model.migrate_request import MigrateRequest, MigrationTuneRequest
 from tui.model.move_plan import plan_move
 from tui.model.plan import Plan
+from tui.model.pull_checks import LISTS_IMAGES, check_pulls, survives
 from tui.model.recover_plan import RecoverFacts, plan_recover
+from tui.model.remote_copy import plan_remote_copy
 from tui.model.request import (
     CommitRequest,
     CopyRequest,
@@ -55,6 +61,7 @@ from tui.model.request import (
     MoveRequest,
     PullRequest,
     RecoverRequest,
+    RemoteCopyRequest,
     Request,
     SnapshotEndRequest,
     SnapshotRequest,
@@ -66,22 +73,29 @@ from tui.model.snapshot_plan import plan_snapshot
 from tui.model.steps import StartCopy
 from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
+from tui.model.tune_plan import plan_tune
+
+if TYPE_CHECKING:
+    from tui.engine.host import Host
 
 
-def make_plan(  # noqa: C901, PLR0911  one for each kind of request
+def make_plan(
     request: Request,
     connection: Connection,
     state: HostState,
     plan_id: str,
     now: float,
     *,
+    made: float | None = None,
     under_way: tuple[Entry, ...] = (),
     files: Files | None = None,
+    host: Host | None = None,
 ) -> Plan:
     """Look at the host and make the plan; changes nothing.
 
-    ``under_way`` are the plans that are carried out here; ``files`` handles the images of the host, where that can
-    be done from here.
+    ``made`` is when it was made first, unless that is now; ``under_way`` are the plans that are carried out here;
+    ``files`` handles the images of the host, where that can be done from here; ``host`` is the host itself, for plans
+    that are about another one as well.
 
     Raises:
         HostError: when the host cannot be asked.
@@ -89,6 +103,18 @@ def make_plan(  # noqa: C901, PLR0911  one for each kind of request
     look = look_at(request.uuid, connection, state, now, under_way)
     if look is None:
         return _unknown_domain(request, state, plan_id)
+    if isinstance(request, LISTS_IMAGES | PullRequest | MigrateRequest):
+        look = look.with_jobs()
+    plan = _planned(request, look, plan_id, made=now if made is None else made, files=files, host=host)
+    if survives(state.hypervisor) or any(finding.check == "job-running" for finding in plan.findings):
+        return plan
+    beside = check_pulls(request, look.domain, look.jobs)
+    return replace(plan, findings=in_order((*plan.findings, *beside)))
+
+
+def _planned(  # noqa: C901, PLR0911, PLR0912  one for each kind of request
+    request: Request, look: Look, plan_id: str, *, made: float, files: Files | None, host: Host | None
+) -> Plan:
     match request:
         case CopyRequest():
             taken = promised.promised_to(request.destination, look)
@@ -101,11 +127,22 @@ def make_plan(  # noqa: C901, PLR0911  one for each kind of request
         case SnapshotRequest():
             return plan_snapshot(request, _take_facts(request, look), plan_id)
         case LiveSnapshotRequest():
-            return plan_live_snapshot(request, live_facts(request, look, files), plan_id, now)
+            return plan_live_snapshot(request, live_facts(request, look, files), plan_id, made)
         case SnapshotEndRequest():
             return plan_snapshot_end(request, _snapshot_end_facts(request, look), plan_id)
         case SnapshotImportRequest() | SnapshotDeleteRequest() | SnapshotRevertRequest():
             return plan_hierarchy(request, hierarchy_facts(request, look, files), plan_id)
+        case RemoteCopyRequest() | MigrateRequest():
+            if host is None:
+                message = "what is about two hosts is planned by one of them"
+                raise ValueError(message)
+            if isinstance(request, MigrateRequest):
+                going = migrate_facts(request, look, host)
+                return promised.told(plan_migrate(request, going, plan_id), going.promised)
+            known = remote_facts(request, look, host)
+            return promised.told(plan_remote_copy(request, known, plan_id), known.promised)
+        case MigrationTuneRequest():
+            return plan_tune(request, look.domain, look.state.migrations.get(request.uuid), plan_id)
         case RecoverRequest():
             return plan_recover(request, _recover_facts(look), plan_id)
         case EndRequest():
@@ -131,13 +168,13 @@ def _merge_facts(request: MergeRequest, look: Look) -> MergeFacts:
     facts = MergeFacts(domain, disk, entries=look.entries, now=look.now)
     if disk is None or disk.empty or not domain.state.active:
         return facts
-    sizes = unless_refused(lambda: look.connection.block_sizes(domain.uuid, disk.target))
+    sizes = look.sizes(disk)
     # A commit changes images on which others may stand that are off, and no definition lists their chains.
     whole = look.followed()
     return replace(
         facts,
         capacity=sizes.capacity if sizes else None,
-        running=job_info(disk, look),
+        running=look.progress(disk),
         layers=layers_of(disk, look),
         room=tuple(_free_beside(layer, look) for layer in disk.chain.layers),
         uses=uses_of(whole),
@@ -158,7 +195,19 @@ def _free_beside(layer: Layer, look: Look) -> int | None:
 def _recover_facts(look: Look) -> RecoverFacts:
     here = frozenset(entry.id for entry in look.under_way)
     disks = [disk for disk in look.domain.disks if not disk.empty]
-    return RecoverFacts(look.domain, look.entries, jobs_on(disks, look), here, look.now)
+    away = any(entry.migration for entry in look.entries)
+    uuid, connection = look.domain.uuid, look.connection
+    return RecoverFacts(
+        look.domain,
+        look.entries,
+        jobs_on(disks, look),
+        here,
+        look.now,
+        host_uuid=connection.host_uuid() if away else "",
+        migrating=away
+        and look.domain.state.active
+        and bool(unless_refused(lambda: connection.migrates(uuid))),
+    )
 
 
 # Snapshots

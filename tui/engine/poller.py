@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tui.engine.disk_calls import guest_written
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.on_the_way import leaves
 from tui.engine.pool import CallPool
 from tui.engine.room import RoomWatch
-from tui.model import tracking
+from tui.model import on_the_way, tracking
 from tui.model.job import Job
+from tui.model.migrate_steps import Migrate
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -34,6 +37,8 @@ class Poller:
         self._room = RoomWatch(host, pool)
         self._asking: set[int] = set()
         """Jobs whose progress was asked for and has not arrived: a slow tick is left out, not queued."""
+        self._looks_elsewhere = False
+        """Whether migrations are asked for that other programs lead; likewise."""
         threading.Thread(target=self._tick, name="host-tick", daemon=True).start()
 
     def wake(self) -> None:
@@ -48,6 +53,7 @@ class Poller:
     def forget(self) -> None:
         """What was asked never arrives: the connection is gone."""
         self._asking.clear()
+        self._looks_elsewhere = False
 
     def close(self) -> None:
         """Let the thread end; returns at once."""
@@ -65,14 +71,47 @@ class Poller:
             if self._host.connected and self._host.state.active_jobs:
                 self._host.apply_news(lambda s: tracking.with_overdue(s, self._host.clock()))
                 self._pool.submit(self._ask_progress, urgent=True)
+            if self._host.connected and not self._looks_elsewhere and self._led_elsewhere():
+                self._looks_elsewhere = True
+                self._pool.submit(self._look_elsewhere, urgent=True)
 
     def _pause(self) -> float | None:
         if self._retry_at is not None:
             return max(0.0, self._retry_at - self._monotonic())
-        return TICK if self._host.state.active_jobs and self._host.connected else None
+        busy = self._host.state.active_jobs or self._led_elsewhere()
+        return TICK if busy and self._host.connected else None
+
+    def _led_elsewhere(self) -> set[str]:
+        """UUIDs of the domains that other programs take to another host, or did when it was last looked."""
+        state = self._host.state
+        shown = {uuid for uuid, migration in state.migrations.items() if not migration.led}
+        return shown | on_the_way.led_elsewhere(state, self._host.own_plans).keys()
+
+    def _look_elsewhere(self) -> None:
+        """See how far the migrations are that other programs lead."""
+        try:
+            steps = on_the_way.led_elsewhere(self._host.state, self._host.own_plans)
+            for uuid in self._led_elsewhere():
+                step = steps.get(uuid)
+                if step is None or not self._leaves(step):
+                    self._host.apply(partial(on_the_way.without_other, uuid=uuid))
+        except NoConnection as error:
+            self._host.lose(error.message)
+        finally:
+            self._looks_elsewhere = False
+
+    def _leaves(self, step: Migrate) -> bool:
+        try:
+            return leaves(step, self._host)
+        except NoConnection:
+            raise
+        except HostError:
+            # It has just gone, or come back: whoever reads it again finds out.
+            self._host.refresh(step.uuid)
+            return False
 
     def _ask_progress(self) -> None:
-        """One bulk call for what the guests write, one call for each job."""
+        """One bulk call for what the guests write that are not being pulled, one call for each job."""
         jobs = [
             job for job in self._host.state.active_jobs if job.number not in self._asking and not job.starting
         ]
@@ -80,8 +119,9 @@ class Poller:
             return
         numbers = {job.number for job in jobs}
         self._asking |= numbers
+        asked = {job.uuid for job in jobs} - self._host.state.pulled
         try:
-            stats = self._host.connection().block_stats({job.uuid for job in jobs})
+            stats = self._host.connection().block_stats(asked) if asked else {}
         except NoConnection as error:
             self._asking -= numbers
             self._host.lose(error.message)
@@ -104,7 +144,7 @@ class Poller:
         finally:
             self._asking.discard(job.number)
         if progress is not None:
-            written, at, now = _guest_written(stats, job.target), self._monotonic(), self._host.clock()
+            written, at, now = guest_written(stats, job.target), self._monotonic(), self._host.clock()
             self._host.apply(
                 lambda s: tracking.with_progress(s, job.number, progress, written, at=at, now=now)
             )
@@ -113,12 +153,3 @@ class Poller:
             if not job.type.mirrors:
                 self._host.apply(lambda s: tracking.with_missing(s, job.number, self._host.clock()))
             self._host.refresh(job.uuid)
-
-
-def _guest_written(stats: dict[str, Any], target: str) -> int | None:
-    """Bytes the guest has written to a disk, out of the rows of a domstats answer."""
-    for number in range(stats.get("block.count", 0)):
-        if stats.get(f"block.{number}.name") == target:
-            written = stats.get(f"block.{number}.wr.bytes")
-            return int(written) if written is not None else None
-    return None

@@ -6,13 +6,14 @@ Files are looked at where the host is this machine. Elsewhere a running mirror s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from tui.engine import journal
 from tui.engine.look import Look
 from tui.engine.room import taken
 from tui.model.chain_steps import MakeImage
+from tui.model.facts import parent_of
 from tui.model.finding import Severity, fine, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
@@ -23,7 +24,7 @@ from tui.model.text import printable
 from tui.model.volume_steps import MakeVolume
 
 # Paths stay strings here, to the byte what the host calls them: a Path drops slashes and dots.
-# ruff: noqa: PTH116, PTH120
+# ruff: noqa: PTH116
 
 
 def device_of(directory: str) -> int | None:
@@ -37,7 +38,7 @@ def device_of(directory: str) -> int | None:
 def promised_in(directory: str, look: Look) -> dict[str, int]:
     """Bytes that other plans will still write to the file system of a directory, by the names of their domains."""
     found: dict[str, int] = {}
-    for entry in _others(look):
+    for entry in look.plans:
         amount = sum(_left(entry, directory, look))
         if amount:
             name = next((step.domain for step in entry.copies), entry.uuid)
@@ -48,8 +49,8 @@ def promised_in(directory: str, look: Look) -> dict[str, int]:
 def promised_of(pool: str, look: Look) -> dict[str, int]:
     """Bytes of a logical pool for which other plans will still make volumes, by the names of their domains."""
     found: dict[str, int] = {}
-    for entry in _others(look):
-        if not _carried_on(entry, look):
+    for entry in look.plans:
+        if not carried_on(entry, look):
             continue
         for step in entry.steps[entry.reached :]:
             if isinstance(step, MakeVolume) and step.pool == pool:
@@ -61,7 +62,7 @@ def promised_to(destination: Chain, look: Look) -> dict[str, int]:
     """The same for where a new image lies; nothing for what is no file."""
     match destination.active:
         case Layer(source=FileSource(path=path)):
-            return promised_in(os.path.dirname(path) or "/", look)
+            return promised_in(parent_of(path), look)
         case _:
             return {}
 
@@ -71,7 +72,7 @@ def remaining(free: int | None, promised: dict[str, int]) -> int | None:
     return None if free is None else max(0, free - sum(promised.values()))
 
 
-def told(plan: Plan, promised: dict[str, int]) -> Plan:
+def told(plan: Plan, promised: Mapping[str, int]) -> Plan:
     """A plan that says why less is free than ``df`` shows."""
     if not promised:
         return plan
@@ -88,19 +89,13 @@ def told(plan: Plan, promised: dict[str, int]) -> Plan:
     return replace(plan, findings=(*plan.findings, finding))
 
 
-def _others(look: Look) -> tuple[Entry, ...]:
-    """The plans in progress: those that are carried out here may not be in the host's picture yet."""
-    seen = (*look.entries, *(e for e in look.state.entries if e.uuid != look.domain.uuid))
-    return tuple({entry.id: entry for entry in (*seen, *look.under_way)}.values())
-
-
 def _left(entry: Entry, directory: str, look: Look) -> Iterator[int]:
     """What an entry's plan will still write there, image by image."""
     mirrored = {copy.path for copy in entry.copies}
     for copy in entry.copies:
         if _together(copy.path, directory, look):
             yield _left_of_copy(copy, look)
-    if not look.local or not _carried_on(entry, look):
+    if not look.local or not carried_on(entry, look):
         # Nobody fills the images of a move that was left, and those of one that has ended are full.
         return
     for step in entry.steps:
@@ -110,11 +105,12 @@ def _left(entry: Entry, directory: str, look: Look) -> Iterator[int]:
             yield max(0, _allocated(step.like) - _allocated(step.path))
 
 
-def _carried_on(entry: Entry, look: Look) -> bool:
+def carried_on(entry: Entry, look: Look) -> bool:
     """Whether somebody works on it; one of ours that is not under way has ended before the host's picture knew."""
     if entry.owner == journal.owner():
         return any(one.id == entry.id for one in look.under_way)
-    return not entry.stale(look.now)
+    # A journal stands still while its domain is on its way.
+    return not entry.stale(look.now) or entry.uuid in look.state.migrations
 
 
 def _left_of_copy(copy: StartCopy, look: Look) -> int:
@@ -132,7 +128,7 @@ def _left_of_copy(copy: StartCopy, look: Look) -> int:
 
 
 def _together(path: str, directory: str, look: Look) -> bool:
-    parent = os.path.dirname(path) or "/"
+    parent = parent_of(path)
     if not look.local:
         return parent == directory
     device = device_of(directory)

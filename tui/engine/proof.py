@@ -32,7 +32,7 @@ def prove(host: Host, uuid: str, target: str, expected: Layer) -> tuple[Finding,
         return (warning("live-xml", "The domain does not exist any more.", "Look at the host."),)
     live = _check_source(reading.xml, target, expected, "live")
     persistent = (_prove_persistent(host, uuid, target, expected),) if reading.persistent else ()
-    return (live, *persistent, _prove_open(host, uuid, expected))
+    return (live, *persistent, prove_open(host, uuid, expected))
 
 
 def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
@@ -54,7 +54,7 @@ def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -
         )
     count = "1 layer" if len(found) == 1 else f"{len(found)} layers"
     persistent = (_prove_persistent_chain(host, uuid, target, expected),) if reading.persistent else ()
-    opened = _prove_open(host, uuid, layers[0])
+    opened = prove_open(host, uuid, layers[0])
     return (fine("chain", f"{target} has {count} now, as planned."), *persistent, opened)
 
 
@@ -103,7 +103,8 @@ def _prove_persistent(host: Host, uuid: str, target: str, expected: Layer) -> Fi
     return fine("persistent-xml", f"The persistent definition was stale and now names {expected.path}.")
 
 
-def _prove_open(host: Host, uuid: str, expected: Layer) -> Finding:
+def prove_open(host: Host, uuid: str, expected: Layer) -> Finding:
+    """Look whether the QEMU of a domain has an image open."""
     path = expected.local_path
     if path is None or not host.local:
         why = "it is not a file" if path is None else "the host is not this machine"

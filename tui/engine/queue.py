@@ -18,11 +18,12 @@ from tui.engine.uri import is_local
 from tui.model import queue as model
 from tui.model.finding import Severity
 from tui.model.host import HostState, Link
+from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.plan import Plan
 from tui.model.queue import Item, Limits, Queue, State, startable
 from tui.model.request import RecoverRequest
 
-_LEFT = "It was stopped in the middle. Unless it has been taken back, R goes on with it and X takes it back."
+_LEFT = "It was stopped in the middle. Unless it has been taken back, resume or undo it."
 
 
 @dataclass(slots=True)
@@ -76,8 +77,12 @@ class QueueRunner:
 
     # What the user does
 
-    def add(self, wanted: Iterable[tuple[Control, Plan]]) -> None:
+    def add(self, wanted: Iterable[tuple[Control, Plan]], peers: Iterable[Control] = ()) -> None:
         """Let these wishes wait for their turn; the plans tell where to, and are made anew when it comes.
+
+        Args:
+            wanted: each with its host.
+            peers: hosts to which some of them go; while one is out of reach, nothing begins that goes there.
 
         Raises:
             ReadOnlyError: when one of the hosts may only be looked at; nothing is added then.
@@ -87,9 +92,12 @@ class QueueRunner:
             if control.read_only:
                 message = f"{control.state.name} was opened read-only."
                 raise ReadOnlyError(message, remedy="Start without --read-only to change anything.")
-        for control, _plan in pairs:
-            self._watch(control)
         items = [item for control, plan in pairs if (item := item_of(control, plan))]
+        for control, _plan in pairs:
+            self._watch(control.state.uri, control)
+        for control in peers:
+            for uri in {control.uri, control.state.uri} & {item.peer for item in items}:
+                self._watch(uri, control)
         self._change(lambda queue: model.added(queue, items, self._clock()))
 
     def move(self, item_id: int, step: int) -> None:
@@ -138,8 +146,7 @@ class QueueRunner:
 
     # What happens by itself
 
-    def _watch(self, control: Control) -> None:
-        host = control.state.uri
+    def _watch(self, host: str, control: Control) -> None:
         with self._lock:
             known = host in self._controls
             self._controls.setdefault(host, control)
@@ -229,8 +236,7 @@ class QueueRunner:
         if outcome.end is not End.LEFT:
             stopped = State.CANCELLED if outcome.cancelled else State.FAILED
             state = State.DONE if outcome.end is End.DONE else stopped
-            # The title stands beside it.
-            self._end(item, state, outcome.message.removeprefix(f"{item.title}: "))
+            self._end(item, state, _told(item, outcome))
         elif now is not None and not now.cancelling:
             self._end(item, State.CANCELLED, _LEFT)
 
@@ -243,13 +249,13 @@ class QueueRunner:
     def _take_back(self, item: Item, control: Control, run: Run, undo: Plan | None) -> None:
         """Undo what an item's plan has done; it goes on where that is refused."""
         try:
-            plan = undo or self._undo_of(item, control, run)
+            plan = undo or control.plan(undo_request(item.uuid, run.plan.id, control.state))
             if _checks(plan) == {"no-plan"}:
                 # Its first step has not been written down yet. Once it is stopped that is so, or will not be.
                 run.leave()
                 if (outcome := run.wait()) is None or outcome.end is not End.LEFT:
                     return
-                plan = self._undo_of(item, control, run)
+                plan = control.plan(undo_request(item.uuid, run.plan.id, control.state))
                 if _checks(plan) == {"no-plan"}:
                     self._end(item, State.CANCELLED, "Cancelled before anything was begun.")
                     return
@@ -263,16 +269,16 @@ class QueueRunner:
             self._go_on(item, run, f"Something unexpected happened: {type(error).__name__}: {error}.")
         else:
             if undone is not None and undone.end is not End.LEFT:
-                back = undone.end is End.DONE
-                self._end(
-                    item,
-                    State.CANCELLED if back else State.FAILED,
-                    "Taken back." if back else f"It could not be taken back: {undone.message}",
-                )
+                self._take_undone(item, run, plan, undone)
 
-    @staticmethod
-    def _undo_of(item: Item, control: Control, run: Run) -> Plan:
-        return control.plan(RecoverRequest(item.uuid, undo=True, plan=run.plan.id))
+    def _take_undone(self, item: Item, run: Run, plan: Plan, undone: Outcome) -> None:
+        back = undone.end is End.DONE
+        if not isinstance(plan.request, MigrationTuneRequest):
+            state = State.CANCELLED if back else State.FAILED
+            self._end(item, state, "Taken back." if back else f"It could not be taken back: {undone.message}")
+        elif not back:
+            self._go_on(item, run, undone.message)
+        # The plan of a domain that has been called back undoes the rest by itself, and tells its end.
 
     def _go_on(self, item: Item, run: Run, why: str) -> None:
         """It could not be taken back; where it has been stopped already, that is its end."""
@@ -283,19 +289,28 @@ class QueueRunner:
             self._end(item, State.FAILED, f"{why} {_LEFT}")
 
 
+def undo_request(uuid: str, plan: str, state: HostState) -> RecoverRequest | MigrationTuneRequest:
+    """The wish that a plan that is being carried out be taken back."""
+    if uuid in state.migrations:
+        return MigrationTuneRequest(uuid, Tune.CALL_BACK)
+    return RecoverRequest(uuid, undo=True, plan=plan)
+
+
 def item_of(control: Control, plan: Plan) -> Item | None:
     """What a plan is queued as; ``None`` for one that was made for no wish."""
     if plan.request is None:
         return None
-    to = model.writes_to(plan)
+    step = model.goes_to(plan)
+    to = step.host if step else model.writes_to(plan)
     return Item(
         control.state.uri,
         plan.uuid,
         plan.domain,
         plan.request,
         title=plan.title,
-        destination=_destination(control, to),
+        destination=step.destination if step else _destination(control, to),
         to=to,
+        peer=step.destination if step else "",
     )
 
 
@@ -303,6 +318,13 @@ def _destination(control: Control, to: str) -> str:
     """What the limit is counted by: directories of one file system share its room and its speed."""
     device = device_of(to) if to and is_local(control.state.uri) else None
     return f"{control.state.uri} {to if device is None else device}" if to else ""
+
+
+def _told(item: Item, outcome: Outcome) -> str:
+    """How it ended; the title stands beside it."""
+    arrived = [f.reason for f in outcome.findings if f.check == "migrated"]
+    warned = [f.reason for f in outcome.findings if f.severity is Severity.WARNING]
+    return " ".join([*(arrived or [outcome.message.removeprefix(f"{item.title}: ")]), *warned])
 
 
 def _checks(plan: Plan) -> set[str]:

@@ -14,6 +14,7 @@ from tui.engine.guardian import guarded
 from tui.engine.steps import keep_at
 from tui.model.command import virsh
 from tui.model.domain import RunState
+from tui.model.figures import Figures
 from tui.model.finding import Finding, fine, warning
 from tui.model.text import printable
 
@@ -76,7 +77,11 @@ def frozen(
                 took = time.monotonic() - began
                 count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
                 found.append(
-                    fine("quiesced", f"{count} of {printable(domain)} stood still for {took:.2f} s.")
+                    fine(
+                        "quiesced",
+                        f"{count} of {printable(domain)} stood still for {took:.2f} s.",
+                        Figures(still_seconds=took),
+                    )
                 )
 
 
@@ -100,7 +105,8 @@ def paused(host: Host, uuid: str, domain: str, found: list[Finding]) -> Iterator
         finally:
             _resume(host, uuid, domain)
             took = time.monotonic() - began
-            found.append(fine("paused", f"{printable(domain)} stood still for {took:.2f} s."))
+            stood = f"{printable(domain)} stood still for {took:.2f} s."
+            found.append(fine("paused", stood, Figures(still_seconds=took)))
 
 
 def _resume(host: Host, uuid: str, domain: str) -> None:

@@ -11,14 +11,15 @@ from tui.engine import journal
 from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import with_chains
+from tui.engine.on_the_way import leaves
 from tui.engine.pool import CallPool
 from tui.engine.recovery import forget_quarantines, recover
-from tui.model import tracking, xml
-from tui.model.definition import parse_domain
+from tui.model import on_the_way, tracking, xml
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.journal import Entry
+from tui.model.migrate_steps import Migrate
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -38,6 +39,8 @@ class Reader:
         """Those among them without which a listing is not complete."""
         self._told: set[str] = set()
         """Problems with journals that were logged, so that each is logged once."""
+        self._unmeasured = False
+        """Whether the disks of a listing are still to be measured."""
         self._released: set[str] = set()
         """Plans that nobody carries out any more, and whose guest was let go."""
 
@@ -46,6 +49,7 @@ class Reader:
         with self._lock:
             self._reading.clear()
             self._counted.clear()
+            self._unmeasured = False
 
     def read_all(self, *, resync: bool) -> None:
         """Read every domain. ``resync`` says that events may have been missed, so that none is waited for."""
@@ -70,17 +74,31 @@ class Reader:
             domains = tuple(sorted([*state.domains, *new], key=lambda d: (d.name, d.uuid)))
             return replace(state, domains=domains, listed=True, unread=len(names) + 1, refreshed=now)
 
-        for domain in self._host.apply(listed).domains:
+        found = self._host.apply(listed)
+        with self._lock:
+            self._unmeasured = True
+        for domain in found.domains:
             self.read(domain.uuid, listing=True, resync=resync)
-        self._pool.submit(self._measure)
+        self._measure_when_read(found)
+
+    def _measure_when_read(self, state: HostState) -> None:
+        """Measure the disks as the last part of a listing: by then it is known which domains are being pulled."""
+        with self._lock:
+            due = self._unmeasured and state.unread <= 1
+            self._unmeasured = self._unmeasured and not due
+        if due:
+            self._pool.submit(self._measure)
 
     def _measure(self) -> None:
-        """Learn the sizes of all disks at once, as the last part of a listing."""
+        """Learn the sizes of all disks at once."""
+        pulled = self._host.state.pulled
+        others = {domain.uuid for domain in self._host.state.domains} - pulled if pulled else None
         try:
-            sizes, busy = self._host.connection().capacities()
+            sizes, busy = self._host.connection().capacities(others)
         except HostError:
-            # Drivers other than QEMU's have no such statistics; the sizes stay unknown.
-            sizes, busy = {}, frozenset()
+            # Drivers other than QEMU's have no such statistics, and the sizes stay unknown; or one of those that
+            # were named has just gone, and each is asked by itself.
+            sizes, busy = {}, frozenset(others or ())
         self._host.apply(
             lambda s: replace(s, capacities={**s.capacities, **sizes}, unread=s.unread + len(busy))
         )
@@ -92,8 +110,8 @@ class Reader:
         """Wait for a domain that had something else to do, as libvirtd has that has just been started."""
         try:
             reading = self._host.connection().read(uuid)
-            if reading is not None:
-                self._measure_disks(Domain(parse_domain(reading.xml), reading.state, reading.persistent))
+            if reading is not None and not reading.on_the_way:
+                self._measure_disks(reading.domain)
         except NoConnection as error:
             self._host.lose(error.message)
         except (HostError, xml.InvalidXML):
@@ -132,7 +150,7 @@ class Reader:
             self.read(uuid)
 
     def _count_read(self) -> None:
-        self._host.apply(lambda s: replace(s, unread=max(0, s.unread - 1)))
+        self._measure_when_read(self._host.apply(lambda s: replace(s, unread=max(0, s.unread - 1))))
 
     def _look_at(self, uuid: str, *, listing: bool, first_look: bool) -> None:
         reading = self._host.connection().read(uuid)
@@ -140,8 +158,8 @@ class Reader:
         if reading is None:
             self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
             return
-        definition = parse_domain(reading.xml)
-        domain = Domain(definition, reading.state, reading.persistent)
+        domain = reading.domain
+        definition = domain.definition
         if not listing and self._host.local and not reading.state.active:
             domain = with_chains(domain)
         entries, problems = journal.read(definition.plans, uuid)
@@ -153,14 +171,15 @@ class Reader:
         if listing:
             # After the definitions of all domains: those are what people wait for.
             self._host.apply(lambda s: replace(s, unread=s.unread + 1))
-            self._pool.submit(lambda: self._look_closer_later(domain, entries))
-        else:
+            self._pool.submit(lambda: self._look_closer_later(domain, entries, asks=not reading.on_the_way))
+            return
+        self._look_closer(domain, entries, asks=not reading.on_the_way)
+        if not reading.on_the_way:
             self._measure_disks(domain)
-            self._look_closer(domain, entries)
 
-    def _look_closer_later(self, domain: Domain, entries: tuple[Entry, ...]) -> None:
+    def _look_closer_later(self, domain: Domain, entries: tuple[Entry, ...], *, asks: bool) -> None:
         try:
-            self._look_closer(domain, entries)
+            self._look_closer(domain, entries, asks=asks)
         except NoConnection as error:
             self._host.lose(error.message)
         except HostError as error:
@@ -168,15 +187,27 @@ class Reader:
         finally:
             self._count_read()
 
-    def _look_closer(self, domain: Domain, entries: tuple[Entry, ...]) -> None:
+    def _look_closer(self, domain: Domain, entries: tuple[Entry, ...], *, asks: bool) -> None:
         """Find the jobs that show in no definition; only then it is known which plans have nothing left to tell."""
-        self._find_jobs(domain)
+        if asks:
+            self._find_jobs(domain)
         own = self._host.own_plans
         others = tuple(entry for entry in entries if entry.id not in own)
+        for step in filter(None, map(on_the_way.leads, others)):
+            self._look_whether_it_leaves(step)
         if others and not self._host.read_only:
             recover(self._host, domain, others, self._released)
         if domain.definition.quarantines and not self._host.read_only:
             forget_quarantines(self._host, domain)
+
+    def _look_whether_it_leaves(self, step: Migrate) -> None:
+        try:
+            leaves(step, self._host)
+        except NoConnection:
+            raise
+        except HostError:
+            # It has just gone, or come back, and its own event tells.
+            return
 
     def _find_jobs(self, domain: Domain) -> None:
         """Ask each disk of a running domain for a pull, a commit or a backup."""
@@ -195,7 +226,9 @@ class Reader:
             return
 
     def _measure_disks(self, domain: Domain) -> None:
-        """Learn the sizes of disks that came after the listing, or whose domain was off."""
+        """Learn the sizes of disks that came after the listing, or whose domain was off or being pulled."""
+        if domain.uuid in self._host.state.pulled:
+            return
         sizes = {}
         for disk in domain.disks:
             if not disk.empty and self._host.state.capacity(domain.uuid, disk.target) is None:

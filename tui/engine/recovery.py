@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.control import Level
+from tui.engine.migrate_steps import release
 from tui.engine.quiescing import thaw
 from tui.model.domain import Domain, RunState
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.host import HostState
 from tui.model.journal import Entry
+from tui.model.migrate_steps import Migrate
 from tui.model.quarantine import namespace, parse_note
 from tui.model.steps import StartCopy
 from tui.model.xml import InvalidXML
@@ -38,7 +40,7 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...], released: se
         HostError: when the host refuses.
     """
     for entry in entries:
-        if not entry.stale(host.clock()):
+        if not entry.stale(host.clock()) or entry.uuid in host.state.migrations:
             continue
         if entry.id not in released:
             _release(host, domain, entry)
@@ -57,6 +59,8 @@ def _release(host: Host, domain: Domain, entry: Entry) -> None:
             commands=(f"virsh resume {domain.name}",),
             domain=domain.name,
         )
+    if isinstance(entry.step, Migrate) and domain.state is RunState.PAUSED:
+        release(entry.step, host)
     if entry.freezes and domain.state.active:
         thaw(host, domain.uuid, domain.name)
 
@@ -87,6 +91,9 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
         return False
     if entry.snapshot is not None or (entry.moves and entry.reached < len(entry.steps)):
         # What is left of a move is for the user to go on with or to take back; a snapshot is in libvirt's list.
+        return False
+    if entry.serving is not None:
+        # The image is at another host, where nothing else tells of it.
         return False
     return all(_explained(entry, copy, domain, local=local) for copy in entry.copies)
 

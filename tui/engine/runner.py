@@ -12,17 +12,25 @@ from tui.engine import (  # noqa: F401  all but two only register
     end_steps,
     hierarchy_steps,
     journal,
+    layer_steps,
     live_steps,
+    migrate_steps,
+    serve_steps,
     snapshot_steps,
     steps,
     tidy_steps,
+    tune_steps,
     volume_steps,
 )
 from tui.engine.control import End, Level, Outcome
-from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
+from tui.engine.errors import AlreadyThere, HostError, JobCancelled, NoConnection, StepFailed
+from tui.engine.history import result_of
+from tui.model.figures import together
 from tui.model.finding import Finding, fine
+from tui.model.history import Record, amounts_of, kind_of, undoes
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
+from tui.model.migrate_steps import CompareThere, CopyLayersThere, Migrate
 from tui.model.plan import Plan
 from tui.model.steps import AwaitSync, Begin, Step
 from tui.model.text import printable
@@ -30,6 +38,8 @@ from tui.model.text import printable
 if TYPE_CHECKING:
     from tui.engine.host import Host
 
+ARRIVED = 30.0
+"""Seconds within which a host shows a domain that has arrived."""
 HEARTBEAT = STALE_AFTER / 3
 """Seconds between two signs of life in the journal."""
 
@@ -43,10 +53,15 @@ class PlanRun:
         self.outcome: Outcome | None = None
         self._host = host
         self._step = 0
+        self._gone = False
+        """Whether the domain has gone to another host, which is ``_host`` then."""
         self._left = threading.Event()
         self._ended = threading.Event()
         self._quiet = threading.Event()
-        now = host.clock()
+        self._found: tuple[Finding, ...] = ()
+        """What was proved so far."""
+        self._began_at = host
+        self._begun = now = host.clock()
         new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now)
         self._entry = replace(plan.resumed, owner=new.owner, heartbeat=now) if plan.resumed else new
 
@@ -54,6 +69,11 @@ class PlanRun:
     def step(self) -> int:
         """Index of the step being done."""
         return self._step
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is at what goes to another host before the guest does."""
+        return isinstance(self.plan.steps[self._step], CompareThere | CopyLayersThere)
 
     @property
     def entry(self) -> Entry:
@@ -91,31 +111,67 @@ class PlanRun:
             self._host.log(self.outcome.message, Level.ERROR, domain=self.plan.domain)
         finally:
             self._quiet.set()
-            self._ended.set()
+            # Others may wait for what this plan was to bring.
+            self._began_at.nudge()
+            try:
+                self._remember()
+            finally:
+                self._ended.set()
+
+    def _remember(self) -> None:
+        """Keep in the history how it ended."""
+        host, plan, outcome = self._began_at, self.plan, self.outcome
+        if host.history is None or outcome is None:
+            return
+        measured = [finding.figures for finding in self._found if finding.figures is not None]
+        record = Record(
+            plan=plan.closes[0] if undoes(plan.request) else plan.id,
+            kind=kind_of(plan.request),
+            title=plan.title,
+            uri=host.state.uri,
+            hostname=host.state.name,
+            domain=plan.domain,
+            uuid=plan.uuid,
+            owner=journal.owner(),
+            begun=self._begun,
+            ended=host.clock(),
+            steps=tuple(step.title for step in plan.steps),
+            reached=len(plan.steps) if outcome.end is End.DONE else self._step,
+            result=result_of(plan, outcome),
+            message=outcome.message,
+            figures=together([*measured, amounts_of(plan, self._step, host.state.jobs)]),
+        )
+        if trouble := host.history.append(record):
+            host.log(trouble, Level.WARNING)
 
     def _do_all(self) -> Outcome:
-        findings: tuple[Finding, ...] = ()
         first = self.plan.resumed.reached if self.plan.resumed else 0
         for index, step in enumerate(self.plan.steps[first:], start=first):
             self._step = index
             if self.plan.resumed and index == first and steps.happened(step, self._host):
                 # Whoever ran the plan was cut off after the deed and before the next entry in the journal.
+                if isinstance(step, Migrate):
+                    self._follow(step)
                 continue
             self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
-            findings += self._do(step)
+            self._found += self._do(step)
+            if isinstance(step, Migrate):
+                self._follow(step)
         self._quiet.set()
         if self.plan.steps and isinstance(self.plan.steps[-1], AwaitSync):
             # The mirror is held; the journal keeps what is needed to end it later.
             self._step = len(self.plan.steps)
             self._sign_off()
-            return Outcome(End.DONE, f"{self.plan.title}: in sync, and held so until you decide.", findings)
+            return Outcome(
+                End.DONE, f"{self.plan.title}: in sync, and held so until you decide.", self._found
+            )
         self._clear()
         if self.plan.leaves:
             left = ", ".join(map(printable, self.plan.leaves))
-            findings += (
+            self._found += (
                 fine("left-there", f"The guest has left these images, which stay where they are: {left}."),
             )
-        return Outcome(End.DONE, f"{self.plan.title}: done.", findings)
+        return Outcome(End.DONE, f"{self.plan.title}: done.", self._found)
 
     def _do(self, step: Step) -> tuple[Finding, ...]:
         """Run a step, journal first; when the connection breaks, find out afterwards whether it happened."""
@@ -132,6 +188,30 @@ class PlanRun:
                 self._await_link()
                 if steps.happened(step, self._host):
                     return ()
+
+    def _follow(self, step: Migrate) -> None:
+        """Go on at the host where the domain is now; its journal has gone there with it."""
+        before = self._host
+        there = before if before.connection().host_uuid() == step.host_uuid else before.peer(step.destination)
+        self._gone = True
+        if there is not before:
+            # A definition that stays behind must not tell of a plan that goes on elsewhere.
+            before.refresh(self.plan.uuid)
+            self._forget_here(before)
+            there.refresh(self.plan.uuid)
+        seen = there.wait_for(lambda s: s.domain(self.plan.uuid), timeout=ARRIVED, stop=self._left)
+        if seen is None:
+            message = f"{there.state.name} does not show {step.name}."
+            raise StepFailed(message)
+        self._host = there
+
+    def _forget_here(self, before: Host) -> None:
+        try:
+            reading = before.connection().read(self.plan.uuid)
+            if reading is not None:
+                journal.remove(before.connection(), reading.domain, self.plan.id)
+        except HostError as error:
+            before.log(f"{self.plan.domain}: its journal stays here: {error}", Level.WARNING)
 
     def _await_link(self) -> None:
         back = self._host.wait_for(
@@ -152,7 +232,16 @@ class PlanRun:
             message = " ".join(remarks)
             self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
             return Outcome(End.FAILED, message)
-        for step in reversed(self.plan.steps[: self._step + 1]):
+        if self._gone:
+            # The guest runs at the other host, and nothing of that can be taken back.
+            self._sign_off()
+            remarks.append("The guest has gone over: go on with it.")
+            message = " ".join(remarks)
+            self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
+            return Outcome(End.FAILED, message)
+        # What somebody else has made is not taken back.
+        begun = self._step if isinstance(error, AlreadyThere) else self._step + 1
+        for step in reversed(self.plan.steps[:begun]):
             try:
                 failed = step is self.plan.steps[self._step]
                 remarks += steps.undo(step, self._host, self._entry.started, failed=failed)
@@ -222,6 +311,9 @@ class PlanRun:
     def _keep_alive(self) -> None:
         """Sign the journal now and then, so that nobody takes the plan for abandoned."""
         while not self._quiet.wait(HEARTBEAT):
+            if isinstance(self.plan.steps[self._step], Migrate):
+                # libvirt changes nothing in a domain that is on its way.
+                continue
             try:
                 self._write(self._step)
             except HostError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tui.engine import journal
-from tui.engine.chain_steps import take_back_overlays
+from tui.engine.chain_steps import removed, take_back_overlays
+from tui.engine.memory import memory_written
 from tui.engine.steps import await_shown, happened, run, undo
 from tui.model.finding import Finding, fine
 from tui.model.snapshot import files_of
@@ -17,15 +19,15 @@ if TYPE_CHECKING:
 
 
 @run.register(TakeSnapshot)
-def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:  # noqa: ARG001
+def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:
+    found: list[Finding] = []
     try:
-        host.connection().take_snapshot(
-            step.uuid, step.xml, reuse_external=step.reuse_external, metadata=step.metadata
-        )
+        with memory_written(step, host, left, found) if step.memory is not None else nullcontext():
+            host.connection().take_snapshot(step)
     finally:
         host.refresh(step.uuid)
     await_shown(step, host, f"the overlays of the snapshot {step.name}")
-    return ()
+    return tuple(found)
 
 
 @undo.register(TakeSnapshot)
@@ -33,7 +35,11 @@ def _(step: TakeSnapshot, host: Host, since: float, *, failed: bool) -> list[str
     known = host.connection().snapshot_xml(step.uuid, step.name)
     # A snapshot of that name that somebody else took meanwhile has other images.
     ours = known is not None and set(step.paths) <= files_of(known)
+    taken = happened(step, host)
     remarks = take_back_overlays(step, host, since, failed=failed)
+    # Of one that failed libvirt removes the file itself, or it is somebody else's.
+    if step.memory is not None and (taken or not failed):
+        remarks += removed(step, step.targets[0], step.memory, host, since)
     if ours and host.connection().forget_snapshot(step.uuid, step.name):
         remarks.append(f"The snapshot {step.name} is forgotten.")
     return remarks

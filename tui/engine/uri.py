@@ -14,6 +14,14 @@ def is_local(uri: str) -> bool:
     return parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
 
 
+def is_embedded(uri: str) -> bool:
+    """Whether the hypervisor is inside of this process, where nobody else can open it."""
+    try:
+        return urlsplit(uri).path == "/embed"
+    except ValueError:
+        return False
+
+
 def unattended(uri: str) -> str:
     """The URI with which ssh asks for no password and no host key: the terminal belongs to somebody else."""
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.needs import needed_by
 from tui.engine.steps import happened, run, undo
+from tui.model.command import typed
 from tui.model.finding import Finding, fine, warning
 from tui.model.quantity import size
 from tui.model.text import printable
@@ -79,7 +80,7 @@ def _removed(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:
     try:
         found = connection.volume_in(step.pool, step.name)
         if found is None:
-            return ()
+            return _unseen(step, host)
         needed = needed_by([step.path, found.path], step.uuid, host, whole_host=False)
         if needed:
             path, why = next(iter(needed.items()))
@@ -93,8 +94,18 @@ def _removed(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:
     return (fine("volume-removed", f"{step.path} was deleted."),)
 
 
-def _left_there(step: RemoveVolume, reason: str) -> tuple[Finding, ...]:
-    remedy = f"Delete it by hand when you are sure that nothing needs it: {step.commands[0]}"
+def _unseen(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:
+    """One that the pool does not show can be there: libvirt overlooks snapshot volumes that are full."""
+    if host.files is None or not host.files.existing([step.path]):
+        return ()
+    reason = (
+        f"{step.path} stays: its pool does not show it, as libvirt shows no snapshot volume that is full."
+    )
+    return _left_there(step, reason, typed("lvremove", step.path))
+
+
+def _left_there(step: RemoveVolume, reason: str, command: str | None = None) -> tuple[Finding, ...]:
+    remedy = f"Delete it by hand when you are sure that nothing needs it: {command or step.commands[0]}"
     return (warning("volume-left", reason, remedy),)
 
 

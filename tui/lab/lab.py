@@ -44,7 +44,17 @@ class Lab:
         self.uri: Final = embedded.uri(self.root)
         self.slow: Final = self.root / "slow"
         self.fast: Final = self.root / "fast"
+        self._kept: Final = self.root / "kept"
         self._connection: libvirt.virConnect | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether somebody wanted it to stay; it is so until it is torn down."""
+        return self._kept.exists()
+
+    def keep(self) -> None:
+        """Note in the directory of a prepared lab that it is to stay."""
+        self._kept.touch()
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Make what is missing, start what should run, and keep a connection so that the hypervisor stays.

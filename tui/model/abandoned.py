@@ -13,7 +13,7 @@ def abandoned(state: HostState) -> tuple[Entry, ...]:
 
 
 def _is_abandoned(state: HostState, entry: Entry) -> bool:
-    if entry.step is None or not entry.stale(state.refreshed):
+    if entry.step is None or not state.abandons(entry):
         return False
     if any(state.interrupted(entry.uuid, target) is entry for target in entry.targets):
         return True

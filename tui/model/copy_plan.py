@@ -19,20 +19,22 @@ from tui.model.storage import Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
-_CHECKS = (
-    copy_checks.check_disk,
-    copy_checks.check_jobs,
-    copy_checks.check_server,
-    copy_checks.check_numbers,
-    destination_checks.check_kind,
+_OF_THE_PLACE = (
     destination_checks.check_format,
-    destination_checks.check_free,
     destination_checks.check_path,
     destination_checks.check_directory,
     destination_checks.check_size,
     destination_checks.check_slices,
     destination_checks.check_shallow,
     check_space,
+)
+_CHECKS: tuple[destination_checks.Check, ...] = (
+    copy_checks.check_disk,
+    copy_checks.check_jobs,
+    copy_checks.check_server,
+    copy_checks.check_numbers,
+    destination_checks.check_kind,
+    lambda case: destination_checks.check_place(case, _OF_THE_PLACE),
     check_thin,
     copy_checks.check_losses,
     copy_checks.check_persistence,

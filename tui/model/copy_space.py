@@ -15,6 +15,8 @@ _METADATA_SHARE = 4096
 _METADATA_LEAST = 1024 * 1024
 _THIN_SHARE = 0.9
 """A disk of which less than this is allocated counts as thin."""
+_STORES_ZEROES = (9, 10, 0)
+"""About the first libvirt that opens raw images so that QEMU punches no holes unless the disk has discard='unmap'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Space:
     """Bytes; ``None`` where it is not known."""
 
     likely: int | None
-    """What is allocated in the layers that are copied."""
+    """What is allocated in the layers that are copied, or all where zeroes are stored."""
     most: int | None
     """When the guest writes everywhere, or where zeroes cannot be left out."""
     room: int | None
@@ -38,12 +40,10 @@ def predict(case: CopyCase) -> Space:
     """What the destination will take."""
     place = case.facts.destination
     virtual = case.facts.sizes.capacity if case.facts.sizes else None
-    allocated = [layer.allocated for layer in case.copied]
-    known = [amount for amount in allocated if amount is not None]
     most = None if virtual is None else most_of(virtual, raw=case.raw)
-    likely = sum(known) if known and len(known) == len(allocated) else None
+    likely = _allocated(case)
     if likely is not None and most is not None:
-        likely = min(likely, most)
+        likely = most if _stores_zeroes(case) else min(likely, most)
     if case.blockdev:
         room = place.size
     elif place.free is None:
@@ -51,6 +51,19 @@ def predict(case: CopyCase) -> Space:
     else:
         room = place.free + ((place.allocated or 0) if case.request.reuse_external else 0)
     return Space(likely, most, room)
+
+
+def _allocated(case: CopyCase) -> int | None:
+    """Bytes that the layers take that are copied."""
+    allocated = [layer.allocated for layer in case.copied]
+    known = [amount for amount in allocated if amount is not None]
+    return sum(known) if known and len(known) == len(allocated) else None
+
+
+def _stores_zeroes(case: CopyCase) -> bool:
+    """Whether what is not allocated in the source is in the copy."""
+    newer = case.facts.libvirt is not None and case.facts.libvirt >= _STORES_ZEROES
+    return newer and case.raw and case.disk.driver.discard != "unmap"
 
 
 def check_space(case: CopyCase) -> Iterator[Finding]:
@@ -95,14 +108,18 @@ def check_space(case: CopyCase) -> Iterator[Finding]:
 
 def check_thin(case: CopyCase) -> Iterator[Finding]:
     """A raw image has no way to leave out what the guest has freed, unless the disk passes that on."""
-    space = predict(case)
-    if not case.raw or case.disk.driver.discard == "unmap" or space.most is None or space.likely is None:
+    most, now = predict(case).most, _allocated(case)
+    if not case.raw or case.disk.driver.discard == "unmap" or most is None or now is None:
         return
-    if space.likely < _THIN_SHARE * space.most and not case.blockdev:
+    if now < _THIN_SHARE * most and not case.blockdev:
+        takes, zeroes = (
+            ("takes", "this libvirt has the zeroes stored as well.")
+            if _stores_zeroes(case)
+            else ("can come to take", "a file system that cannot punch holes stores the zeroes as well.")
+        )
         yield warning(
             "thin-becomes-fat",
-            f"The raw image can come to take {size(space.most)} where {size(space.likely)} are taken now: "
-            "the disk has no discard='unmap', so space that the guest frees is never given back, and a file "
-            "system that cannot punch holes stores the zeroes as well.",
+            f"The raw image {takes} {size(most)} where {size(now)} are taken now: the disk has no discard='unmap', so "
+            f"space that the guest frees is never given back, and {zeroes}",
             "Choose qcow2 as the format, or set discard='unmap' for the disk before the guest starts.",
         )

@@ -48,12 +48,20 @@ def parse_domain(text: str) -> Definition:
         title=xml.content(root, "title"),
         hypervisor=xml.attribute(root, "type"),
         owner=_read_owner(root),
+        memory=_read_memory(root),
         agent=_has_agent(root),
         plans=_read_notes(root, PLAN_NAMESPACE),
         quarantines=_read_notes(root, QUARANTINE_NAMESPACE),
         noted_snapshots=_read_notes(root, SNAPSHOT_NAMESPACE),
         problems=tuple(problems),
     )
+
+
+def _read_memory(root: xml.Element) -> int | None:
+    # Whatever unit was given, libvirt itself tells it in KiB.
+    told = xml.attribute(xml.child(root, "memory"), "unit") in (None, "KiB")
+    size = xml.number(xml.content(root, "memory")) if told else None
+    return size * 1024 if size is not None else None
 
 
 def parse_disk(text: str) -> Disk:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tui.model.copy_case import CopyCase
-from tui.model.facts import PathKind, UseKind, same_name
+from tui.model.facts import PathKind, Use, UseKind, same_name
 from tui.model.finding import Finding, fine, refused, warning
+from tui.model.place_checks import check_length
 from tui.model.quantity import size
 from tui.model.storage import (
     DirSource,
@@ -23,6 +24,8 @@ CREATABLE = frozenset({"raw", "qcow2", "qed", "qcow", "vdi", "vmdk", "ploop"})
 WRITABLE = CREATABLE | {"vpc"}
 STACKABLE = frozenset({"qcow2", "qed", "qcow"})
 """Formats that can stand on a backing file of any format."""
+
+Check = Callable[[CopyCase], Iterator[Finding]]
 
 _NO_DESTINATION = (DirSource, UnknownSource, VhostUserSource, VhostVdpaSource)
 
@@ -89,25 +92,42 @@ def check_format(case: CopyCase) -> Iterator[Finding]:
         )
 
 
-def check_free(case: CopyCase) -> Iterator[Finding]:
-    """Whether anybody needs what is there."""
-    path = case.destination.local_path
-    if path is None:
+def check_place(case: CopyCase, checks: Iterable[Check]) -> Iterator[Finding]:
+    """Whether anybody needs what is there, and what else speaks against it only where nobody does.
+
+    What would be done about an image that is in the way must not be done to one that somebody uses.
+    """
+    barred = tuple(_bars(case))
+    yield from barred
+    if barred:
         return
-    own = case.facts.domain.uuid, case.disk.target
-    uses = case.facts.users_of(path)
+    if case.destination.local_path is not None:
+        yield fine("destination-free", f"No disk on the host uses {case.path}.")
+    for check in checks:
+        yield from check(case)
+
+
+def _bars(case: CopyCase) -> Iterator[Finding]:
+    """Why nothing can go there, whatever lies there."""
+    path = case.destination.local_path
+    if path is not None:
+        own = case.facts.domain.uuid, case.disk.target
+        yield from check_length(path)
+        yield from in_use(path, case.facts.users_of(path), own)
+
+
+def in_use(path: str, uses: Iterable[Use], own: tuple[str, str]) -> Iterator[Finding]:
+    """The refusal of a path that somebody needs; ``own`` are the domain and the target of the disk itself."""
+    shown = printable(path)
     for use in uses:
-        if use.kind is UseKind.LAYER and (use.uuid, use.target) == own:
-            reason = f"{case.path} is in the backing chain of {case.name} itself."
-        elif use.kind is UseKind.LAYER:
-            reason = f"{case.path} is in the backing chain of {use.who}."
+        if use.kind is UseKind.LAYER:
+            itself = " itself" if (use.uuid, use.target) == own else ""
+            reason = f"{shown} is in the backing chain of {use.who}{itself}."
         elif use.kind is UseKind.MIRROR:
-            reason = f"{case.path} is being written by the job on {use.who}."
+            reason = f"{shown} is being written by the job on {use.who}."
         else:
-            reason = f"{case.path} belongs to a plan in progress on {use.who}."
+            reason = f"{shown} belongs to a plan in progress on {use.who}."
         yield refused("destination-in-use", reason, "Choose another destination.")
-    if not uses:
-        yield fine("destination-free", f"No disk on this host uses {case.path}.")
 
 
 def check_path(case: CopyCase) -> Iterator[Finding]:

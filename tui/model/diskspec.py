@@ -41,7 +41,7 @@ def parse_wish(text: str) -> Wish:
     Raises:
         InvalidDiskspec: when it is something else, or contradicts itself.
     """
-    name, said = _read(text, _OF_LIVE)
+    name, said = _read(text, _OF_LIVE, ("mirror",))
     method = _method(name, said)
     path, size = said.get("file"), said.get("size")
     if path is not None and not path.startswith("/"):
@@ -59,6 +59,7 @@ def parse_wish(text: str) -> Wish:
 
 _OF_MIRRORED = ("snapshot", "driver", "file", "mirror")
 _OF_LIVE = ("method", "snapshot", "driver", "file", "name", "size")
+_OF_MEMORY = ("file", "snapshot")
 _ONLY_WITH = (
     (("file",), (Method.QEMU, Method.BTRFS)),
     (("driver",), (Method.QEMU,)),
@@ -89,8 +90,8 @@ def _method(name: str, said: dict[str, str]) -> Method | None:
     return _METHODS[kind] if kind is not None else None
 
 
-def _read(text: str, keys: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """The disk, and what is said of it."""
+def _read(text: str, keys: tuple[str, ...], others: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:
+    """The disk, and what is said of it; ``others`` are keys that go elsewhere, but can be named as well."""
     name, *fields = _fields(text)
     if not name:
         raise InvalidDiskspec("the first word of a diskspec is the disk, as vda")
@@ -98,7 +99,7 @@ def _read(text: str, keys: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     for field in fields:
         key, equals, value = field.partition("=")
         if key not in keys or not equals:
-            known = ", ".join(f"{key}=" for key in keys)
+            known = ", ".join(f"{key}=" for key in (*keys, *others))
             raise InvalidDiskspec(
                 f"{printable(field, 80)} is none of {known} (a comma in a name is written ,,)"
             )
@@ -115,6 +116,29 @@ def diskspec(disk: SnapshotDisk) -> str:
     said = {"snapshot": disk.kind, "driver": disk.format, "file": disk.path}
     words = [disk.name, *(f"{key}={value}" for key, value in said.items() if value is not None)]
     return ",".join(word.replace(",", ",,") for word in words)
+
+
+def memspec(path: str) -> str:
+    """Write for virsh where the memory goes."""
+    return f"file={path.replace(',', ',,')},snapshot={Kind.EXTERNAL}"
+
+
+def parse_memspec(text: str) -> str:
+    """Read ``[file=]PATH[,snapshot=external]``, as virsh takes it: where the memory goes.
+
+    Raises:
+        InvalidDiskspec: when it is something else.
+    """
+    keyed = text.startswith(tuple(f"{key}=" for key in _OF_MEMORY))
+    _name, said = _read(f"memory,{text if keyed else f'file={text}'}", _OF_MEMORY)
+    path = said.get("file")
+    if said.get("snapshot", Kind.EXTERNAL) != Kind.EXTERNAL:
+        raise InvalidDiskspec(
+            "the memory is held in a file here, snapshot=external; inside of images: --method internal"
+        )
+    if path is None or not path.startswith("/"):
+        raise InvalidDiskspec(f"the file of the memory is not absolute: {printable(path or text, 80)}")
+    return path
 
 
 def _fields(text: str) -> list[str]:

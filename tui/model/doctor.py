@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tui.model.command import typed
 from tui.model.domain import Definition, Domain
+from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy_noted import notes_of
 from tui.model.host import HostState
@@ -81,7 +81,7 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
     """Journals that nobody carries on, and those that cannot be read."""
     name = printable(domain.name)
     for entry in facts.state.entries_of(domain.uuid):
-        if not entry.stale(facts.state.refreshed):
+        if not facts.state.abandons(entry):
             yield fine(
                 "plan-in-progress", f"{name}: {printable(entry.owner)} is at “{printable(entry.title)}”."
             )
@@ -107,10 +107,12 @@ def _left_over(domain: Domain, entry: Entry, facts: DoctorFacts) -> Iterator[Fin
     """What was made for mirrors that have ended with nobody there to tidy up."""
     name = printable(domain.name)
     for copy in entry.copies:
-        if facts.state.leftover(domain.uuid, copy.target) == copy.path:
+        if facts.state.leftover(domain.uuid, copy.target) == copy.place:
+            served = entry.serving
+            left = f"{served.place} at {served.host}" if served else copy.path
             yield warning(
                 "copy-left-over",
-                f"{name}: {printable(copy.path)} is left of “{printable(entry.title)}”, whose mirror has ended.",
+                f"{name}: {printable(left)} is left of “{printable(entry.title)}”, whose mirror has ended.",
                 f"Tidy up: virt-mirror cancel {name} {printable(copy.target)}",
             )
 
@@ -136,6 +138,13 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 "mirror-unfollowed",
                 f"{disk}: the mirror of the snapshot {printable(entry.snapshot.name)} is {waits}, and {whose}.",
                 f"End it: {printable(entry.snapshot.deletions)}.",
+            )
+            continue
+        if entry is not None and entry.serving is not None:
+            yield warning(
+                "mirror-unfollowed",
+                f"{disk}: the copy to {printable(entry.serving.host)} is {waits}, and {whose}.",
+                f"End it: virt-mirror keep {disk}, or virt-mirror cancel {disk}.",
             )
             continue
         yield warning(
@@ -188,7 +197,7 @@ def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             "source-quarantined",
             f"{printable(domain.name)}: {count}, {size(kept.allocated)}, put away {age} ago, wait in {directory}.",
             f"When the guest is well: {typed('rm', '-r', '--', kept.directory)}. To have them back, with all that "
-            f"was put away with them ({kept.mark}): {typed('mv', '-n', '-t', _parent(kept.directory), '--')} "
+            f"was put away with them ({kept.mark}): {typed('mv', '-n', '-t', parent_of(kept.directory), '--')} "
             f"{typed(kept.directory)}/*",
         )
 
@@ -205,10 +214,6 @@ def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 "there any more.",
                 f"Bring it back, or have the snapshot forgotten: {forget}",
             )
-
-
-def _parent(directory: str) -> str:
-    return posixpath.dirname(directory) or "/"
 
 
 def _images(facts: DoctorFacts) -> Iterator[Finding]:

@@ -46,6 +46,8 @@ class Definition:
     """``kvm``, ``qemu``, ``test``…"""
     owner: tuple[int, int] | None = None
     """User and group of QEMU, from the live ``<seclabel model='dac'>``; ``None`` where it is not said."""
+    memory: int | None = None
+    """Bytes that the guest can have."""
     agent: bool = False
     """Whether an agent in the guest has opened its channel; only a live definition says so."""
     plans: tuple[str, ...] = ()

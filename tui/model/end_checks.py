@@ -147,6 +147,14 @@ def _runs(case: EndCase, target: str) -> bool:
 def check_pivot(case: EndCase) -> Iterator[Finding]:
     """What a pivot needs."""
     for job in case.jobs:
+        begun = case.begun_by(job.target)
+        if begun is not None and begun.serving is not None:
+            yield refused(
+                "pivot-elsewhere",
+                f"The copy of {printable(job.target)} lies at {printable(begun.serving.host)}, and the guest would "
+                "write to it over the network, through a server that is there for the copy alone.",
+                "Keep it or cancel; virt-mirror migrate takes the guest itself.",
+            )
         yield from _check_sync(case, job)
         destination = job.destination.active
         if job.type.mirrors and destination is None:
@@ -210,7 +218,10 @@ def check_cancel(case: EndCase) -> Iterator[Finding]:
         if job is None:
             yield from _check_nobody_at_it(case, target)
         copy = begun.copy_of(target) if begun else None
-        if copy is not None:
+        if begun is not None and begun.serving is not None:
+            image, there = printable(begun.serving.place), printable(begun.serving.host)
+            yield fine("destination-removed", f"{image} at {there} was made for this copy and is removed.")
+        elif copy is not None:
             made = begun.volume_of(target) is not None if begun else False
             yield from _check_destination(case, target, copy, made=made)
 

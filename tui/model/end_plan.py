@@ -15,6 +15,7 @@ from tui.model.job import JobType, Phase
 from tui.model.plan import Plan
 from tui.model.quantity import rate, size
 from tui.model.request import Ending, EndRequest, SpeedRequest
+from tui.model.serve_steps import RemoveThere, StopServing
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, Step
 from tui.model.text import printable
 from tui.model.volume_steps import RemoveVolume
@@ -77,6 +78,9 @@ def _steps(case: EndCase) -> Iterator[Step]:
         yield EndJobs(uuid, name, tuple(job.target for job in jobs), ending, case.pause, paths)
     if ending is Ending.PIVOT:
         yield from _proofs(case)
+    elif ending is Ending.KEEP:
+        served = (entry.serving for target in case.targets if (entry := case.begun_by(target)))
+        yield from (StopServing(serving, kept=True) for serving in served if serving)
     elif ending is Ending.CANCEL:
         yield from _removals(case)
 
@@ -91,7 +95,7 @@ def _proofs(case: EndCase) -> Iterator[ProvePivot]:
             yield ProvePivot(domain.uuid, domain.name, job.target, xml, destination.path)
 
 
-def _removals(case: EndCase) -> Iterator[RemoveDestination | RemoveVolume]:
+def _removals(case: EndCase) -> Iterator[RemoveDestination | RemoveVolume | StopServing | RemoveThere]:
     domain = case.facts.domain
     for target in case.targets:
         entry = case.begun_by(target)
@@ -104,6 +108,9 @@ def _removals(case: EndCase) -> Iterator[RemoveDestination | RemoveVolume]:
         volume = entry.volume_of(target)
         if volume is not None and not case.others(target, volume.path):
             yield volume.removal
+        if entry.serving is not None:
+            yield StopServing(entry.serving, kept=False)
+            yield RemoveThere(entry.serving.made, entry.started)
 
 
 def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:
@@ -114,13 +121,14 @@ def _facts(case: EndCase) -> tuple[tuple[str, str], ...]:
         if job is None:
             facts.append(("disk", f"{printable(target)}  no job"))
             if begun and (copy := begun.copy_of(target)):
-                facts.append(("left over", printable(copy.path)))
+                facts.append(("left over", printable(copy.place)))
             continue
         facts.append(("disk", f"{printable(target)}  {job.type}  {_state(job)}"))
         if job.source:
             facts.append(("from", printable(job.source.path)))
         if job.destination.active:
-            facts.append(("to", printable(job.destination.active.path)))
+            served = begun.copy_of(target) if begun else None
+            facts.append(("to", printable((served and served.named) or job.destination.active.path)))
     facts.append(("undo", _undo(case)))
     return tuple(facts)
 

@@ -57,6 +57,11 @@ Uses = Mapping[str, tuple[Use, ...]]
 """Paths, normalised, and who needs them."""
 
 
+def parent_of(path: str) -> str:
+    """The directory that a path is in."""
+    return posixpath.dirname(path) or "/"
+
+
 def same_name(path: str) -> str:
     """One spelling of a path; ``//`` and ``..`` hide that two of them are the same."""
     return posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else posixpath.normpath(path)
@@ -83,17 +88,6 @@ class LayerFacts:
     """Names of its internal snapshots."""
     backing: str | None = None
     """How its header names the layer below."""
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotFacts:
-    """A snapshot that libvirt knows of, or the domain's own notes."""
-
-    name: str
-    files: frozenset[str]
-    """The images that its state needs."""
-    noted: bool = False
-    """The notes tell of it: what holds it stays where it is, whatever becomes of the disk."""
 
 
 @dataclass(frozen=True, slots=True)

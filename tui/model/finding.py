@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.model.command import addressed
+from tui.model.figures import Figures
 
 
 class Severity(StrEnum):
@@ -27,6 +28,7 @@ class Acceptance(StrEnum):
     LOSE_SNAPSHOTS = "lose-snapshots"
     LOSE_PRESENT_STATE = "lose-present-state"
     RISK_FULL_DESTINATION = "risk-full-destination"
+    OVERWRITE_IMAGES = "overwrite-images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Finding:
     """One sentence: what to do about it."""
     acceptance: Acceptance | None = None
     """The option that would turn this refusal into a warning."""
+    figures: Figures | None = None
+    """What was measured."""
 
     def addressed(self, *uris: str) -> Finding:
         """The same; commands of this program in it name their hosts."""
@@ -58,6 +62,6 @@ def warning(check: str, reason: str, remedy: str = "") -> Finding:
     return Finding(Severity.WARNING, check, reason, remedy)
 
 
-def fine(check: str, reason: str) -> Finding:
+def fine(check: str, reason: str, figures: Figures | None = None) -> Finding:
     """A finding that all is well."""
-    return Finding(Severity.FINE, check, reason)
+    return Finding(Severity.FINE, check, reason, figures=figures)

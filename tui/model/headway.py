@@ -9,7 +9,9 @@ from tui.model.chain_steps import CompareImages, CopyImages, TakeOverlay
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
+from tui.model.live_steps import TakeTogether
 from tui.model.quantity import duration, floor_percent
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import StartCopy, Step
 
 _SOON = 1.0
@@ -103,16 +105,25 @@ def _amounts(state: HostState, entry: Entry) -> Iterator[tuple[int, int] | None]
                 yield _mirrored(job) if job and job.plan == entry.id else None
 
 
+def filled_by(step: Step | None) -> tuple[str, ...]:
+    """The files that a step fills, and of which it tells how far they are."""
+    match step:
+        case CopyImages(images=images):
+            return tuple(image.path for image in images)
+        case TakeTogether(overlays=TakeSnapshot(memory=str() as path)):
+            return (path,)
+        case _:
+            return ()
+
+
 def _filled(state: HostState, step: Step | None) -> tuple[int, int] | None:
-    images = step.images if isinstance(step, CopyImages) else ()
-    amounts = [state.files[image.path] for image in images if image.path in state.files]
+    amounts = [state.files[path] for path in filled_by(step) if path in state.files]
     return (sum(done for done, _ in amounts), sum(total for _, total in amounts)) if amounts else None
 
 
 def _rate(state: HostState, step: Step | None) -> float | None:
     """Bytes per second since the filling began."""
-    images = step.images if isinstance(step, CopyImages) else ()
-    times = [state.told[image.path] for image in images if image.path in state.told]
+    times = [state.told[path] for path in filled_by(step) if path in state.told]
     filled = _filled(state, step)
     took = max(last for _, last in times) - min(first for first, _ in times) if times else 0.0
     return filled[0] / took if filled and filled[0] < filled[1] and took >= _SOON else None

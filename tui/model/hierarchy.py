@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tui.model import xml
+from tui.model.checkpoint import KnownCheckpoint
 from tui.model.domain import Domain
 from tui.model.mirrored_snapshot import Kind
 from tui.model.read_storage import read_source
+from tui.model.snapshot import SnapshotFacts, images_in
 from tui.model.storage import BlockSource, FileSource, Source
 from tui.model.text import printable
 
@@ -54,6 +56,8 @@ class StateDisk:
     base_format: str | None = None
     local: bool = True
     """Whether these are files and devices of the host."""
+    plain: bool = field(default=True, repr=False)
+    """Whether the state lies in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,10 @@ class KnownSnapshot:
     """Of the domain."""
     current: bool = False
     """Whether it is the parent of what the guest writes now."""
+    reverted: tuple[StateDisk, ...] = field(default=(), repr=False)
+    """With the overlays that libvirt made when it went back there, beside those of the snapshots after it."""
+    named: frozenset[str] = field(default=frozenset(), repr=False)
+    """All images of the host that it names, with those that its own stand on."""
     xml: str = field(default="", repr=False)
 
     @property
@@ -87,8 +95,20 @@ class KnownSnapshot:
     @property
     def files(self) -> tuple[str, ...]:
         """The images and the memory that it consists of, as far as they lie on the host."""
-        images = (path for disk in self.disks if disk.local for path in (disk.path, disk.base))
+        disks = (*self.disks, *self.reverted)
+        images = (path for disk in disks if disk.local for path in (disk.path, disk.base))
         return tuple(dict.fromkeys(path for path in (*images, self.memory_file) if path))
+
+    @property
+    def needed(self) -> SnapshotFacts:
+        """The images that its state needs."""
+        inside = (disk.base for disk in self.disks if disk.kind is Kind.INTERNAL)
+        return SnapshotFacts(self.name, self.named, inside=frozenset(filter(None, inside)))
+
+    @property
+    def overlays(self) -> tuple[StateDisk, ...]:
+        """The disks with the overlays that what the guest writes now goes to, while it is current."""
+        return tuple(disk for disk in self.reverted or self.disks if disk.kind is Kind.EXTERNAL)
 
     def disk(self, target: str) -> StateDisk | None:
         """Its part of that disk, if it has one."""
@@ -118,10 +138,8 @@ def read_known(root: xml.Element, text: str, *, current: bool = False) -> KnownS
         raise xml.InvalidXML("this XML is no domainsnapshot with a name")
     parent, memory, domain = (xml.child(root, tag) for tag in ("parent", "memory", "domain"))
     state = xml.content(root, "state")
-    listed = xml.child(root, "disks")
     bases = _bases(domain)
-    disks = tuple(_read_disk(one, bases) for one in ([] if listed is None else xml.children(listed, "disk")))
-    disks = tuple(disk for disk in disks if disk.kind is not Kind.NO)
+    disks, reverted = (_read_disks(xml.child(root, tag), bases) for tag in ("disks", "revertDisks"))
     where = _kind(memory.get("snapshot")) if memory is not None else None
     if memory is None and not disks and state != DISK_ONLY:
         # Of a time when libvirt knew no others.
@@ -139,6 +157,8 @@ def read_known(root: xml.Element, text: str, *, current: bool = False) -> KnownS
         disks=disks,
         uuid=(domain.findtext("uuid") or None) if domain is not None else None,
         current=current,
+        reverted=reverted,
+        named=images_in(root),
         xml=text,
     )
 
@@ -166,6 +186,13 @@ def _bases(domain: xml.Element | None) -> dict[str, tuple[Source | None, str | N
     return found
 
 
+def _read_disks(
+    listed: xml.Element | None, bases: Mapping[str, tuple[Source | None, str | None]]
+) -> tuple[StateDisk, ...]:
+    disks = (_read_disk(one, bases) for one in (xml.children(listed, "disk") if listed is not None else ()))
+    return tuple(disk for disk in disks if disk.kind is not Kind.NO)
+
+
 def _read_disk(element: xml.Element, bases: Mapping[str, tuple[Source | None, str | None]]) -> StateDisk:
     target = element.get("name") or ""
     source = read_source(element.get("type"), xml.child(element, "source"))
@@ -179,6 +206,7 @@ def _read_disk(element: xml.Element, bases: Mapping[str, tuple[Source | None, st
         base.location if base else None,
         base_format,
         local=all(isinstance(one, FileSource | BlockSource) for one in (source, base) if one),
+        plain=isinstance(base, FileSource),
     )
 
 
@@ -290,3 +318,9 @@ class SnapshotView:
     hierarchy: Hierarchy
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes that images take, by path, as far as they are known."""
+    checkpoints: tuple[KnownCheckpoint, ...] | None = ()
+    """The oldest first; ``None`` where nobody could see."""
+    filled: Mapping[str, float] = field(default_factory=dict)
+    """The part of snapshot volumes that is in use, by path, as far as it is known."""
+    inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of what images say that they have inside, by path, as far as they could be read."""

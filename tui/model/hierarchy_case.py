@@ -9,10 +9,12 @@ from tui.model.command import typed
 from tui.model.domain import Domain
 from tui.model.facts import Running, Uses, same_name
 from tui.model.finding import Finding, fine, refused, warning
-from tui.model.hierarchy import Hierarchy, KnownSnapshot, StateDisk
+from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk
 from tui.model.image import ImageInfo
 from tui.model.journal import Entry
+from tui.model.methods import Method, takes_name
 from tui.model.mirrored_snapshot import Kind
+from tui.model.quiet_checks import check_jobs, check_plans
 from tui.model.text import listed, printable
 
 
@@ -34,8 +36,19 @@ class HierarchyFacts:
     """What images say of themselves; those that could not be read are missing."""
     libvirt: tuple[int, int, int] | None = None
     reverts_external: bool = False
-    """Whether this libvirt says that it can go back to external snapshots."""
+    """Whether this libvirt says that it can go back to external snapshots; it deletes them otherwise then, too."""
     now: float = 0.0
+
+
+DELETES_EXTERNAL = (9, 0, 0)
+"""The first libvirt that merges overlays to delete an external snapshot."""
+
+
+def deletes_after(parent: KnownSnapshot | None, libvirt: tuple[int, int, int] | None) -> bool:
+    """Whether a libvirt deletes an external snapshot that comes after another one, or after none."""
+    if libvirt is not None and libvirt < DELETES_EXTERNAL:
+        return False
+    return parent is None or parent.kind is SnapshotKind.EXTERNAL
 
 
 def names_of(names: Iterable[str]) -> str:
@@ -70,26 +83,8 @@ def check_mirrors(names: Iterable[str], facts: HierarchyFacts) -> Iterator[Findi
 
 def check_quiet(facts: HierarchyFacts) -> Iterator[Finding]:
     """Nothing else may be under way in the domain."""
-    name = printable(facts.domain.name)
-    for entry in facts.entries:
-        if not entry.stale(facts.now):
-            yield refused(
-                "plan-in-progress",
-                f"{printable(entry.owner)} is at work on {name}: {printable(entry.title)}.",
-                "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
-            )
-        else:
-            yield refused(
-                "plan-left-over",
-                f"A plan of {name} is not at its end: {printable(entry.title)}.",
-                f"Bring it there with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
-            )
-    for job in facts.running:
-        yield refused(
-            "job-running",
-            f"{printable(job.target)} has a {job.type} job, and libvirt does nothing to snapshots meanwhile.",
-            f"Wait for it, or end it: virt-mirror cancel {name} {printable(job.target)}",
-        )
+    yield from check_plans(facts.domain, facts.entries, facts.now)
+    yield from check_jobs(facts.domain, facts.running, "does nothing to snapshots meanwhile")
 
 
 def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Finding]:
@@ -107,12 +102,11 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
             continue
         path = base or active.path
         if same_name(path) != same_name(active.path):
-            commit = ("virt-mirror", "commit", facts.domain.name, disk.target)
             yield refused(
                 "state-below",
                 f"The snapshot {name} lies in {printable(path)}, and {target} is on {printable(active.path)} by now: "
                 "whatever stands on that image would be broken.",
-                f"Merge what is above it first: {printable(typed(*commit, '--base', path, '--pivot'))}",
+                _down_to(snapshot, facts),
             )
             continue
         info = facts.images.get(path)
@@ -129,6 +123,78 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
             )
         else:
             yield fine("state-there", f"{printable(path)} has the snapshot {name} in it.")
+
+
+def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:
+    """How its disks come to be on the images again that hold its state."""
+    commits, lost = [], []
+    for disk in inside(snapshot):
+        drive = facts.domain.disk(disk.target)
+        layers = [layer.path for layer in drive.chain.layers] if drive else []
+        names = [same_name(path) for path in layers]
+        place = names.index(same_name(disk.base)) if disk.base and same_name(disk.base) in names else None
+        if drive is not None and drive.chain.complete and place is None:
+            target, name = printable(disk.target), printable(facts.domain.name)
+            edit = typed("virsh", "edit", facts.domain.name)
+            return f"That is not in the chain of {target}: shut {name} off and put it back there: {printable(edit)}"
+        if place == 0:
+            continue
+        others = [
+            one for one in facts.hierarchy.snapshots if one.needed.lost_by(layers[:place], disk.base or "")
+        ]
+        lost += others
+        accepting = ("--lose-snapshots",) if others else ()
+        words = ("commit", facts.domain.name, disk.target, "--base", disk.base or "", "--pivot", *accepting)
+        commits.append(typed("virt-mirror", *words))
+    # Those above first, or it would give the ones that follow another parent.
+    gone = [one.name for one in reversed(facts.hierarchy.snapshots) if one in lost]
+    forget = ("virt-mirror", "snapshot", "delete", facts.domain.name)
+    commits += [typed(*forget, name, "--metadata-only") for name in gone]
+    start = "" if facts.domain.state.active else "start the guest; "
+    return f"Merge what is above it first: {start}{printable('; '.join(commits))}"
+
+
+def check_name(snapshot: KnownSnapshot, facts: HierarchyFacts, remedy: str) -> Iterator[Finding]:
+    """Whether QEMU takes the name of an internal snapshot that libvirt would hand to it."""
+    if not takes_name(snapshot.name, facts.libvirt):
+        yield refused(
+            "name-unsupported",
+            f"QEMU takes no such name as {printable(snapshot.name)} from this libvirt: it may have letters without "
+            "accents, digits, dots, hyphens and underscores.",
+            remedy,
+        )
+
+
+def live_overlay(disk: StateDisk, facts: HierarchyFacts) -> str | None:
+    """The overlay of a snapshot in the chain of a disk: that of then, or one that libvirt made when it went back."""
+    drive = facts.domain.disk(disk.target)
+    layers = [layer.path for layer in drive.chain.layers] if drive else []
+    names = [same_name(path) for path in layers]
+    if same_name(disk.path or "") in names:
+        return disk.path
+    base = same_name(disk.base or "")
+    above = names.index(base) - 1 if facts.reverts_external and base in names else -1
+    return layers[above] if above >= 0 else disk.path
+
+
+def deletion(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """What deletes a snapshot."""
+    return printable(typed("virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name))
+
+
+def forgetting(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """What is to be done with one whose images must stay."""
+    return f"Have it forgotten, and leave the images as they are: {deletion(facts, snapshot)} --metadata-only"
+
+
+def take_first(facts: HierarchyFacts, method: Method) -> str:
+    """What holds the present state, and what makes a snapshot the current one."""
+    name = facts.domain.name
+    command = typed("virt-mirror", "snapshot", "create", name, "--method", method)
+    if not facts.domain.state.active:
+        only = ("--disk-only",) if method is Method.QEMU else ()
+        command = typed("virsh", "snapshot-create-as", name, *only)
+    return f"Take a snapshot of it first: {printable(command)}"
 
 
 def inside(snapshot: KnownSnapshot) -> tuple[StateDisk, ...]:

@@ -10,23 +10,27 @@ from tui.model.facts import same_name
 from tui.model.finding import Finding, refused, warning
 from tui.model.hierarchy import KnownSnapshot, SnapshotKind, StateDisk
 from tui.model.hierarchy_case import (
+    DELETES_EXTERNAL,
     HierarchyFacts,
     check_inside,
     check_mirrors,
+    check_name,
     check_quiet,
+    deletes_after,
+    deletion,
+    forgetting,
     inside,
+    live_overlay,
     names_of,
     outside,
     unknown,
 )
 from tui.model.hierarchy_noted import note_of, plan_forget
+from tui.model.hierarchy_removed import check_aside, removed_with, stands_aside
 from tui.model.hierarchy_request import SnapshotDeleteRequest
-from tui.model.hierarchy_steps import DeleteSnapshots
+from tui.model.hierarchy_steps import DeleteSnapshots, RemoveMemories
 from tui.model.plan import Plan
 from tui.model.text import printable
-
-DELETES_EXTERNAL = (9, 0, 0)
-"""The first libvirt that merges overlays to delete an external snapshot."""
 
 
 def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
@@ -51,7 +55,8 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
     names = ((snapshot.name,) if request.itself else ()) + below
     findings = list(_check(request, facts, snapshot, names))
     known = [one for name in names if (one := hierarchy.get(name))]
-    merged = () if request.metadata_only else tuple(disk for one in known for disk in outside(one))
+    aside = () if request.metadata_only else tuple(path for one in known for path in removed_with(one, facts))
+    merged = () if request.metadata_only or aside else tuple(disk for one in known for disk in outside(one))
     lie = () if request.metadata_only else tuple(disk for one in known for disk in inside(one) if disk.base)
     images = {disk.base or "": disk.base_format or "" for disk in lie}
     step = DeleteSnapshots(
@@ -60,10 +65,10 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         names,
         metadata_only=request.metadata_only,
         targets=tuple(disk.target for disk in merged),
-        overlays=tuple(disk.path or "" for disk in merged),
+        overlays=tuple(live_overlay(disk, facts) or "" for disk in merged),
         paths=tuple(images),
         formats=tuple(images.values()),
-        memories=() if request.metadata_only else tuple(one.memory_file for one in known if one.memory_file),
+        removed=aside,
     )
     return Plan(
         plan_id,
@@ -71,7 +76,7 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         domain.uuid,
         domain.name,
         in_order(dict.fromkeys(findings)),
-        (step,) if names else (),
+        (step, *_removals(request, facts, names)) if names else (),
         journalled=False,
         facts=tuple(_facts(request, facts, names)),
     )
@@ -79,6 +84,49 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
 
 _SEVERAL = 2
 _FEW = 4
+
+
+def _memories(facts: HierarchyFacts, names: tuple[str, ...]) -> dict[str, str]:
+    """The files with the memory of the guest that no other snapshot names, and whose they are."""
+    held = {
+        one.memory_file: one.name
+        for one in facts.hierarchy.snapshots
+        if one.memory_file and one.name in names
+    }
+    stay = {one.memory_file for one in facts.hierarchy.snapshots if one.name not in names}
+    return {path: name for path, name in held.items() if path not in stay}
+
+
+def _removals(
+    request: SnapshotDeleteRequest, facts: HierarchyFacts, names: tuple[str, ...]
+) -> Iterator[RemoveMemories]:
+    """What libvirt may leave, where it can be reached."""
+    held = _memories(facts, names)
+    there = {path: held[path] for path in held if path in (facts.existing or ())}
+    if there and not request.metadata_only:
+        whose = tuple(name for name in names if name in there.values())
+        yield RemoveMemories(facts.domain.uuid, facts.domain.name, whose, tuple(there))
+
+
+def _check_memories(
+    request: SnapshotDeleteRequest, facts: HierarchyFacts, names: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Say which of them stay."""
+    for path, name in _memories(facts, names).items():
+        where, remove = printable(path), printable(typed("rm", "--", path))
+        if request.metadata_only:
+            yield warning(
+                "memory-stays",
+                f"The memory of the guest at {printable(name)} stays in {where}, and nothing names it any more.",
+                f"Remove it when nobody needs it: {remove}",
+            )
+        elif facts.existing is None:
+            yield warning(
+                "memory-stays",
+                f"Nobody can remove {where} from here, the memory of the guest at {printable(name)}, and libvirt "
+                "before 9.9 leaves it.",
+                f"Remove it on the host afterwards: {remove}",
+            )
 
 
 def _facts(
@@ -108,6 +156,7 @@ def _check(
     yield from mirrored
     if mirrored:
         return
+    yield from _check_memories(request, facts, names)
     if request.metadata_only:
         yield warning(
             "metadata-only",
@@ -127,11 +176,11 @@ def _check(
         yield refused(
             "kind-unsupported",
             f"The snapshot {printable(one.name)} is {one.kind}, and libvirt deletes no such data.",
-            _forget(facts, one),
+            forgetting(facts, one),
         )
     external = [one for one in known if one.kind is SnapshotKind.EXTERNAL]
     if external and request.children:
-        each = "; ".join(_delete(facts, one) for one in reversed(known))
+        each = "; ".join(deletion(facts, one) for one in reversed(known))
         yield refused(
             "external-children",
             "libvirt deletes external snapshots one at a time, which merges their overlays, and not with all that "
@@ -144,6 +193,8 @@ def _check(
     for one in known:
         if one.kind is SnapshotKind.INTERNAL:
             yield from check_inside(one, facts)
+            if facts.domain.state.active:
+                yield from check_name(one, facts, f"Shut {domain} off first.")
 
 
 def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Finding]:
@@ -157,6 +208,9 @@ def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[
             "Delete the snapshots of the other branches first, or forget them: --metadata-only.",
         )
         return
+    if stands_aside(snapshot, facts):
+        yield from check_aside(snapshot, facts)
+        return
     misplaced = list(_check_chain(facts, snapshot))
     yield from misplaced
     if misplaced:
@@ -166,14 +220,14 @@ def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[
     if facts.libvirt is not None and facts.libvirt < DELETES_EXTERNAL:
         version = ".".join(map(str, facts.libvirt))
         why = f"libvirt {version} cannot delete external snapshots; 9.0 is the first that can."
-    elif parent is not None and parent.kind is not SnapshotKind.EXTERNAL:
+    elif parent is not None and not deletes_after(parent, facts.libvirt):
         why = f"libvirt deletes no external snapshot that comes after an {parent.kind} one, as {name} does."
     if not why:
         return
     named = [one for one in _children(facts, snapshot) if outside(one)]
     if named:
         # Their records name, as what holds their state, the very overlays that would be merged.
-        first = "; ".join(_delete(facts, one) for one in named)
+        first = "; ".join(deletion(facts, one) for one in named)
         yield refused("external-unsupported", why, f"Delete what comes after it first: {first}")
     else:
         yield refused("external-unsupported", why, _merging(facts, snapshot))
@@ -186,7 +240,8 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
         target = printable(disk.target)
         drive = facts.domain.disk(disk.target)
         paths = [same_name(layer.path) for layer in drive.chain.layers] if drive else []
-        overlay, base = same_name(disk.path or ""), same_name(disk.base or "")
+        now = live_overlay(disk, facts) or ""
+        overlay, base = same_name(now), same_name(disk.base or "")
         known = drive is not None and drive.chain.complete
         if not known and overlay not in paths:
             yield refused(
@@ -195,13 +250,13 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
                 "Start the guest: libvirt shows the whole chain then.",
             )
             continue
-        if overlay not in paths or base != _right_below(facts, disk, paths):
+        if overlay not in paths or base != _right_below(facts, now, paths):
             yield refused(
                 "not-in-chain",
-                f"The overlay of {name}, {printable(disk.path or 'unknown')}, does not stand right on "
+                f"The overlay of {name}, {printable(now or 'unknown')}, does not stand right on "
                 f"{printable(disk.base or 'unknown')} in the chain of {target}: it is of another branch, or merged "
                 "already.",
-                _forget(facts, snapshot),
+                _branch(facts, snapshot),
             )
             continue
         own = (facts.domain.uuid, disk.target)
@@ -219,7 +274,7 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
                 "base-shared",
                 f"{names_of(users)} needs {printable(disk.base or '')} as it is, and the overlay of {name} would be "
                 "merged into that.",
-                _forget(facts, snapshot),
+                forgetting(facts, snapshot),
             )
         elif facts.unfollowed:
             yield warning(
@@ -230,12 +285,20 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
             )
 
 
-def _right_below(facts: HierarchyFacts, disk: StateDisk, paths: list[str]) -> str | None:
+def _branch(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """How one of another branch goes: libvirt removes those at its end, where it can go back to them."""
+    after = _children(facts, snapshot)
+    if facts.reverts_external and after:
+        return f"Delete what comes after it first: {'; '.join(deletion(facts, one) for one in after)}"
+    return forgetting(facts, snapshot)
+
+
+def _right_below(facts: HierarchyFacts, overlay: str, paths: list[str]) -> str | None:
     """What an overlay stands on: as the chain has it, else as its header says."""
-    below = paths[paths.index(same_name(disk.path or "")) + 1 :]
+    below = paths[paths.index(same_name(overlay)) + 1 :]
     if below:
         return below[0]
-    info = facts.images.get(disk.path or "")
+    info = facts.images.get(overlay)
     backing = (info.full_backing_file or info.backing_file) if info else None
     return same_name(backing) if backing else None
 
@@ -246,19 +309,11 @@ def _children(facts: HierarchyFacts, snapshot: KnownSnapshot) -> list[KnownSnaps
     return [facts.hierarchy.by_name[name] for name in names]
 
 
-def _delete(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
-    return printable(typed("virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name))
-
-
-def _forget(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
-    return f"Have it forgotten, and leave the images as they are: {_delete(facts, snapshot)} --metadata-only"
-
-
 def _merging(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     """What does the same by hand."""
     merges = [_merge(facts, disk) for disk in outside(snapshot)]
     start = "" if facts.domain.state.active else "start the guest; "
-    return f"Merge its overlays: {start}{'; '.join(merges)}; then {_delete(facts, snapshot)} --metadata-only"
+    return f"Merge its overlays: {start}{'; '.join(merges)}; then {deletion(facts, snapshot)} --metadata-only"
 
 
 def _merge(facts: HierarchyFacts, disk: StateDisk) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ ROOT = "virt-mirror-snapshots"
 VERSION = "1"
 MAX_SIZE = 64 * 1024 * 1024
 """Characters; thousands of snapshots, each with its definition, fit in."""
+_LONGEST_NAME = 100
+"""Characters; in bytes it is twice that, as a file system has room for."""
+_LONGEST_WORD = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,13 @@ def _read_image(element: xml.Element) -> ImageRecord:
     return ImageRecord(path, element.get("format") or "", size)
 
 
+def file_name(domain: str) -> str:
+    """What the file is called unless the user says it, so that it lies where he is and is not hidden."""
+    name = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in domain)
+    name = name[:_LONGEST_NAME].encode()[: 2 * _LONGEST_NAME].decode(errors="ignore")
+    return f"{name.lstrip('.-') or 'domain'}-snapshots.xml"
+
+
 # Other places
 
 
@@ -144,6 +155,26 @@ def parse_map(text: str) -> tuple[str, str]:
     return _plain(old), _plain("/" + new)
 
 
+def parse_maps(text: str) -> tuple[tuple[str, str], ...]:
+    """Several of them, one for each word; words are quoted as in a shell.
+
+    Raises:
+        InvalidMap: when one of them is none.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InvalidMap("a quotation mark or a backslash has nothing that ends it") from error
+    return tuple(map(_parse_word, words))
+
+
+def _parse_word(word: str) -> tuple[str, str]:
+    try:
+        return parse_map(word)
+    except InvalidMap as error:
+        raise InvalidMap(f"{error}; this is none: {printable(word, _LONGEST_WORD)}") from error
+
+
 def _plain(path: str) -> str:
     """One spelling of an absolute path."""
     return "/" + posixpath.normpath(path).lstrip("/")
@@ -154,8 +185,7 @@ def place_of(path: str, maps: Iterable[tuple[str, str]]) -> str:
     name = _plain(path)
     best: tuple[str, str] | None = None
     for old, new in maps:
-        fits = name == old or name.startswith(old.rstrip("/") + "/")
-        if fits and (best is None or len(old) > len(best[0])):
+        if _within(name, old) and (best is None or len(old) > len(best[0])):
             best = old, new
     if best is None:
         return path
@@ -178,6 +208,19 @@ def changes(snapshots: Iterable[KnownSnapshot], maps: tuple[tuple[str, str], ...
         return {}
     paths = {path for snapshot in snapshots for path in _named(snapshot)}
     return {path: place for path in sorted(paths) if (place := place_of(path, maps)) != path}
+
+
+def fitless(
+    snapshots: Iterable[KnownSnapshot], maps: Iterable[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The pairs of places that no path of snapshots lies in."""
+    paths = {path for snapshot in snapshots for path in _named(snapshot)}
+    return tuple(pair for pair in maps if not any(_within(_plain(path), pair[0]) for path in paths))
+
+
+def _within(name: str, place: str) -> bool:
+    """Whether a path is a place, or below it."""
+    return name == place or name.startswith(place.rstrip("/") + "/")
 
 
 def with_places(snapshot: KnownSnapshot, places: Mapping[str, str]) -> KnownSnapshot:

@@ -11,7 +11,7 @@ from tui.model.facts import same_name
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk, arranged
 from tui.model.hierarchy_case import HierarchyFacts, inside, names_of, outside
-from tui.model.hierarchy_file import changes, place_of, with_places
+from tui.model.hierarchy_file import changes, fitless, place_of, with_places
 from tui.model.hierarchy_request import SnapshotImportRequest
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.plan import Plan
@@ -58,7 +58,7 @@ def images_of(snapshots: Iterable[KnownSnapshot]) -> dict[str, str | None]:
     """The files that snapshots need, and the format of those that are images."""
     found: dict[str, str | None] = {}
     for snapshot in snapshots:
-        for disk in snapshot.disks:
+        for disk in (*snapshot.disks, *snapshot.reverted):
             if disk.local and disk.path is not None:
                 found.setdefault(disk.path, disk.format)
             if disk.local and disk.base is not None:
@@ -121,10 +121,11 @@ def _facts(case: _Case) -> Iterator[tuple[str, str]]:
     then = case.current or now
     yield "current then", printable(then.name) if then else "none"
     yield "images", "are looked at, and stay as they are"
-    yield (
-        "undo",
-        f"virt-mirror snapshot delete {printable(case.facts.domain.name)} NAME --metadata-only, for each",
-    )
+    if case.new or case.current:
+        yield "by hand", f"each NAME.xml is the definition of NAME, out of {printable(case.request.file)}"
+    forget = ("virt-mirror", "snapshot", "delete", case.facts.domain.name)
+    undo = [typed(*forget, one.name, "--metadata-only") for one in reversed(case.new)]
+    yield "undo", printable("; ".join(undo)) or "none"
 
 
 def _check(case: _Case) -> Iterator[Finding]:
@@ -132,6 +133,12 @@ def _check(case: _Case) -> Iterator[Finding]:
     yield from subject
     if subject:
         return
+    for old, _new in fitless(case.request.saved.snapshots, case.request.maps):
+        yield warning(
+            "map-unused",
+            f"No image of these snapshots lies in {printable(old)}: that map changes nothing.",
+            "Look for a slip in it.",
+        )
     yield from _check_names(case)
     yield from _check_images(case)
     yield from _check_current(case)
@@ -226,8 +233,9 @@ _MAP = "Say where it is now (--map OLD=NEW)."
 
 def _troubles(case: _Case, snapshot: KnownSnapshot) -> Iterator[Trouble]:
     name, there = printable(snapshot.name), case.facts.existing or frozenset()
+    spared = _spared(case, snapshot)
     for path in snapshot.files:
-        if path not in there:
+        if path not in there and path not in spared:
             yield "image-missing", f"The snapshot {name} needs {printable(path)}, which is not there.", _MAP
     for disk in outside(snapshot):
         yield from _overlay(case, name, disk)
@@ -239,6 +247,15 @@ def _troubles(case: _Case, snapshot: KnownSnapshot) -> Iterator[Trouble]:
                 f"{printable(disk.base or '')} has no snapshot {name} in it.",
                 "Bring the image with its internal snapshots: cp keeps them, qemu-img convert does not.",
             )
+
+
+def _spared(case: _Case, snapshot: KnownSnapshot) -> set[str]:
+    """The overlays that it does without: libvirt removes them when it goes back to another one."""
+    if not case.facts.reverts_external:
+        return set()
+    lived = snapshot.overlays if snapshot.current else ()
+    needed = {disk.path for disk in lived} | {disk.base for disk in snapshot.disks}
+    return {path for disk in (*snapshot.disks, *snapshot.reverted) if (path := disk.path)} - needed
 
 
 def _overlay(case: _Case, name: str, disk: StateDisk) -> Iterator[Trouble]:
@@ -306,7 +323,7 @@ def _check_current(case: _Case) -> Iterator[Finding]:
             f"{printable(now.name)} is the current snapshot now, and {name} will be.",
             "To leave that as it is: --no-current",
         )
-    for disk in wanted.disks:
+    for disk in wanted.reverted or wanted.disks:
         path = disk.path or disk.base
         drive = domain.disk(disk.target)
         if path is None:

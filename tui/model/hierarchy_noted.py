@@ -138,7 +138,7 @@ def _check(request: SnapshotDeleteRequest, facts: HierarchyFacts, note: NotedSna
         if held.method is Method.MANUAL:
             yield warning(
                 "by-hand",
-                f"What your own command made of {printable(held.target)} is not known here, and stays.",
+                f"What was made by hand of {printable(held.target)} is not known here, and stays.",
                 "Remove it as you made it.",
             )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from tui.model.command import typed
 from tui.model.copy_plan import in_order
@@ -13,15 +12,20 @@ from tui.model.hierarchy_case import (
     HierarchyFacts,
     check_inside,
     check_mirrors,
+    check_name,
     check_quiet,
     inside,
     names_of,
     outside,
+    take_first,
     unknown,
 )
 from tui.model.hierarchy_noted import going_back, note_of
+from tui.model.hierarchy_removed import check_going_back
 from tui.model.hierarchy_request import After, SnapshotRevertRequest
 from tui.model.hierarchy_steps import RevertSnapshot
+from tui.model.methods import Method
+from tui.model.mirrored_snapshot import Kind
 from tui.model.plan import Plan
 from tui.model.text import printable
 
@@ -38,17 +42,19 @@ def plan_revert(request: SnapshotRevertRequest, facts: HierarchyFacts, plan_id: 
         finding = going_back(note) if note else unknown(request.name, facts)
         return Plan(plan_id, title, domain.uuid, domain.name, (finding,), (), journalled=False)
     findings = list(_check(request, facts, snapshot))
-    if any(finding.severity is Severity.REFUSED for finding in findings):
+    if not any(finding.severity is Severity.REFUSED for finding in findings):
         # Nobody is asked to take upon himself what is not to be had in any case.
-        request = replace(request, accepted=request.accepted | {Acceptance.LOSE_PRESENT_STATE})
-    findings.append(_loss(request, facts, snapshot))
+        findings.append(_loss(request, facts, snapshot))
     disks = tuple(disk for disk in inside(snapshot) if disk.base)
+    stood = tuple(disk for disk in outside(snapshot) if disk.base)
     step = RevertSnapshot(
         domain.uuid,
         domain.name,
         snapshot.name,
         tuple(disk.target for disk in disks),
         tuple(disk.base or "" for disk in disks),
+        tuple(disk.target for disk in stood),
+        tuple(disk.base or "" for disk in stood),
         running=request.after is After.RUNNING,
         paused=request.after is After.PAUSED,
     )
@@ -90,14 +96,30 @@ def _check(
             f"The snapshot {name} is {snapshot.kind}, and libvirt goes back to no such one.",
             f"Bring back the disks by hand while {domain} is off.",
         )
+    elif over := _overwritten(snapshot, facts):
+        forget = typed(
+            "virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name, "--metadata-only"
+        )
+        yield refused(
+            "state-overwritten",
+            f"The state of {name} is lost: {names_of(over)} writes to the very image that held it.",
+            f"Have it forgotten: {printable(forget)}",
+        )
     elif snapshot.kind is SnapshotKind.EXTERNAL and not facts.reverts_external:
         yield refused(
             "revert-unsupported",
             f"The snapshot {name} is external, and this libvirt cannot go back to such ones.",
             _by_hand(facts, snapshot),
         )
+    elif snapshot.kind is SnapshotKind.EXTERNAL:
+        yield from check_going_back(snapshot, facts, _by_hand(facts, snapshot))
     elif snapshot.kind is SnapshotKind.INTERNAL:
         yield from check_inside(snapshot, facts)
+        if snapshot.memory is Kind.INTERNAL:
+            apply = typed("qemu-img", "snapshot", "-a", snapshot.name, "--", "IMAGE")
+            yield from check_name(
+                snapshot, facts, f"Bring the disks alone back while {domain} is off: {printable(apply)}"
+            )
     off = request.after is After.AS_THEN and snapshot.state in _OFF
     if off and not facts.domain.persistent:
         yield refused(
@@ -116,6 +138,13 @@ def _check(
         )
 
 
+def _overwritten(snapshot: KnownSnapshot, facts: HierarchyFacts) -> list[str]:
+    """The disks on the very images that were to stand still below their overlays."""
+    return [
+        disk.target for disk in outside(snapshot) if disk.base and facts.domain.is_on(disk.target, disk.base)
+    ]
+
+
 def _loss(request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot) -> Finding:
     domain, current = printable(facts.domain.name), facts.hierarchy.current
     since = f" since {printable(current.name)}" if current else ""
@@ -126,21 +155,32 @@ def _loss(request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: Known
     )
     if Acceptance.LOSE_PRESENT_STATE in request.accepted:
         return warning("present-state", reason)
-    take = printable(typed("virsh", "snapshot-create-as", facts.domain.name))
-    remedy = f"Take a snapshot of it first ({take})."
-    return refused("present-state", reason, remedy, Acceptance.LOSE_PRESENT_STATE)
+    # An overlay would stand on what an internal one lies in, and be in its way.
+    method = Method.INTERNAL if snapshot.kind is SnapshotKind.INTERNAL else Method.QEMU
+    return refused("present-state", reason, take_first(facts, method), Acceptance.LOSE_PRESENT_STATE)
 
 
 def _by_hand(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     """What brings the state back where libvirt does not."""
     commands = [
-        typed("qemu-img", "create", "-f", "qcow2", "-b", disk.base, "-F", disk.base_format or "raw", "NEW")
+        typed("qemu-img", "create", "-f", "qcow2", "-b", disk.base, "-F", disk.base_format or "raw")
+        + f" NEW-{disk.target}"
         for disk in outside(snapshot)
         if disk.base
     ]
     targets = names_of(disk.target for disk in outside(snapshot))
     made = "; ".join(map(printable, commands)) or "qemu-img create"
-    return (
-        f"Its state lies untouched below its overlays: shut {printable(facts.domain.name)} off, make new overlays on "
-        f"that ({made}), and name them as the sources of {targets} with virsh edit."
+    # libvirt obeys what the definition says of the images below, which is of now.
+    edited = (
+        f"give {targets} the new files as their sources, with driver type='qcow2', and remove every <backingStore> of "
+        "these disks"
     )
+    overlays = (
+        f"Its state lies untouched below its overlays: shut {printable(facts.domain.name)} off; make new ones on it: "
+        f"{made}"
+    )
+    if snapshot.memory_file is None:
+        return f"{overlays}; {edited}: {printable(typed('virsh', 'edit', facts.domain.name))}"
+    dump = typed("virsh", "save-image-dumpxml", snapshot.memory_file)
+    restore = typed("virsh", "restore", snapshot.memory_file, "--xml", "then.xml")
+    return f"{overlays}; {printable(dump)} > then.xml; in then.xml {edited}; {printable(restore)}"

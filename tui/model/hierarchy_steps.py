@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.model.command import virsh
+from tui.model.command import typed, virsh
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class DeleteSnapshots:
     paths: tuple[str, ...] = ()
     """The images that internal ones lie in."""
     formats: tuple[str, ...] = ()
-    memories: tuple[str, ...] = ()
-    """The files with the memory of the guest, which some versions of libvirt leave."""
+    removed: tuple[str, ...] = ()
+    """The images of states on branches that the guest has left: libvirt removes them, and merges nothing."""
 
     @property
     def title(self) -> str:
@@ -96,8 +96,10 @@ class DeleteSnapshots:
         if self.metadata_only:
             return f"Forget {_counted(self.snapshots)} of {self.domain}; the images stay as they are"
         if self.targets:
-            disks = " and ".join(self.targets)
+            disks = " and ".join(dict.fromkeys(self.targets))
             return f"Delete {_counted(self.snapshots)}: merge the overlay of {disks} into what it stands on"
+        if self.removed:
+            return f"Delete {_counted(self.snapshots)} of {self.domain}: remove {' and '.join(self.removed)}"
         return f"Delete {_counted(self.snapshots)} of {self.domain} from the images"
 
     @property
@@ -105,6 +107,26 @@ class DeleteSnapshots:
         """What a person would type."""
         words = ["--metadata"] if self.metadata_only else []
         return tuple(virsh("snapshot-delete", self.domain, name, *words) for name in reversed(self.snapshots))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMemories:
+    """Remove the files with the memory of the guest that snapshots held: libvirt before 9.9 leaves them."""
+
+    uuid: str
+    domain: str
+    snapshots: tuple[str, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Remove {' and '.join(self.paths)}, the memory that {_counted(self.snapshots)} held"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What a person would type."""
+        return (typed("rm", "-f", "--", *self.paths),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +140,10 @@ class RevertSnapshot:
     """The disks whose state is known to lie in images that they are on then."""
     paths: tuple[str, ...] = ()
     """Those, one for each of the disks."""
+    overlaid: tuple[str, ...] = ()
+    """The disks that get a new overlay on the image with their state."""
+    bases: tuple[str, ...] = ()
+    """Those, one for each of them."""
     running: bool = False
     paused: bool = False
     """Let the guest run, or not, whatever it did then."""
@@ -134,7 +160,7 @@ class RevertSnapshot:
         return (virsh("snapshot-revert", self.domain, self.snapshot, *words),)
 
 
-HierarchyStep = DefineSnapshots | DeleteSnapshots | RevertSnapshot
+HierarchyStep = DefineSnapshots | DeleteSnapshots | RemoveMemories | RevertSnapshot
 
 
 def _counted(names: tuple[str, ...]) -> str:

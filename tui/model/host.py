@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tui.model.domain import Domain
-from tui.model.job import Job
+from tui.model.job import Job, JobType
 from tui.model.journal import Entry
+from tui.model.migration import Migration
 
 
 class Link(StrEnum):
@@ -17,6 +18,14 @@ class Link(StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """That of a host, in bytes."""
+
+    free: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,8 @@ class HostState:
     """By path of these: when that was told first and last, seconds on a monotonic clock. Never changed."""
     awaited: frozenset[str] = frozenset()
     """UUIDs of domains that stand still until the user says that he has done his part."""
+    migrations: Mapping[str, Migration] = field(default_factory=dict)
+    """By domain UUID: those that are on their way to another host from here. Never changed."""
     refreshed: float = 0.0
     """Wall clock of the last news from the host."""
 
@@ -79,6 +90,11 @@ class HostState:
         """Jobs that have not ended."""
         return tuple(j for j in self.jobs if not j.phase.ended)
 
+    @property
+    def pulled(self) -> frozenset[str]:
+        """UUIDs of the domains with a pull under way, whose images QEMU may not list: ``pull_checks`` says why."""
+        return frozenset(job.uuid for job in self.active_jobs if job.type is JobType.PULL)
+
     def leftover(self, uuid: str, target: str) -> str | None:
         """The image that a copy of a disk left behind which ended with nobody there to tidy up."""
         job = self.job(uuid, target)
@@ -89,22 +105,27 @@ class HostState:
             copy = None if entry.layered else entry.copy_of(target)
             used = copy is not None and domain is not None and domain.is_on(target, copy.path)
             if copy is not None and entry.stale(self.refreshed) and not used:
-                return copy.path
+                return copy.place
         return None
 
     def plan_of(self, uuid: str, target: str) -> Entry | None:
         """The latest plan in progress that is about a disk."""
-        return next((e for e in reversed(self.entries_of(uuid)) if target in e.targets), None)
+        entries = reversed(self.entries_of(uuid))
+        return next((e for e in entries if target in e.targets or e.migration is not None), None)
 
     def interrupted(self, uuid: str, target: str) -> Entry | None:
         """The move of a disk that nobody carries on any more and that is not at its end."""
         entry = self.plan_of(uuid, target)
-        if entry is None or not entry.stale(self.refreshed):
+        if entry is None or not self.abandons(entry):
             return None
         if not entry.moves and len(entry.targets) == 1:
             # The mirror of a single disk is all that there is to see, and can be ended by itself.
             return None
         return entry if entry.reached < len(entry.steps) else None
+
+    def abandons(self, entry: Entry) -> bool:
+        """Whether nobody carries a plan on; while its domain is on its way its journal stands still."""
+        return entry.stale(self.refreshed) and entry.uuid not in self.migrations
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

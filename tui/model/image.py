@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from dataclasses import dataclass
 
 
@@ -45,6 +46,13 @@ class Measure:
     """When the guest has written everywhere."""
     bitmaps: int = 0
     """For the persistent bitmaps, on top of ``required``."""
+
+
+def led_to(path: str, name: str | None) -> str | None:
+    """Where the name of a backing file leads from an image at a path; one that is no path stays as it is."""
+    if not name or ":" in name.partition("/")[0]:
+        return name or None
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
 
 
 def parse_image_info(text: str) -> ImageInfo:

@@ -115,6 +115,8 @@ class Job:
     source: Layer | None
     """The active layer when the job was first seen."""
     destination: Chain
+    named: str = ""
+    """What people call the destination, where the definition knows but the address of what serves it."""
     progress: Progress | None = None
     samples: tuple[Sample, ...] = ()
     """The last minutes, oldest first."""
@@ -140,6 +142,12 @@ class Job:
     def key(self) -> tuple[str, str]:
         """Domain UUID and disk target: what a key press is bound to."""
         return (self.uuid, self.target)
+
+    @property
+    def place(self) -> str | None:
+        """Where it goes, for people."""
+        active = self.destination.active
+        return self.named or (active.path if active else None)
 
     @property
     def pivotable(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -14,7 +14,10 @@ from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Quiesce
+from tui.model.migrate_request import Convergence, CopyStorage, TimeoutAction, Transport
+from tui.model.migrate_steps import MakeThere, Migrate, SetAside
 from tui.model.request import Ending
+from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Begin, ChainStep, EndJobs, StartCopy, Step
 from tui.model.volume_steps import MakeVolume
@@ -65,7 +68,8 @@ class Entry:
     def moves(self) -> bool:
         """Whether it has made images or volumes that nobody but this entry knows of."""
         held = any(isinstance(s, TakeTogether | TakeInternal) for s in self.steps[: self.reached + 1])
-        return self.layered or held or bool(self.volumes)
+        aside = any(isinstance(s, MakeThere | SetAside | Migrate) for s in self.steps[: self.reached + 1])
+        return self.layered or held or aside or bool(self.volumes)
 
     @property
     def layered(self) -> bool:
@@ -85,6 +89,11 @@ class Entry:
     def snapshot(self) -> TakeSnapshot | None:
         """The snapshot that it takes, and whose mirrors it holds."""
         return next((s for s in self.steps if isinstance(s, TakeSnapshot)), None)
+
+    @property
+    def serving(self) -> ServeThere | None:
+        """The step by which another host serves the image that a disk is copied into."""
+        return next((s for s in self.steps if isinstance(s, ServeThere)), None)
 
     @property
     def progress(self) -> str:
@@ -112,6 +121,11 @@ class Entry:
         return False
 
     @property
+    def migration(self) -> Migrate | None:
+        """The step that takes the domain to another host."""
+        return next((s for s in self.steps if isinstance(s, Migrate)), None)
+
+    @property
     def filling(self) -> bool:
         """Whether images at the destination are not complete yet, so that no guest may go over to them."""
         return any(isinstance(s, ChainStep) for s in self.steps[self.reached :])
@@ -131,6 +145,11 @@ class Entry:
     def stale(self, now: float) -> bool:
         """Whether the owner has not been heard of for too long."""
         return now - self.heartbeat > STALE_AFTER
+
+
+def latest(*told: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Each plan once, as the last of these has it that tells of it."""
+    return tuple({entry.id: entry for entries in told for entry in entries}.values())
 
 
 def namespace(plan_id: str) -> str:
@@ -187,9 +206,40 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
+def _fields(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: _frozen(part) for name, part in value.items()}
+
+
+def _copies(values: Any) -> tuple[ImageCopy, ...]:
+    return tuple(ImageCopy(**value) for value in values)
+
+
+def _made_there(value: dict[str, Any]) -> MakeThere:
+    return MakeThere(**{**value, "image": MakeImage(**_fields(value["image"]))})
+
+
+def _served(value: dict[str, Any]) -> ServeThere:
+    return ServeThere(**{**value, "made": _made_there(value["made"])})
+
+
+def _convergence(value: dict[str, Any]) -> Convergence:
+    return Convergence(**{**value, "timeout_action": TimeoutAction(value["timeout_action"])})
+
+
 _READERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "EndJobs": {"ending": Ending},
-    "CopyImages": {"images": lambda values: tuple(ImageCopy(**value) for value in values)},
+    "MakeThere": {"image": lambda value: MakeImage(**_fields(value))},
+    "ServeThere": {"made": _made_there},
+    "StopServing": {"step": _served},
+    "RemoveThere": {"step": _made_there},
+    "Migrate": {
+        "storage": CopyStorage,
+        "transport": lambda value: Transport(**value),
+        "convergence": _convergence,
+    },
+    "CopyImages": {"images": _copies},
+    "CopyLayersThere": {"images": _copies},
+    "CompareThere": {"images": _copies},
     "TakeTogether": {
         "quiesce": Quiesce,
         "clones": lambda values: tuple(Clone(**value) for value in values),
@@ -198,10 +248,6 @@ _READERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     },
 }
 """By kind of step: how those of its fields are read that are no plain values."""
-
-
-def _fields(value: dict[str, Any]) -> dict[str, Any]:
-    return {name: _frozen(part) for name, part in value.items()}
 
 
 def _step(kind: str, text: str) -> Step:

@@ -1,19 +1,25 @@
-"""What is known of disks that are to be snapshot, and which methods each of them can have."""
+"""What is known of disks that are to be snapshot, which methods each of them can have, and which it gets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tui.model.disk import Disk
-from tui.model.domain import Domain
-from tui.model.facts import CopyFacts, PathFacts, SnapshotFacts
-from tui.model.methods import Method, Wish
-from tui.model.mirrored_snapshot import Kind, Snapshot, file_disk
+from tui.model.domain import Domain, RunState
+from tui.model.facts import CopyFacts, PathFacts
+from tui.model.hierarchy import KnownSnapshot
+from tui.model.methods import Method, Quiesce, Wish
+from tui.model.mirrored_snapshot import Kind, Snapshot, file_disk, memory_file
 from tui.model.request import LiveSnapshotRequest, SnapshotRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_case import generated_path
-from tui.model.storage import BlockSource, FileSource
+from tui.model.storage import BlockSource, FileSource, Layer
 from tui.model.text import printable
+
+SHARE_OF_VOLUME = 5
+"""A snapshot volume is proposed with a fifth of the size of its origin."""
+_LEAST_ROOM = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +89,29 @@ def unfit(method: Method, facts: DiskFacts) -> str:
     return "" if fits else why
 
 
-def proposed(facts: DiskFacts) -> tuple[Method, str]:
-    """The best method for a disk, and why, as a part of a sentence."""
+def proposed(facts: DiskFacts, *, memory: bool = False) -> tuple[Method, str]:
+    """The best method for a disk, with the memory in a file or without, and why, as a part of a sentence."""
     disk = facts.disk
     active = disk.chain.active
     if disk.empty or disk.readonly or active is None:
         return Method.NO, "nothing is ever new on it"
+    if memory:
+        return Method.QEMU, "libvirt can hold the memory only together with overlays"
     if facts.logical is not None:
         return Method.LVM, "it is a logical volume: its pool keeps the state, and the disk stays what it is"
     if active.format == "raw" and facts.shares_blocks:
         return Method.BTRFS, "it is raw and its file system shares blocks: the chain gets no layer"
     return Method.QEMU, "QEMU takes it at once, for all such disks at one instant"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFacts:
+    """What is known of the memory that is to be held."""
+
+    size: int | None = None
+    """Bytes that the guest has of it."""
+    place: PathFacts = field(default_factory=PathFacts)
+    """What lies where it is to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,48 +125,161 @@ class LiveFacts:
     """By target."""
     overlays: Mapping[str, CopyFacts] = field(default_factory=dict)
     """By target: of each disk that gets an overlay, what is known of the place of that."""
-    current: str | None = None
-    """The parent of what the guest writes now."""
+    memory: MemoryFacts = field(default_factory=MemoryFacts)
+    parent: KnownSnapshot | None = None
+    """The current snapshot, which the new one comes after."""
     reached: bool = False
     """Whether files can be handled where they lie."""
+    libvirt: tuple[int, int, int] | None = None
 
 
-def wish_of(request: LiveSnapshotRequest, target: str) -> Wish:
-    """What was said of a disk."""
-    found = next((wish for wish in request.disks if wish.target == target), None)
-    return found or Wish(target)
+# The case
 
 
-def method_of(request: LiveSnapshotRequest, facts: DiskFacts) -> Method:
-    """By what a disk is snapshot: as was said of it, else of all, else the best."""
-    named = wish_of(request, facts.disk.target).method
-    if named is not None:
-        return named
-    best = proposed(facts)[0]
+@dataclass(frozen=True, slots=True)
+class LiveDisk:
+    """A disk, and what is to become of it, with all defaults filled in."""
+
+    facts: DiskFacts
+    wish: Wish
+    """What was said of it."""
+    best: Method
+    """By what it would be snapshot if nothing was said."""
+    why: str
+    """The reason, as a part of a sentence."""
+    method: Method
+    """By what it is snapshot: as was said of it, else of all, else the best."""
+    path: str | None
+    """Where its overlay or its clone goes; ``None`` where that is not clear."""
+    volume: str
+    """What its snapshot volume is called, but for the mark that it gets where nobody has named it."""
+    room: int
+    """Bytes of that for what changes."""
+
+    @property
+    def disk(self) -> Disk:
+        """The disk."""
+        return self.facts.disk
+
+    @property
+    def target(self) -> str:
+        """Its name in the guest."""
+        return self.disk.target
+
+    @property
+    def active(self) -> Layer:
+        """What the guest writes to."""
+        return self.disk.chain.layers[0]
+
+
+def live_disk(request: LiveSnapshotRequest, facts: DiskFacts) -> LiveDisk:
+    """What a request makes of a disk."""
+    target = facts.disk.target
+    wish = next((wish for wish in request.disks if wish.target == target), None) or Wish(target)
+    best, why = proposed(facts, memory=request.memory is not None)
     # What is said of all is said of those of which there can be a snapshot.
-    return request.method if request.method is not None and best is not Method.NO else best
+    method = wish.method or (request.method if request.method and best is not Method.NO else best)
+    named_after = method in (Method.QEMU, Method.BTRFS)
+    path = wish.path
+    if path is None and named_after:
+        path = generated_path(facts.disk, request.name)
+    origin = facts.logical.name if facts.logical else ""
+    capacity = facts.copy.sizes.capacity if facts.copy.sizes else 0
+    room = wish.size if wish.size is not None else max(_LEAST_ROOM, capacity // SHARE_OF_VOLUME)
+    return LiveDisk(facts, wish, best, why, method, path, wish.volume or f"{origin}-{request.name}", room)
 
 
-def place_of(request: LiveSnapshotRequest, facts: DiskFacts, method: Method) -> str | None:
-    """Where the overlay or the clone of a disk goes; ``None`` where that is not clear."""
-    wish = wish_of(request, facts.disk.target)
-    if wish.path is not None:
-        return wish.path
-    if method not in (Method.QEMU, Method.BTRFS):
-        return None
-    return generated_path(facts.disk, request.name)
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a guest is kept from writing for the instant."""
+
+    quiesce: Quiesce
+    pause: bool
+
+    @property
+    def freezes(self) -> bool:
+        """Whether its agent is asked to freeze its file systems."""
+        return self.quiesce is not Quiesce.NO
+
+    @property
+    def words(self) -> str:
+        """For people; nothing where it goes on."""
+        parts = ["file systems frozen"] if self.freezes else []
+        return " and ".join([*parts, *(["guest paused"] if self.pause else [])])
 
 
-def overlay_part(request: LiveSnapshotRequest, facts: Mapping[str, DiskFacts]) -> SnapshotRequest:
+@dataclass(frozen=True, slots=True)
+class LiveCase:
+    """A wished snapshot, and what is known of its disks."""
+
+    request: LiveSnapshotRequest
+    facts: LiveFacts
+    mark: str
+    """The plan's."""
+    disks: tuple[LiveDisk, ...]
+    """All that the guest has."""
+
+    @property
+    def chosen(self) -> tuple[LiveDisk, ...]:
+        """Those that are a part of it."""
+        return tuple(disk for disk in self.disks if disk.method is not Method.NO)
+
+    def held_by(self, method: Method) -> tuple[LiveDisk, ...]:
+        """Those that are snapshot by a method."""
+        return tuple(disk for disk in self.disks if disk.method is method)
+
+    @property
+    def holds_memory(self) -> bool:
+        """Whether the memory of the guest is a part of it."""
+        return self.request.memory is not None or bool(self.held_by(Method.INTERNAL))
+
+    @property
+    def must_rest(self) -> bool:
+        """Whether a guest that went on would make it several instants, or tear an image."""
+        overlays = len(self.held_by(Method.QEMU))
+        parts = len(self.chosen) - overlays + bool(overlays)
+        return parts > 1 or bool(self.held_by(Method.MANUAL)) or self._clones_what_is_in_use
+
+    @property
+    def _clones_what_is_in_use(self) -> bool:
+        """Whether an image is cloned whose tables QEMU has in its memory."""
+        clones = (disk for disk in self.held_by(Method.BTRFS) if not disk.disk.empty)
+        return any(disk.active.format != "raw" for disk in clones)
+
+    @property
+    def rest(self) -> Rest:
+        """How the guest is kept from writing meanwhile."""
+        request, domain = self.request, self.facts.domain
+        if self.holds_memory or domain.state is RunState.PAUSED:
+            return Rest(Quiesce.NO, pause=False)
+        freezes = request.quiesce is not Quiesce.NO and domain.definition.agent
+        pause = request.pause and self.must_rest and (not freezes or self._clones_what_is_in_use)
+        if not freezes:
+            return Rest(Quiesce.NO, pause)
+        needed = request.quiesce is Quiesce.REQUIRED or (self.must_rest and not pause)
+        return Rest(Quiesce.REQUIRED if needed else Quiesce.AUTO, pause)
+
+
+def live_case(request: LiveSnapshotRequest, facts: LiveFacts, mark: str) -> LiveCase:
+    """What a request makes of what is known."""
+    disks = tuple(live_disk(request, known) for known in facts.disks.values())
+    return LiveCase(request, facts, mark, disks)
+
+
+def overlay_part(request: LiveSnapshotRequest, disks: Iterable[LiveDisk]) -> SnapshotRequest:
     """What libvirt is asked for, as a request of its own: overlays for those disks that get one."""
-    disks = []
-    for target, known in facts.items():
-        if method_of(request, known) is Method.QEMU:
-            path, form = place_of(request, known, Method.QEMU), wish_of(request, target).format
-            disks.append(file_disk(target, path=path, format=form, kind=Kind.EXTERNAL))
-        else:
-            disks.append(file_disk(target, kind=Kind.NO))
-    wanted = Snapshot(request.name, request.description or None, disks=tuple(disks))
+    asked = tuple(
+        file_disk(disk.target, path=disk.path, format=disk.wish.format, kind=Kind.EXTERNAL)
+        if disk.method is Method.QEMU
+        else file_disk(disk.target, kind=Kind.NO)
+        for disk in disks
+    )
+    memory = None if request.memory is None else memory_file(request.memory)
+    wanted = Snapshot(request.name, request.description or None, memory=memory, disks=asked)
     return SnapshotRequest(
-        request.uuid, wanted, reuse_external=request.reuse_external, accepted=request.accepted
+        request.uuid,
+        wanted,
+        reuse_external=request.reuse_external,
+        validate=request.validate,
+        accepted=request.accepted,
     )

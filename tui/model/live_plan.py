@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -11,25 +11,18 @@ from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, Severity, refused
-from tui.model.live_case import (
-    DiskFacts,
-    LiveFacts,
-    method_of,
-    overlay_part,
-    place_of,
-    proposed,
-    unfit,
-    wish_of,
-)
+from tui.model.hierarchy_case import deletes_after
+from tui.model.live_case import LiveCase, LiveDisk, LiveFacts, live_case, overlay_part, unfit
 from tui.model.live_steps import Clone, NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, snapshot_xml
 from tui.model.plan import HeldDisk, Offer, Plan, Redrawn
 from tui.model.quantity import size
 from tui.model.request import LiveSnapshotRequest
-from tui.model.snapshot_case import TakeFacts, taken_disks
+from tui.model.snapshot_case import DEFAULT_FORMAT, TakeFacts, taken_disks
 from tui.model.snapshot_note import Held, NotedSnapshot, namespace, note_xml
 from tui.model.snapshot_plan import snapshot_step
+from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import Step
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 from tui.model.text import printable
@@ -39,28 +32,36 @@ from tui.model.xml import InvalidXML
 def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: str, now: float) -> Plan:
     """Make the plan, with all that speaks for and against it."""
     domain, name = facts.domain, printable(request.name)
-    findings: list[Finding] = list(live_checks.check_subject(request, facts))
+    case = live_case(request, facts, plan_id)
+    findings: list[Finding] = list(live_checks.check_subject(case))
     steps: tuple[Step, ...] = ()
     held: tuple[HeldDisk, ...] = ()
     chains: tuple[Redrawn, ...] = ()
-    chosen = {t: d for t, d in facts.disks.items() if method_of(request, d) is not Method.NO}
     if domain.state.active:
-        part = overlay_part(request, facts.disks)
+        part = overlay_part(request, case.disks)
         take = TakeFacts(domain, facts.snapshots, facts.overlays)
         entries = tuple(dict.fromkeys(e for known in facts.disks.values() for e in known.copy.entries))
-        named = list(snapshot_checks.check_name(part, take, entries))
-        findings += named
-        findings += live_checks.check_disks(request, facts)
-        findings += live_checks.check_instant(request, facts, chosen)
+        findings += snapshot_checks.check_name(part, take, entries)
+        findings += live_checks.check_disks(case)
+        findings += live_checks.check_instant(case)
         # Of a name that nobody can have no names of images are made.
-        well_named = not any(f.severity is Severity.REFUSED for f in findings)
-        overlaid = taken_disks(part.snapshot, domain) if well_named else ()
+        overlaid = taken_disks(part.snapshot, domain) if not _refused(findings) else ()
         for disk in overlaid:
             findings += snapshot_checks.check_overlay(part, take, disk)
-        if not any(f.severity is Severity.REFUSED for f in findings):
+        if not _refused(findings):
             try:
-                steps = tuple(_steps(request, facts, chosen, plan_id, now))
-                held = tuple(_held(request, known, plan_id) for known in chosen.values())
+                overlays = None
+                if overlaid:
+                    overlays = snapshot_step(
+                        part,
+                        take,
+                        overlaid,
+                        metadata=request.metadata,
+                        live=request.memory is not None and not request.pause,
+                        limit=request.limit if request.pause else None,
+                    )
+                steps = tuple(_steps(case, overlays, now))
+                held = tuple(_held(case, disk) for disk in case.chosen)
             except InvalidXML as error:
                 reason = f"The snapshot cannot be written as XML: {printable(str(error))}."
                 findings.append(refused("snapshot-xml", reason, "Choose other names."))
@@ -72,25 +73,24 @@ def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: 
         domain=domain.name,
         findings=in_order(dict.fromkeys(findings)),
         steps=steps,
-        facts=tuple(_facts(request, facts)),
+        facts=tuple(_facts(case)),
         chains=chains,
         held=held,
-        offers=tuple(_offers(facts)),
+        offers=tuple(_offers(case)),
     )
 
 
-def _steps(
-    request: LiveSnapshotRequest, facts: LiveFacts, chosen: dict[str, DiskFacts], plan_id: str, now: float
-) -> Iterator[Step]:
-    uuid, name, targets = facts.domain.uuid, facts.domain.name, tuple(chosen)
-    if any(method_of(request, known) is Method.INTERNAL for known in chosen.values()):
-        text = snapshot_xml(_internal(request, facts))
+def _refused(findings: list[Finding]) -> bool:
+    return any(finding.severity is Severity.REFUSED for finding in findings)
+
+
+def _steps(case: LiveCase, overlays: TakeSnapshot | None, now: float) -> Iterator[Step]:
+    request, rest = case.request, case.rest
+    uuid, name, targets = case.facts.domain.uuid, case.facts.domain.name, _targets(case.chosen)
+    if case.held_by(Method.INTERNAL):
+        text = snapshot_xml(_internal(case))
         yield TakeInternal(uuid, name, request.name, targets, text, request.description)
         return
-    part = overlay_part(request, facts.disks)
-    overlaid = taken_disks(part.snapshot, facts.domain)
-    take = TakeFacts(facts.domain, facts.snapshots, facts.overlays)
-    rest = live_checks.rest_of(request, facts, chosen)
     yield TakeTogether(
         uuid,
         name,
@@ -100,117 +100,110 @@ def _steps(
         pause=rest.pause,
         limit=request.limit,
         clones=tuple(
-            Clone(
-                t,
-                known.disk.chain.layers[0].path,
-                place_of(request, known, Method.BTRFS) or "",
-                _format(known),
-            )
-            for t, known in chosen.items()
-            if method_of(request, known) is Method.BTRFS
+            Clone(disk.target, disk.active.path, disk.path or "", _format(disk))
+            for disk in case.held_by(Method.BTRFS)
         ),
-        volumes=tuple(
-            _volume(request, known, plan_id)
-            for known in chosen.values()
-            if method_of(request, known) is Method.LVM
-        ),
-        manual=tuple(t for t, known in chosen.items() if method_of(request, known) is Method.MANUAL),
+        volumes=tuple(_volume(case, disk) for disk in case.held_by(Method.LVM)),
+        manual=_targets(case.held_by(Method.MANUAL)),
         command=request.command,
-        overlays=snapshot_step(part, take, overlaid, metadata=request.metadata) if overlaid else None,
+        overlays=overlays,
     )
-    noted = tuple(
-        _noted(request, known, plan_id)
-        for known in chosen.values()
-        if method_of(request, known) is not Method.QEMU
-    )
+    noted = tuple(_noted(case, disk) for disk in case.chosen if disk.method is not Method.QEMU)
     if noted:
-        note = NotedSnapshot(plan_id, request.name, now, request.description, noted, facts.current)
+        parent = case.facts.parent
+        note = NotedSnapshot(
+            case.mark, request.name, now, request.description, noted, parent.name if parent else None
+        )
         targets = tuple(disk.target for disk in noted)
-        yield NoteSnapshot(uuid, name, targets, request.name, note_xml(note), namespace(plan_id))
+        yield NoteSnapshot(uuid, name, targets, request.name, note_xml(note), namespace(case.mark))
 
 
-def _internal(request: LiveSnapshotRequest, facts: LiveFacts) -> Snapshot:
+def _targets(disks: Iterable[LiveDisk]) -> tuple[str, ...]:
+    return tuple(disk.target for disk in disks)
+
+
+def _internal(case: LiveCase) -> Snapshot:
     disks = (
-        SnapshotDisk(t, Kind.INTERNAL if method_of(request, known) is Method.INTERNAL else Kind.NO)
-        for t, known in facts.disks.items()
+        SnapshotDisk(disk.target, Kind.INTERNAL if disk.method is Method.INTERNAL else Kind.NO)
+        for disk in case.disks
     )
-    return Snapshot(request.name, request.description or None, disks=tuple(disks))
+    return Snapshot(case.request.name, case.request.description or None, disks=tuple(disks))
 
 
-def _format(facts: DiskFacts) -> str:
-    return facts.disk.chain.layers[0].format or "raw"
+def _format(disk: LiveDisk) -> str:
+    return disk.active.format or "raw"
 
 
-def _volume(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> SnapshotVolume:
-    logical, active = facts.logical, facts.disk.chain.layers[0]
+def _volume(case: LiveCase, disk: LiveDisk) -> SnapshotVolume:
+    logical, active = disk.facts.logical, disk.active
     if logical is None:
         message = "a disk on no logical volume was taken for one"
         raise ValueError(message)
-    named = wish_of(request, facts.disk.target).volume is not None
-    name = live_checks.volume_name(request, facts) + ("" if named else f"-{mark}")
-    path = f"{active.path.rpartition('/')[0]}/{name}"
-    room = live_checks.volume_size(request, facts)
+    named = disk.wish.volume is not None
+    name = disk.volume if named else f"{disk.volume}-{case.mark}"
     return SnapshotVolume(
-        facts.disk.target,
+        disk.target,
         logical.pool,
         logical.name,
         active.path,
         name,
-        path,
-        room,
-        _format(facts),
+        f"{active.path.rpartition('/')[0]}/{name}",
+        disk.room,
+        _format(disk),
         not named,
     )
 
 
-def _kept(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> Layer | None:
+def _kept(case: LiveCase, disk: LiveDisk) -> Layer | None:
     """What holds the state; ``None`` where only the user knows."""
-    active, method = facts.disk.chain.layers[0], method_of(request, facts)
-    match method:
+    match disk.method:
         case Method.BTRFS:
-            return Layer(FileSource(place_of(request, facts, method) or ""), _format(facts))
+            return Layer(FileSource(disk.path or ""), _format(disk))
         case Method.LVM:
-            return Layer(BlockSource(_volume(request, facts, mark).path), _format(facts))
+            return Layer(BlockSource(_volume(case, disk).path), _format(disk))
         case Method.MANUAL:
             return None
         case _:
-            return active
+            return disk.active
 
 
-def _noted(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> Held:
-    method, kept = method_of(request, facts), _kept(request, facts, mark)
-    volume = _volume(request, facts, mark) if method is Method.LVM else None
+def _noted(case: LiveCase, disk: LiveDisk) -> Held:
+    kept = _kept(case, disk)
+    volume = _volume(case, disk) if disk.method is Method.LVM else None
     return Held(
-        facts.disk.target,
-        method,
+        disk.target,
+        disk.method,
         path=kept.path if kept else None,
         format=kept.format if kept else None,
-        needs=tuple(layer.path for layer in facts.disk.chain.below.layers) if kept else (),
+        needs=tuple(layer.path for layer in disk.disk.chain.below.layers) if kept else (),
         pool=volume.pool if volume else None,
         volume=volume.name if volume else None,
     )
 
 
-def _held(request: LiveSnapshotRequest, facts: DiskFacts, mark: str) -> HeldDisk:
-    method, chain = method_of(request, facts), facts.disk.chain
-    now = chain
-    if method is Method.QEMU:
-        overlay = Layer(
-            FileSource(place_of(request, facts, method) or ""),
-            wish_of(request, facts.disk.target).format or "qcow2",
-        )
+def _held(case: LiveCase, disk: LiveDisk) -> HeldDisk:
+    now = chain = disk.disk.chain
+    if disk.method is Method.QEMU:
+        overlay = Layer(FileSource(disk.path or ""), disk.wish.format or DEFAULT_FORMAT)
         now = Chain((overlay, *chain.layers), chain.complete)
-    target, kept, backup = facts.disk.target, _kept(request, facts, mark), None
-    if kept is not None and method is not Method.INTERNAL:
-        backup = _disk_xml(Chain((kept, *chain.below.layers), chain.complete), target, readonly=True)
-    return HeldDisk(target, method.value, _disk_xml(now, target), backup)
+    kept, backup = _kept(case, disk), None
+    if kept is not None and disk.method is not Method.INTERNAL:
+        backup = _disk_xml(Chain((kept, *chain.below.layers), chain.complete), disk.target, readonly=True)
+    return HeldDisk(disk.target, disk.method.value, _disk_xml(now, disk.target), backup)
 
 
-def _offers(facts: LiveFacts) -> Iterator[Offer]:
-    for target, known in facts.disks.items():
-        if not (known.disk.empty or known.disk.readonly):
-            reasons = ((method, unfit(method, known)) for method in Method)
-            yield Offer(target, *proposed(known), tuple((method, why) for method, why in reasons if why))
+def _offers(case: LiveCase) -> Iterator[Offer]:
+    for disk in case.disks:
+        if not (disk.disk.empty or disk.disk.readonly):
+            offered = (disk.target, disk.best, disk.why, tuple(_unfit(disk)))
+            yield Offer(*offered, place=disk.path or "", volume=disk.volume, room=disk.room)
+
+
+def _unfit(disk: LiveDisk) -> Iterator[tuple[Method, str]]:
+    """The methods that the disk cannot have, and why."""
+    for method in Method:
+        if why := unfit(method, disk.facts):
+            yield method, why
 
 
 def _disk_xml(chain: Chain, target: str, *, readonly: bool = False) -> str:
@@ -222,49 +215,65 @@ def _disk_xml(chain: Chain, target: str, *, readonly: bool = False) -> str:
     return etree.tostring(disk, encoding="unicode")
 
 
-def _facts(request: LiveSnapshotRequest, facts: LiveFacts) -> Iterator[tuple[str, str]]:
-    yield "domain", printable(facts.domain.name)
+def _facts(case: LiveCase) -> Iterator[tuple[str, str]]:
+    domain, request = case.facts.domain, case.request
+    yield "domain", printable(domain.name)
     yield "snapshot", printable(request.name)
-    for known in facts.disks.values():
-        target, method = printable(known.disk.target), method_of(request, known)
-        if known.disk.empty or known.disk.readonly:
+    for disk in case.disks:
+        if disk.disk.empty or disk.disk.readonly:
             continue
-        why = "left out, as you said" if method is Method.NO else _words(request, known, method)
-        yield "disk", f"{target}  {why}"
-        others = [
-            f"{other}: {unfit(other, known)}"
-            for other in Method
-            if other not in (method, Method.NO) and unfit(other, known)
-        ]
+        what = "left out, as you said" if disk.method is Method.NO else _words(request, disk)
+        yield "disk", f"{printable(disk.target)}  {what}"
+        others = [f"{other}: {why}" for other, why in _unfit(disk) if other is not disk.method]
         if others:
             yield "not by", "; ".join(others)
-    chosen = {t: d for t, d in facts.disks.items() if method_of(request, d) is not Method.NO}
-    rest = live_checks.rest_of(request, facts, chosen)
-    if rest.words:
-        yield "stands still", f"{rest.words}, at most {request.limit:g} s"
-    delete = typed("virt-mirror", "snapshot", "delete", facts.domain.name, request.name)
-    yield "undo", f"while it is being taken; later: {printable(delete)}"
+    if request.memory is not None:
+        still = (
+            f"the guest paused, at most {request.limit:g} s"
+            if request.pause
+            else "the guest goes on meanwhile"
+        )
+        yield "memory", f"{printable(request.memory)}; {still}"
+    if case.rest.words:
+        yield "stands still", f"{case.rest.words}, at most {request.limit:g} s"
+    yield "undo", printable("; ".join(_undo(case)))
 
 
-def _words(request: LiveSnapshotRequest, facts: DiskFacts, method: Method) -> str:
+def _undo(case: LiveCase) -> Iterator[str]:
+    """The commands that take it back when it has been taken."""
+    request, name, parent = case.request, case.facts.domain.name, case.facts.parent
+    delete = ("virt-mirror", "snapshot", "delete", name, request.name)
+    overlaid = case.held_by(Method.QEMU)
+    merges = request.metadata and deletes_after(parent, case.facts.libvirt)
+    for disk in overlaid if not merges else ():
+        base = disk.active.path
+        others = any(one.lost_by((disk.path or "",), base) for one in case.facts.snapshots or ())
+        accepting = ("--lose-snapshots",) if others or request.metadata else ()
+        yield typed("virt-mirror", "commit", name, disk.target, "--base", base, "--pivot", *accepting)
+    if not overlaid or merges:
+        yield typed(*delete)
+    elif request.metadata:
+        yield typed(*delete, "--metadata-only")
+    elif len(overlaid) < len(case.chosen):
+        yield typed(*delete)
+
+
+def _words(request: LiveSnapshotRequest, disk: LiveDisk) -> str:
     """What happens to a disk."""
-    said = wish_of(request, facts.disk.target).method or request.method
-    best, why = proposed(facts)
-    because = f"; {why}" if said is None and best is method else ""
-    match method:
+    said = disk.wish.method or request.method
+    because = f"; {disk.why}" if said is None and disk.best is disk.method else ""
+    place = printable(disk.path or "?")
+    match disk.method:
         case Method.QEMU:
-            place = printable(place_of(request, facts, method) or "?")
             return f"by qemu: what is new goes to {place}{because}"
         case Method.BTRFS:
-            place = printable(place_of(request, facts, method) or "?")
             return f"by btrfs: {place} shares its blocks{because}"
-        case Method.LVM if facts.logical is not None:
-            room = size(live_checks.volume_size(request, facts))
-            return f"by lvm: {printable(live_checks.volume_name(request, facts))} with {room} for what changes{because}"
+        case Method.LVM if disk.facts.logical is not None:
+            return f"by lvm: {printable(disk.volume)} with {size(disk.room)} for what changes{because}"
         case Method.INTERNAL:
             return "inside the image, with the memory of the guest"
         case Method.MANUAL:
             done = printable(request.command)
             return f"by your own command: {done}" if done else "by you, until you press enter"
         case _:
-            return f"by {method}"
+            return f"by {disk.method}"

@@ -93,10 +93,19 @@ class TakeTogether:
     @property
     def title(self) -> str:
         """For people."""
-        frozen = ("file systems frozen",) if self.freezes else ()
-        how = ", ".join((*frozen, "the guest paused") if self.pause else frozen)
-        title = f"Hold the state of {' and '.join(self.targets)} as {self.name}"
+        memory = self.overlays is not None and self.overlays.memory is not None
+        what = " and ".join((*self.targets, "the memory") if memory else self.targets)
+        title, how = f"Hold the state of {what} as {self.name}", self.stillness
         return f"{title}; {how} meanwhile, at most {self.limit:g} s" if how else title
+
+    @property
+    def stillness(self) -> str:
+        """How the guest is kept from writing, for people; nothing where it goes on or stands still already."""
+        overlays = self.overlays
+        pause = self.pause or (overlays is not None and overlays.memory is not None and not overlays.live)
+        return ", ".join(
+            [*(["file systems frozen"] if self.freezes else []), *(["the guest paused"] if pause else [])]
+        )
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import LayerFacts, SnapshotFacts, Use, Uses, same_name
+from tui.model.facts import LayerFacts, Use, Uses, same_name
 from tui.model.finding import Finding, Severity
 from tui.model.job import Progress
 from tui.model.journal import Entry
 from tui.model.request import CommitRequest, MergeRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 

@@ -139,7 +139,7 @@ def _some(names: Iterable[str]) -> str:
 
 def check_snapshots(case: MergeCase) -> Iterator[Finding]:
     """Snapshots that libvirt keeps hold on to images that change or go."""
-    touched = {layer.path for layer in ((*case.merged, case.keeper) if case.commits else case.merged)}
+    merged = {layer.path for layer in case.merged}
     known = case.facts.snapshots
     if known is None:
         yield warning(
@@ -148,7 +148,11 @@ def check_snapshots(case: MergeCase) -> Iterator[Finding]:
             "Look on the host: virsh snapshot-list",
         )
         return
-    names = [printable(snapshot.name) for snapshot in known if snapshot.files & touched]
+    names = [
+        printable(one.name)
+        for one in known
+        if (one.lost_by(merged, case.keeper.path) if case.commits else one.files & merged)
+    ]
     if not names:
         return
     if case.commits:

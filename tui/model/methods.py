@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,3 +47,13 @@ class Wish:
     """Bytes of the snapshot volume, for what changes from then on."""
     format: str | None = None
     """Of the overlay."""
+
+
+_NAMES_JOBS = (10, 10, 0)
+"""The first libvirt that has QEMU hold and load internal states in jobs, which it names after the snapshot."""
+_JOB_NAME = re.compile(r"[A-Za-z0-9._-]*")
+
+
+def takes_name(name: str, libvirt: tuple[int, int, int] | None) -> bool:
+    """Whether an internal snapshot of a running guest can have that name."""
+    return libvirt is None or libvirt < _NAMES_JOBS or _JOB_NAME.fullmatch(name) is not None

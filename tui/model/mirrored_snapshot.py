@@ -114,6 +114,11 @@ class Snapshot:
         )
 
 
+def memory_file(path: str) -> Kept:
+    """What is asked of the memory of the guest: all of it, in a file."""
+    return Kept((("snapshot", Kind.EXTERNAL.value), ("file", path)))
+
+
 def file_disk(
     name: str,
     *,

@@ -13,13 +13,13 @@ from tui.model.facts import (
     LayerFacts,
     PathFacts,
     PathKind,
-    SnapshotFacts,
     Use,
     Uses,
     same_name,
 )
 from tui.model.logical_pool import LogicalPool, NewVolume
 from tui.model.request import CopyRequest, How, MoveRequest, Shared, Then
+from tui.model.snapshot import SnapshotFacts
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
 MOVED_DEVICES = (Device.DISK, Device.LUN)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
-from tui.model.facts import LayerFacts
+from tui.model import destination_checks
+from tui.model.facts import LayerFacts, Use
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen
+from tui.model.place_checks import check_length
 from tui.model.quantity import size
 from tui.model.request import How, MoveRequest
 from tui.model.storage import FileSource
@@ -143,10 +146,7 @@ def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
         reason = f"{name} lies in {printable(disk.directory)} already."
         yield refused("already-there", reason, "Name another directory.")
         return
-    for path in images_of(disk):
-        if path in facts.there:
-            reason = f"{printable(path)} exists already and is not overwritten."
-            yield refused("image-exists", reason, _way_out(disk, path))
+    yield from _check_made(facts, disk)
     for layer in disk.layers:
         yield from _check_shared(facts, disk, layer)
     if facts.domain.definition.agent:
@@ -179,14 +179,35 @@ def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
             yield refused("layer-unreadable", f"{path} cannot be read by you.", f"Run as root. {_FLATTEN}")
 
 
-def _way_out(disk: MovedDisk, path: str) -> str:
+def _check_made(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
+    for path in (disk.overlay, *images_of(disk)):
+        yield from check_length(path)
+    for path in images_of(disk):
+        if path in facts.there:
+            yield from _check_there(facts, disk, path)
+
+
+def _check_there(facts: MoveFacts, disk: MovedDisk, path: str) -> Iterator[Finding]:
+    """An image that is in the way; reusing it only reads it, and is no harm to others."""
     lower = {disk.place(layer.path) for layer in disk.chain.layers[1:]}
-    return "If it holds the same, --shared-base reuse takes it." if path in lower else "Move it away."
+    same = " If it holds the same, --shared-base reuse takes it."
+    for finding in destination_checks.in_use(
+        path, _users(facts, disk, path), (facts.domain.uuid, disk.target)
+    ):
+        reusable = path in lower and path not in facts.written
+        yield replace(finding, remedy=finding.remedy + same) if reusable else finding
+    if not _users(facts, disk, path):
+        reason = f"{printable(path)} exists already and is not overwritten."
+        yield refused("image-exists", reason, same.strip() if path in lower else "Move it away.")
+
+
+def _users(facts: MoveFacts, disk: MovedDisk, path: str) -> tuple[Use, ...]:
+    return tuple(dict.fromkeys((*disk.facts.users_of(path), *facts.users_of(path))))
 
 
 def _check_shared(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Iterator[Finding]:
     if layer.fate is Fate.REUSED:
-        yield from _check_reused(facts, layer)
+        yield from _check_reused(facts, disk, layer)
         return
     own = (facts.domain.uuid, disk.target)
     users = sorted({u.who for u in disk.facts.users_of(layer.source) if (u.uuid, u.target) != own})
@@ -203,16 +224,17 @@ def _check_shared(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Itera
     )
 
 
-def _check_reused(facts: MoveFacts, layer: MovedLayer) -> Iterator[Finding]:
+def _check_reused(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Iterator[Finding]:
     path, found = printable(layer.path), facts.there[layer.path]
     if layer.path in facts.written:
         yield refused("reused-written", f"A guest writes to {path}.", "Move to another directory.")
     elif found.backing != layer.named:
+        away = ", or copy it with --shared-base copy after moving it away"
         yield refused(
             "reused-backing",
             f"{path} stands on {printable(found.backing or 'nothing')}, and not on "
             f"{printable(layer.named or 'nothing')}.",
-            "Move to another directory, or copy it with --shared-base copy after moving it away.",
+            f"Move to another directory{'' if _users(facts, disk, layer.path) else away}.",
         )
     else:
         yield fine("base-reused", f"{path} lies there; it is used once it was found equal.")

@@ -45,6 +45,12 @@ class Offer:
     """Why that one, as a part of a sentence."""
     unfit: tuple[tuple[Method, str], ...] = ()
     """The methods that it cannot have, and why, without a full stop."""
+    place: str = ""
+    """Where its overlay or clone goes unless another file is named."""
+    volume: str = ""
+    """What its snapshot volume is called unless it is named."""
+    room: int = 0
+    """Bytes of that, unless others are."""
 
     @property
     def fit(self) -> tuple[Method, ...]:
@@ -86,6 +92,10 @@ class Plan:
     """Bytes that it is likely to take where it copies to; ``None`` where that is not known."""
     free: int | None = None
     """Bytes that are free there."""
+    memory: int | None = None
+    """Bytes of memory that the guest takes at the host that it goes to; ``None`` where it stays."""
+    free_memory: int | None = None
+    """Bytes of memory that are free at that host."""
     made: float = 0.0
     """Wall clock at which the host was looked at for it, seconds since the epoch."""
 
@@ -93,6 +103,12 @@ class Plan:
     def refused(self) -> bool:
         """Whether a finding forbids it."""
         return any(f.severity is Severity.REFUSED for f in self.findings)
+
+    @property
+    def worst(self) -> Severity:
+        """That of the finding that matters most."""
+        found = {finding.severity for finding in self.findings}
+        return next((one for one in (Severity.REFUSED, Severity.WARNING) if one in found), Severity.FINE)
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -63,6 +63,14 @@ def duration(seconds: float | None) -> str:
     return f"{whole // _DAY}d{whole % _DAY // _HOUR:02d}h"
 
 
+def fine_duration(seconds: float | None) -> str:
+    """A span of time that may be short, as ``41 ms`` or ``2.3 s``; a longer one as any other."""
+    if seconds is None or not math.isfinite(seconds) or not 0 <= seconds < _MINUTE:
+        return duration(seconds)
+    milliseconds = int(seconds * 1000)
+    return f"{milliseconds} ms" if seconds < 1 else f"{milliseconds // 100 / 10:.1f} s"
+
+
 def moment(seconds: float) -> str:
     """A point in time where we are, from seconds since the epoch, as ``2026-05-01 14:02:11``."""
     try:
@@ -70,6 +78,11 @@ def moment(seconds: float) -> str:
     except (OverflowError, ValueError, OSError):
         # No clock has ever shown this.
         return f"{seconds:g}"
+
+
+def moment_name(seconds: float) -> str:
+    """The same as a name for what was made then, as ``2026-05-01-140211``."""
+    return time.strftime("%Y-%m-%d-%H%M%S", time.localtime(seconds))
 
 
 def floor_percent(done: int | None, total: int | None) -> int | None:

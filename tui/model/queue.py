@@ -1,7 +1,7 @@
 """Requests that wait for their turn: an immutable queue, and the pure functions that change it.
 
-What an item is for does not matter here: it has a host, a domain, and a destination that it writes to. How many
-may run at once is limited for each host and for each destination, and a domain has one plan at a time.
+What an item is for does not matter here: it has a host, a domain, and a destination that it writes to or goes to.
+How many may run at once is limited for each host and for each destination, and a domain has one plan at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tui.model.migrate_steps import MakeThere, Migrate
 from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import StartCopy
@@ -70,6 +71,8 @@ class Item:
     """What the limit is counted by; empty where it writes to no new place."""
     to: str = ""
     """The destination as people call it."""
+    peer: str = ""
+    """The URI of the host that the domain goes to; empty where it stays on its own."""
     id: int = 0
     """Never used twice in one queue."""
     state: State = State.WAITING
@@ -88,6 +91,11 @@ class Item:
     def key(self) -> tuple[str, str]:
         """Host and domain: what can have one plan at a time."""
         return (self.host, self.uuid)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The URIs of all hosts that have a part in it."""
+        return (self.host, self.peer) if self.peer else (self.host,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +139,9 @@ class Wait(StrEnum):
     DOMAIN = "domain"
     """Another item of its domain, which runs or comes first."""
     LINK = "link"
-    """Its host to be reached."""
+    """Its host to be reached, or the one that it goes to."""
     HOST = "host"
-    """One of those that run on its host."""
+    """One of those that have a part in what its hosts do."""
     DESTINATION = "destination"
     """One of those that write to where it is to write."""
 
@@ -146,7 +154,7 @@ class Hold:
     behind: tuple[Item, ...] = ()
     """The items that it waits for; one of them is enough."""
     elsewhere: bool = False
-    """Whether one of them goes to another place, which only shares the file system."""
+    """Whether it is not the item's own place or host: one that shares the file system, or the host it goes to."""
 
     @property
     def words(self) -> str:
@@ -158,9 +166,9 @@ class Hold:
             case Wait.DOMAIN:
                 return f"after what is to be done to {names} first"
             case Wait.LINK:
-                return "waits for its host to be reached"
+                return f"waits for {'the other' if self.elsewhere else 'its'} host to be reached"
             case Wait.HOST:
-                return f"waits for {names} on its host"
+                return f"waits for {names} on {'the other' if self.elsewhere else 'its'} host"
             case Wait.DESTINATION:
                 if not self.elsewhere:
                     return f"waits for {names}, going there"
@@ -168,12 +176,28 @@ class Hold:
                 return f"waits: {names} {take} room on the same file system"
 
 
+def goes_to(plan: Plan) -> Migrate | None:
+    """The step by which a plan takes its domain to another host."""
+    return next((step for step in plan.steps if isinstance(step, Migrate)), None)
+
+
+def pooled_by(plan: Plan) -> tuple[str, ...]:
+    """The images that libvirt makes for it at the other host, in its storage pools."""
+    step = goes_to(plan)
+    return tuple(path for path, _size in step.pooled) if step else ()
+
+
 def writes_to(plan: Plan) -> str:
-    """The directory that a plan fills, the pool, the device or the network disk; empty where it copies nothing."""
+    """The directory that a plan fills, the pool, the device or the network disk; empty where it copies nothing.
+
+    For a domain that goes to another host it lies there.
+    """
     pool = next((step.pool for step in plan.steps if isinstance(step, MakeVolume)), None)
     if pool is not None:
         return f"pool:{pool}"
-    path = next((step.path for step in plan.steps if isinstance(step, StartCopy)), "")
+    copied = [step.path for step in plan.steps if isinstance(step, StartCopy)]
+    made = [step.image.path for step in plan.steps if isinstance(step, MakeThere)]
+    path = next(iter((*copied, *made, *pooled_by(plan))), "")
     if path.startswith("/dev/") or not path.startswith("/"):
         return path
     return posixpath.dirname(path)
@@ -209,14 +233,15 @@ def _hold(queue: Queue, item: Item, taken: Sequence[Item], away: Collection[str]
     ahead = next((other for other in _not_ended_before(queue, item) if other.key == item.key), None)
     if ahead is not None:
         return Hold(Wait.DOMAIN, (ahead,))
-    if item.host in away:
-        return Hold(Wait.LINK)
+    if gone := next((host for host in item.hosts if host in away), None):
+        return Hold(Wait.LINK, elsewhere=gone != item.host)
     there = tuple(other for other in taken if item.destination and other.destination == item.destination)
     if len(there) >= queue.limits.per_destination:
         return Hold(Wait.DESTINATION, there, elsewhere=any(other.to != item.to for other in there))
-    beside = tuple(other for other in taken if other.host == item.host)
-    if len(beside) >= queue.limits.per_host:
-        return Hold(Wait.HOST, beside)
+    for host in item.hosts:
+        beside = tuple(other for other in taken if host in other.hosts)
+        if len(beside) >= queue.limits.per_host:
+            return Hold(Wait.HOST, beside, elsewhere=host != item.host)
     return None
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model.chain_steps import CopyImages
+from tui.model.command import virsh
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.journal import Entry
+from tui.model.migrate_steps import CopyLayersThere, MigrateStep
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
 from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo, Undoable
@@ -27,6 +29,10 @@ class RecoverFacts:
     here: frozenset[str] = frozenset()
     """Ids of the plans that this program carries out at this moment."""
     now: float = 0.0
+    host_uuid: str = ""
+    """By which the host knows itself; empty where no plan is about another one."""
+    migrating: bool = False
+    """Whether the domain is on its way."""
 
 
 def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> Plan:
@@ -80,7 +86,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
             facts=about,
         )
     findings += _check_resume(entry, facts)
-    if isinstance(entry.step, CopyImages):
+    if isinstance(entry.step, CopyImages | CopyLayersThere):
         findings.append(fine("copied-again", "The lower layers are copied from their beginning once more."))
     return Plan(
         entry.id,
@@ -111,6 +117,13 @@ def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding
             f"{owner} is at work on it.",
             "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
         )
+    elif facts.migrating:
+        # Nobody can write a sign of life into a domain that is on its way.
+        yield refused(
+            "migrating",
+            f"{printable(facts.domain.name)} is on its way to another host.",
+            f"Wait for the end of that, or call it back: {virsh('domjobabort', facts.domain.name)}",
+        )
     else:
         yield fine("plan-left-over", f"{owner} does not work on it any more.")
 
@@ -121,7 +134,8 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
         how = f"{printable(entry.snapshot.deletions)}." if entry.snapshot else "Pivot, or undo it."
         yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", how)
         return
-    if not facts.domain.state.active and not all(isinstance(step, DefineSnapshots) for step in ahead):
+    needless = DefineSnapshots | MigrateStep
+    if not facts.domain.state.active and not all(isinstance(step, needless) for step in ahead):
         yield refused(
             "domain-not-running",
             f"{printable(facts.domain.name)} is {facts.domain.state}.",
@@ -160,6 +174,12 @@ def _past(entry: Entry, facts: RecoverFacts) -> bool:
 
 
 def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    if entry.migration is not None and entry.migration.host_uuid == facts.host_uuid:
+        yield refused(
+            "past-the-switch",
+            f"{printable(facts.domain.name)} is at {printable(entry.migration.host)} already, and does not come back.",
+            f"Go on with it: virt-mirror resume {printable(facts.domain.name)}",
+        )
     if entry.layered and not facts.domain.state.active:
         yield refused(
             "domain-not-running",

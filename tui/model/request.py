@@ -8,6 +8,7 @@ from enum import StrEnum
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.methods import Method, Quiesce, Wish
+from tui.model.migrate_request import MigrateRequest, MigrationTuneRequest
 from tui.model.mirrored_snapshot import Snapshot
 from tui.model.storage import Chain
 
@@ -56,6 +57,25 @@ class CopyRequest:
     timeout: float | None = None
     """Seconds to wait for in sync before the copy is cancelled; ``None`` waits for ever."""
     accepted: frozenset[Acceptance] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCopyRequest:
+    """Mirror one disk of a running domain into an image that is made and served for that at another host."""
+
+    copy: CopyRequest
+    """The wish, its destination a path at the other host."""
+    destination: str
+    """The URI of the other host."""
+    address: str | None = None
+    """Where the server listens; ``None`` is by what the host is reached."""
+    port: int | None = None
+    """``None`` is one that is free."""
+
+    @property
+    def uuid(self) -> str:
+        """The domain."""
+        return self.copy.uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +205,8 @@ class SnapshotRequest:
     bandwidth: int = 0
     """Limit in bytes per second for each mirror; 0 is none."""
     synchronous_writes: bool = False
+    validate: bool = False
+    """libvirt checks the XML against its schema as well."""
     accepted: frozenset[Acceptance] = frozenset()
 
 
@@ -208,10 +230,14 @@ class LiveSnapshotRequest:
     """The user's own, for disks that are snapshot by hand."""
     asks: bool = False
     """There is no command, and the user says when he has done his part."""
+    memory: str | None = None
+    """The file that the memory of the guest goes to as well; it goes on meanwhile unless it may be paused."""
     metadata: bool = True
     """libvirt keeps a record of it."""
     reuse_external: bool = False
     """The overlays are images that exist already."""
+    validate: bool = False
+    """libvirt checks the XML against its schema as well."""
     accepted: frozenset[Acceptance] = frozenset()
 
 
@@ -230,6 +256,7 @@ class SnapshotEndRequest:
 MergeRequest = CommitRequest | PullRequest
 Request = (
     CopyRequest
+    | RemoteCopyRequest
     | MergeRequest
     | MoveRequest
     | SnapshotRequest
@@ -238,6 +265,8 @@ Request = (
     | SnapshotImportRequest
     | SnapshotDeleteRequest
     | SnapshotRevertRequest
+    | MigrateRequest
+    | MigrationTuneRequest
     | RecoverRequest
     | EndRequest
     | SpeedRequest

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from lxml import etree
 
 from tui.model import xml
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFacts:
+    """A snapshot that libvirt knows of, or the domain's own notes."""
+
+    name: str
+    files: frozenset[str]
+    """The images that its state needs."""
+    noted: bool = False
+    """The notes tell of it: what holds it stays where it is, whatever becomes of the disk."""
+    inside: frozenset[str] = frozenset()
+    """Those that have its state in them, beside what is written there later."""
+
+    def lost_by(self, merged: Iterable[str], keeper: str) -> bool:
+        """Whether its state is gone when images are committed into another one."""
+        return not self.files.isdisjoint(merged) or keeper in self.files - self.inside
 
 
 def files_of(text: str) -> frozenset[str]:
@@ -15,7 +33,11 @@ def files_of(text: str) -> frozenset[str]:
     Raises:
         xml.InvalidXML: when it cannot be read.
     """
-    root = xml.parse(text)
+    return images_in(xml.parse(text))
+
+
+def images_in(root: xml.Element) -> frozenset[str]:
+    """The same of a parsed one."""
     sources = (source for disk in root.iter("disk") for source in disk.iter("source"))
     return frozenset(path for source in sources for name in ("file", "dev") if (path := source.get(name)))
 
@@ -51,15 +73,25 @@ def mapped(text: str, places: Mapping[str, str]) -> str | None:
         xml.InvalidXML: when it cannot be read, or a path has a character that XML cannot carry.
     """
     root = xml.parse(text)
+    changed = [rename_sources(disk, places) for disk in root.iter("disk")]
+    return etree.tostring(root, encoding="unicode") if any(changed) else None
+
+
+def rename_sources(disk: xml.Element, places: Mapping[str, str]) -> bool:
+    """Let a ``<disk>`` name its images at other places, its whole chain; whether that changes anything.
+
+    Raises:
+        xml.InvalidXML: when a path has a character that XML cannot carry.
+    """
     changed = False
-    for disk in root.iter("disk"):
-        for source in disk.iter("source"):
-            for name in ("file", "dev"):
-                place = places.get(source.get(name) or "")
-                if place is not None:
-                    try:
-                        source.set(name, place)
-                    except ValueError as error:
-                        raise xml.InvalidXML("a path has a character that XML cannot carry") from error
-                    changed = True
-    return etree.tostring(root, encoding="unicode") if changed else None
+    for source in disk.iter("source"):
+        for name in ("file", "dev"):
+            place = places.get(source.get(name) or "")
+            if place is None:
+                continue
+            try:
+                source.set(name, place)
+            except ValueError as error:
+                raise xml.InvalidXML("a path has a character that XML cannot carry") from error
+            changed = True
+    return changed

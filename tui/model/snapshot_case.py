@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import CopyFacts, LayerFacts, SnapshotFacts
+from tui.model.facts import CopyFacts, LayerFacts
 from tui.model.mirrored_snapshot import Kept, Kind, Snapshot, SnapshotDisk
 from tui.model.request import CopyRequest, SnapshotRequest, Then
+from tui.model.snapshot import SnapshotFacts
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
 DEFAULT_FORMAT = "qcow2"
@@ -148,7 +149,13 @@ def has_plain_overlay(asked: SnapshotDisk | None) -> bool:
 def overlay_request(request: SnapshotRequest, taken: TakenDisk) -> CopyRequest:
     """The overlay as if it were the destination of a copy, for what must be known of its place."""
     place = Chain((taken.overlay,), complete=False)
-    return CopyRequest(request.uuid, taken.target, place, reuse_external=request.reuse_external)
+    return CopyRequest(
+        request.uuid,
+        taken.target,
+        place,
+        reuse_external=request.reuse_external,
+        accepted=request.accepted,
+    )
 
 
 def mirror_request(request: SnapshotRequest, taken: TakenDisk) -> CopyRequest:
@@ -173,5 +180,6 @@ def explicit_snapshot(snapshot: Snapshot, domain: Domain, taken: tuple[TakenDisk
     return Snapshot(
         snapshot.name,
         snapshot.description,
+        memory=snapshot.memory,
         disks=tuple(overlays.get(disk.target) or SnapshotDisk(disk.target, Kind.NO) for disk in domain.disks),
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from tui.model import copy_checks, destination_checks, disk_checks
-from tui.model.copy_case import copy_case
+from tui.model.copy_case import CopyCase, copy_case
 from tui.model.disk import Disk
-from tui.model.facts import SnapshotFacts, same_name
-from tui.model.finding import Finding, fine, refused, warning
+from tui.model.facts import same_name
+from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.journal import Entry
 from tui.model.mirrored_snapshot import Kind, SnapshotDisk
 from tui.model.request import SnapshotRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_case import (
     TakeFacts,
     TakenDisk,
@@ -28,6 +30,11 @@ from tui.model.text import printable
 
 FORMATS = ("qcow2", "qed")
 """In which libvirt makes overlays."""
+_OF_THE_PLACE = (
+    destination_checks.check_path,
+    destination_checks.check_directory,
+    destination_checks.check_size,
+)
 _FRESH = 1024 * 1024
 """Bytes that an overlay without content takes at most, unless room was set aside for it."""
 
@@ -51,7 +58,7 @@ def check_subject(request: SnapshotRequest, facts: TakeFacts) -> Iterator[Findin
         yield refused(
             "memory",
             "A snapshot with the memory of the guest cannot be mirrored: it pauses the guest and is of one instant.",
-            "Take <memory> out, or say snapshot='no' there.",
+            "Leave the memory out, or the mirrors.",
         )
 
 
@@ -185,15 +192,14 @@ def check_overlay(request: SnapshotRequest, facts: TakeFacts, disk: TakenDisk) -
         # The checks of a mirror have these as well.
         yield from copy_checks.check_jobs(case)
         yield from disk_checks.check_kind(known, disk.disk)
-    for check in (
-        destination_checks.check_free,
-        destination_checks.check_path,
-        destination_checks.check_directory,
-        destination_checks.check_size,
-    ):
-        yield from check(case)
-    image = known.destination.image
-    if not request.reuse_external or image is None:
+    yield from destination_checks.check_place(case, (*_OF_THE_PLACE, partial(_check_reused, disk=disk)))
+
+
+def _check_reused(case: CopyCase, disk: TakenDisk) -> Iterator[Finding]:
+    """Whether an overlay that is there can be one of what the guest has, and hides nothing of it."""
+    place = case.facts.destination
+    image = place.image
+    if not case.request.reuse_external or image is None:
         return
     path, below = printable(disk.path), printable(disk.active.path)
     if image.backing is None or same_name(image.backing) != same_name(disk.active.path):
@@ -209,11 +215,14 @@ def check_overlay(request: SnapshotRequest, facts: TakeFacts, disk: TakenDisk) -
             f"{path} does not say which format {below} has.",
             "Record it: qemu-img rebase -u with -b and -F.",
         )
-    elif (known.destination.allocated or 0) > _FRESH:
-        yield warning(
-            "overlay-content",
-            f"{path} seems to hold something already, and that would hide what the guest has in {below}.",
-            "Make it anew, unless you know what it is.",
+    elif (place.allocated or 0) > _FRESH:
+        yield case.unless_accepted(
+            refused(
+                "overlay-content",
+                f"{path} seems to hold something already, and that would hide what the guest has in {below}.",
+                "Make it anew; or accept that with --overwrite-images if you know what it is.",
+                Acceptance.OVERWRITE_IMAGES,
+            )
         )
 
 

@@ -10,11 +10,12 @@ from tui.model.chain_steps import CompareImages
 from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.end_case import EndCase
-from tui.model.facts import EndFacts, ImageFacts, SnapshotFacts, same_name
+from tui.model.facts import EndFacts, ImageFacts, same_name
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan, Redrawn
 from tui.model.request import Ending, EndRequest, SnapshotEndRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_checks import taken_names
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, StartCopy, Step

@@ -9,14 +9,16 @@ from tui.model.command import typed
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, Severity, refused
+from tui.model.methods import Method
 from tui.model.mirrored_snapshot import snapshot_xml
-from tui.model.plan import Plan, Redrawn
+from tui.model.plan import Offer, Plan, Redrawn
 from tui.model.quantity import rate
 from tui.model.request import SnapshotRequest
 from tui.model.snapshot_case import (
     TakeFacts,
     TakenDisk,
     explicit_snapshot,
+    generated_path,
     mirror_request,
     taken_disks,
 )
@@ -25,6 +27,8 @@ from tui.model.steps import AwaitSync, StartCopy, Step
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
+_ALONE = "a snapshot with mirrors is taken by qemu alone"
+_UNFIT = tuple(method for method in Method if method not in (Method.QEMU, Method.NO))
 _SAID_ONCE = frozenset({"forbidden-meanwhile"})
 """Findings of a copy that the snapshot has words of its own for."""
 
@@ -64,7 +68,16 @@ def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> P
         steps=steps,
         facts=tuple(_facts(request, facts, disks)),
         chains=tuple(Redrawn(disk.target, disk.disk.chain, disk.then.chain, gone="") for disk in disks),
+        offers=tuple(_offers(request, facts)),
     )
+
+
+def _offers(request: SnapshotRequest, facts: TakeFacts) -> Iterator[Offer]:
+    unfit = tuple((method, _ALONE) for method in _UNFIT)
+    for disk in facts.domain.disks:
+        if not (disk.empty or disk.readonly):
+            place = generated_path(disk, request.snapshot.name or "")
+            yield Offer(disk.target, Method.QEMU, _ALONE, unfit, place=place or "")
 
 
 def _copies(
@@ -79,7 +92,13 @@ def _copies(
 
 
 def snapshot_step(
-    request: SnapshotRequest, facts: TakeFacts, disks: tuple[TakenDisk, ...], *, metadata: bool = True
+    request: SnapshotRequest,
+    facts: TakeFacts,
+    disks: tuple[TakenDisk, ...],
+    *,
+    metadata: bool = True,
+    live: bool = False,
+    limit: float | None = None,
 ) -> TakeSnapshot:
     """The step that gives disks their overlays.
 
@@ -103,6 +122,10 @@ def snapshot_step(
         reuse_external=request.reuse_external,
         simple=all(_is_plain(disk) for disk in disks),
         metadata=metadata,
+        validate=request.validate,
+        memory=wanted.memory.get("file") if wanted.memory else None,
+        live=live,
+        limit=limit,
     )
 
 
@@ -133,6 +156,7 @@ def _facts(
         yield "new goes to", f"{printable(disk.path)} ({printable(disk.format)})"
         if disk.mirror:
             yield "and to", f"{printable(disk.mirror)} ({printable(disk.format)})"
+    yield "not by", f"{', '.join(_UNFIT)}: {_ALONE}"
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each mirror"
     delete = typed("virt-mirror", "snapshot", "delete", facts.domain.name, request.snapshot.name or "")

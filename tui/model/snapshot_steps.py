@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tui.model.chain_steps import merging_back
 from tui.model.command import typed, virsh
-from tui.model.diskspec import diskspec
+from tui.model.diskspec import diskspec, memspec
 from tui.model.mirrored_snapshot import Kind, file_disk
 
 
@@ -35,19 +35,30 @@ class TakeSnapshot:
     """The new layers are images that exist already, and stay whatever happens."""
     metadata: bool = True
     """libvirt keeps a record of it."""
+    validate: bool = False
+    """libvirt checks the XML against its schema as well."""
+    memory: str | None = None
+    """The file that the memory of the guest is written to as well."""
+    live: bool = False
+    """The guest goes on while that is being written, and stands still but for the end of it."""
+    limit: float | None = None
+    """Seconds for which it may stand still."""
     simple: bool = True
     """Whether names, paths and formats say all of it; else the command needs the XML in a file."""
 
     @property
     def title(self) -> str:
         """For people."""
-        return f"Take the snapshot {self.name} of {' and '.join(self.targets)}: what is new goes to overlays"
+        what = " and ".join((*self.targets, "the memory") if self.memory else self.targets)
+        return f"Take the snapshot {self.name} of {what}: what is new goes to overlays"
 
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        words = ["--disk-only", "--atomic", *(["--reuse-external"] if self.reuse_external else [])]
+        words = ["--disk-only"] if self.memory is None else ["--live"] if self.live else []
+        words += ["--atomic", *(["--reuse-external"] if self.reuse_external else [])]
         words += [] if self.metadata else ["--no-metadata"]
+        words += ["--validate"] if self.validate else []
         if not self.simple:
             return (virsh("snapshot-create", self.domain, "snapshot.xml", *words),)
         if self.description:
@@ -55,6 +66,7 @@ class TakeSnapshot:
         made = zip(self.targets, self.paths, self.formats, strict=True)
         disks = [file_disk(target, path=path, format=form, kind=Kind.EXTERNAL) for target, path, form in made]
         disks += [file_disk(target, kind=Kind.NO) for target in self.others]
+        words += ["--memspec", memspec(self.memory)] if self.memory is not None else []
         words += [word for disk in disks for word in ("--diskspec", diskspec(disk))]
         return (virsh("snapshot-create-as", self.domain, "--name", self.name, *words),)
 
@@ -68,8 +80,9 @@ class TakeSnapshot:
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
         merged = merging_back(self.domain, self.targets, self.paths, self.bases, keep=self.reuse_external)
+        removed = () if self.memory is None else (typed("rm", "--", self.memory),)
         forgotten = (virsh("snapshot-delete", self.domain, self.name, "--metadata"),) if self.metadata else ()
-        return (*merged, *forgotten)
+        return (*merged, *removed, *forgotten)
 
     def deletion(self, ending: str = "--pivot") -> str:
         """The command that ends its mirrors."""

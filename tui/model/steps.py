@@ -20,8 +20,10 @@ from tui.model.command import typed, virsh
 from tui.model.hierarchy_steps import DefineSnapshots, HierarchyStep
 from tui.model.job import JobType
 from tui.model.live_steps import DropHeld, NoteSnapshot, TakeInternal, TakeTogether
+from tui.model.migrate_steps import MakeThere, Migrate, MigrateStep, SetAside
 from tui.model.quantity import rate
 from tui.model.request import Ending
+from tui.model.serve_steps import ServeStep, ServeThere
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
 from tui.model.volume_steps import MakeVolume, RemoveVolume
 
@@ -54,6 +56,13 @@ class StartCopy:
     """Whether path, format and flags say all of the destination; else the command needs the XML in a file."""
     legacy: bool = False
     """Use virDomainBlockRebase, for a server without virDomainBlockCopy."""
+    named: str = ""
+    """What people call the image at the other end, where ``path`` is the address of what serves it."""
+
+    @property
+    def place(self) -> str:
+        """What people call the place that it goes to."""
+        return self.named or self.path
 
     @property
     def job(self) -> JobType:
@@ -63,7 +72,7 @@ class StartCopy:
     @property
     def title(self) -> str:
         """For people."""
-        return f"Mirror {self.target} of {self.domain} to {self.path}"
+        return f"Mirror {self.target} of {self.domain} to {self.place}"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -388,6 +397,10 @@ Undoable = (
     | TakeInternal
     | DefineSnapshots
     | NoteSnapshot
+    | MakeThere
+    | SetAside
+    | Migrate
+    | ServeThere
 )
 """Steps that leave something behind when a plan is given up."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
@@ -413,5 +426,7 @@ Step = (
     | NoteSnapshot
     | DropHeld
     | HierarchyStep
+    | MigrateStep
+    | ServeStep
     | Undo
 )

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypedDict
 
-from tui.model.chain_steps import CopyImages
 from tui.model.disk import Mirror, MirrorJob
 from tui.model.domain import Domain
 from tui.model.finding import Finding
+from tui.model.headway import filled_by
 from tui.model.host import HostState
 from tui.model.job import MIRROR_PHASES, Job, JobEvent, JobType, Phase, Progress, Sample
 from tui.model.journal import Entry
@@ -209,8 +209,8 @@ def next_number(state: HostState) -> int:
 
 def _files_of(state: HostState, entries: Iterable[Entry]) -> _Files:
     """What is known of images whose plan is still open: until its end they count for how far it is."""
-    steps = [step for entry in entries for step in entry.steps if isinstance(step, CopyImages)]
-    wanted = {image.path for step in steps for image in step.images} if state.files else set()
+    steps = [step for entry in entries for step in entry.steps] if state.files else []
+    wanted = {path for step in steps for path in filled_by(step)}
     return {
         "files": {path: amount for path, amount in state.files.items() if path in wanted},
         "told": {path: times for path, times in state.told.items() if path in wanted},
@@ -289,12 +289,14 @@ def _with_mirror(
     if phase is Phase.IN_SYNC and job.phase is Phase.COPYING:
         job = _in_sync(job, now if reached_now else None)
     entry = _entry_of(entries, target, mirror)
+    copy = entry.copy_of(target) if entry else None
     return _with_job(
         state,
         replace(
             job,
             phase=phase,
             destination=mirror.chain,
+            named=copy.named if copy else job.named,
             plan=entry.id if entry else job.plan,
             started=entry.started if entry and job.started is None else job.started,
             ending=_ending(entries, target),
@@ -385,8 +387,7 @@ def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str]
 def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
     if not job.type.mirrors:
         return Phase.CANCELLED, f"The {job.type} ended before it was complete; the guest stays on {where}."
-    destination = job.destination.active
-    copy = destination.path if destination else "the destination"
+    copy = job.place or "the destination"
     if job.type is not JobType.COPY:
         return Phase.CANCELLED, f"The guest stays on {where}; {copy} has been written to."
     if job.in_sync_since is None and job.phase is Phase.COPYING:

@@ -23,7 +23,8 @@ Outdated = Callable[[], bool]
 class Answer:
     """A plan, or why there is none."""
 
-    request: Request
+    wish: object
+    """What was filled in."""
     plan: Plan | None
     error: str = ""
 
@@ -84,14 +85,14 @@ class Asker(Generic[Question, Given]):
             return None if self._stopped else asked
 
 
-def ask_places(control: Control, tell: Callable[[tuple[str, ...]], object]) -> None:
-    """Find out where the host has storage pools, in a daemon thread; nothing is said if that fails."""
+def ask_aside(look: Callable[[], tuple[str, ...]], tell: Callable[[tuple[str, ...]], object]) -> None:
+    """Find out what a field can be completed to, in a daemon thread; nothing is said if that fails."""
 
     def work() -> None:
         try:
-            places = control.places()
+            found = look()
         except Exception:  # noqa: BLE001  the thread's edge; completion is a convenience
             return
-        tell(places)
+        tell(found)
 
-    threading.Thread(target=work, name="places", daemon=True).start()
+    threading.Thread(target=work, name="proposals", daemon=True).start()

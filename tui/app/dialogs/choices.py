@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tui.app.dialogs.limit import parse_limit
+from tui.app.dialogs.numbers import parse_port
+from tui.app.glyphs import Glyphs
 from tui.model.destination import parse_destination
 from tui.model.finding import Acceptance
+from tui.model.hierarchy_file import InvalidMap, parse_maps
 from tui.model.quantity import parse_size
-from tui.model.request import CopyRequest, Then
+from tui.model.request import CopyRequest, RemoteCopyRequest, Then
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource, Source
 from tui.model.xml import InvalidXML
+
+Value = TypeVar("Value")
+
+NOT_WHOLE = "Name the file by its whole path, from / on."
+"""What is wrong with a path that depends on where one stands, since libvirt stands nowhere."""
 
 
 class Kind(StrEnum):
@@ -23,6 +32,8 @@ class Kind(StrEnum):
     BLOCK = "block"
     NBD = "nbd"
     XML = "xml"
+    HOST = "host"
+    """A path at another host."""
 
 
 class Part(StrEnum):
@@ -34,7 +45,22 @@ class Part(StrEnum):
     GRANULARITY = "granularity"
     BUFFER = "buffer"
     NAME = "name"
+    MEMORY = "memory"
     LIMIT = "limit"
+    DISK = "disk"
+    MIRROR = "mirror"
+    """That of one of the disks."""
+    COMMAND = "command"
+    MAPS = "maps"
+    URI = "uri"
+    STORAGE = "storage"
+    DOWNTIME = "downtime"
+    TIMEOUT = "timeout"
+    CONNECTIONS = "connections"
+    DISKS_TO = "disks-to"
+    NBD_PORT = "nbd-port"
+    DOMAINS = "domain-0"
+    """The first of them, under which it is said what is wrong with all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +82,12 @@ class Choices:
     transient_job: bool = False
     then: Then = Then.HOLD
     accepted: frozenset[Acceptance] = frozenset()
+    host: str = ""
+    """The URI of the other host."""
+    nbd_address: str = ""
+    nbd_port: str = ""
+    mistakes: Mapping[Part, str] = field(default_factory=dict)
+    """What the fields themselves know to be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +97,24 @@ class Mistakes:
     sentences: Mapping[Part, str] = field(default_factory=dict)
 
 
-def request_of(choices: Choices, uuid: str, target: str) -> CopyRequest | Mistakes:
+def parsed(parse: Callable[[str], Value], text: str, part: Part, mistakes: dict[Part, str]) -> Value | None:
+    """What a field says; ``None`` where it makes no sense, which goes to the mistakes."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        mistakes[part] = sentence(str(error))
+        return None
+
+
+def request_of(choices: Choices, uuid: str, target: str) -> CopyRequest | RemoteCopyRequest | Mistakes:
     """The request that the form stands for, or what keeps it from being one."""
-    mistakes: dict[Part, str] = {}
+    mistakes = dict(choices.mistakes)
     where = Part.XML if choices.kind is Kind.XML else Part.PLACE
     destination = Chain()
     try:
         destination = _destination(choices)
     except ValueError as error:
-        mistakes[where] = _sentence(str(error))
+        mistakes[where] = sentence(str(error))
     numbers: dict[Part, int] = {}
     readers: tuple[tuple[Part, str, Callable[[str], int]], ...] = (
         (Part.BANDWIDTH, choices.bandwidth, parse_limit),
@@ -81,13 +122,11 @@ def request_of(choices: Choices, uuid: str, target: str) -> CopyRequest | Mistak
         (Part.BUFFER, choices.buffer, parse_size),
     )
     for part, text, reader in readers:
-        try:
-            numbers[part] = reader(text) if text.strip() else 0
-        except ValueError as error:
-            mistakes[part] = _sentence(str(error))
+        numbers[part] = (parsed(reader, text, part, mistakes) or 0) if text.strip() else 0
+    port = parsed(parse_port, choices.nbd_port, Part.NBD_PORT, mistakes)
     if mistakes:
         return Mistakes(mistakes)
-    return CopyRequest(
+    wish = CopyRequest(
         uuid=uuid,
         target=target,
         destination=destination,
@@ -101,6 +140,9 @@ def request_of(choices: Choices, uuid: str, target: str) -> CopyRequest | Mistak
         then=choices.then,
         accepted=choices.accepted,
     )
+    if choices.kind is not Kind.HOST:
+        return wish
+    return RemoteCopyRequest(wish, choices.host, choices.nbd_address.strip() or None, port)
 
 
 def parse_nbd(uri: str) -> NetworkSource:
@@ -161,6 +203,15 @@ def _source(kind: Kind, place: str) -> Source:
             return FileSource(place)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """What is wrong as it stands under a field."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "…")) else f"{text}."
+
+
+def told_maps(text: str, glyphs: Glyphs) -> str:
+    """How an image map is understood, all of it, since a line shows but a part; nothing where it is wrong or empty."""
+    try:
+        return "; ".join(f"{old} {glyphs.to} {new}" for old, new in parse_maps(text))
+    except InvalidMap:
+        return ""

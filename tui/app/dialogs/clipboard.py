@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from textual.app import App
 
+from tui.app.dialogs.on_screen import on_screen
+from tui.app.widgets.news import say
+from tui.engine.control import Level
 from tui.model.text import printable
 
 
@@ -19,19 +22,19 @@ def copy_commands(app: App[object], commands: Iterable[str]) -> None:
         return
     app.copy_to_clipboard("\n".join(lines))
     what = "1 command" if len(lines) == 1 else f"{len(lines)} commands"
-    app.notify(f"{what} sent to the terminal's clipboard", markup=False)
+    say(app, Level.INFO, f"{what} sent to the terminal's clipboard")
 
 
 def copy_text(app: App[object], text: str, what: str) -> None:
     """Send some lines to the clipboard, and say what they are."""
     app.copy_to_clipboard("\n".join(map(printable, text.splitlines())))
-    app.notify(f"{what} sent to the terminal's clipboard", markup=False)
+    say(app, Level.INFO, f"{what} sent to the terminal's clipboard")
 
 
 def copy_remedy(app: App[object], remedy: str) -> None:
     """Send what to do about a finding to the clipboard, in one line that no shell runs by itself."""
     if remedy:
-        app.copy_to_clipboard(printable(remedy))
-        app.notify("What to do was sent to the terminal's clipboard", markup=False)
+        app.copy_to_clipboard(printable(on_screen(remedy)))
+        say(app, Level.INFO, "What to do was sent to the terminal's clipboard")
     else:
-        app.notify("There is nothing to do about this", markup=False)
+        say(app, Level.INFO, "There is nothing to do about this")

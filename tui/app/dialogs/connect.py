@@ -17,6 +17,7 @@ from tui.app.dialogs.fields import Field
 from tui.app.dialogs.flow import Flow, heading
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, styled
+from tui.app.widgets.entry import Entry
 from tui.model.text import printable
 
 EXAMPLES = (
@@ -58,7 +59,7 @@ class ConnectDialog(Dialog[str | None]):
             styled("Open another host", ""),
             Field(
                 "URI",
-                Input(printable(self._uri), placeholder="qemu:///system", select_on_focus=False, id="uri"),
+                Entry(printable(self._uri), placeholder="qemu:///system", select_on_focus=False, id="uri"),
                 id="uri-field",
             ),
             Flow([heading("Examples")], classes="examples"),

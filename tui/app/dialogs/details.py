@@ -14,12 +14,12 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from tui.app.dialogs.dialog import Dialog
-from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, in_signs, table
-from tui.app.dialogs.history import history
+from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.dialogs.rate_plot import RatePlot, legend
+from tui.app.dialogs.rates import rates
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.text import in_signs, join, shown, styled
 from tui.model.forecast import Forecast, forecast
 from tui.model.headway import Below
 from tui.model.job import Job, Phase
@@ -101,7 +101,7 @@ class JobDetails(Dialog[None]):
         below = self._below_now() if found else None
         state.show([*gone, *_state_lines(job, below, self.glyphs)])
         until = "now" if job.ended is None else _clock_time(job.ended)
-        self.query_one("#plot", RatePlot).show(history(job.samples), until)
+        self.query_one("#plot", RatePlot).show(rates(job.samples), until)
         self.query_one("#facts", Flow).show(_fact_lines(job, below, self._clock(), self.glyphs))
 
     def action_scroll_details(self, lines: int) -> None:
@@ -138,7 +138,12 @@ def _fact_lines(job: Job, below: Below | None, now: float, glyphs: Glyphs) -> It
                 "from" if job.type.mirrors else "disk",
                 _layer(job.source) if job.source else in_signs(UNKNOWN, glyphs),
             ),
-            *(_chain_rows("to", job.destination, glyphs) if job.type.mirrors else ()),
+            *([("to", shown(job.named))] if job.named else ()),
+            *(
+                _chain_rows("through" if job.named else "to", job.destination, glyphs)
+                if job.type.mirrors
+                else ()
+            ),
             ("", Content("")),
             *((label, in_signs(value, glyphs)) for label, value in _numbers(job, below, future)),
             ("", Content("")),

@@ -16,10 +16,14 @@ from textual.widgets import Button, Input, Static
 
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.text import shown
+from tui.app.widgets.news import NewsBar
 
 Answer = TypeVar("Answer")
 
 _WIDEST_LABEL = 16
+_BACK = "shift+tab"
+_STEPS = ("tab", _BACK)
+"""The keys that go from field to field."""
 
 
 class Buttons(Vertical):
@@ -59,6 +63,9 @@ class Dialog(ModalScreen[Answer]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close, and do nothing", show=False, id="dialog-leave"),
+        # Before the next key is looked at, which is for the field that these go to, however busy the present one is.
+        Binding("tab", "step('tab')", "Next field", show=False, priority=True),
+        Binding("shift+tab", "step('shift+tab')", "Field before", show=False, priority=True),
     ]
     AUTO_FOCUS = ""
     """Each dialog says itself where the focus is harmless."""
@@ -71,6 +78,8 @@ class Dialog(ModalScreen[Answer]):
         self.glyphs = glyphs
         self._ahead: list[events.Key] | None = []
         """What was typed before anything here had the focus; ``None`` from then on."""
+        self.news = NewsBar(glyphs=glyphs)
+        """What is said in passing; the box makes room for it."""
         self.set_class(glyphs.ascii, "-ascii")
 
     def boxed(self, title: Content | str, *parts: Widget) -> ComposeResult:
@@ -78,6 +87,7 @@ class Dialog(ModalScreen[Answer]):
         with Vertical(id="box"):
             yield Static(title if isinstance(title, Content) else shown(title), id="title")
             yield from parts
+        yield self.news
 
     # Quick fingers: what follows the key that opened this is for its first field, if it is one to type in. Buttons
     # get nothing of it, since nobody has seen yet what they would do.
@@ -86,8 +96,23 @@ class Dialog(ModalScreen[Answer]):
         """A key that was pressed for this dialog and went elsewhere, because it was not there yet."""
         if self._ahead is not None:
             self._ahead.append(event)
+        elif event.key in _STEPS:
+            self._step(event.key)
         elif isinstance(self.focused, Input):
             self.focused._forward_event(_anew(event))  # noqa: SLF001  what Textual does with a key press
+
+    def action_step(self, key: str) -> None:
+        """To the next field or the one before."""
+        if self._ahead is not None:
+            self._ahead.append(events.Key(key, None))
+        else:
+            self._step(key)
+
+    def _step(self, key: str) -> None:
+        if key == _BACK:
+            self.focus_previous()
+        else:
+            self.focus_next()
 
     def _forward_event(self, event: events.Event) -> None:
         """As Textual's; in its own task, so that no later key can overtake those that are kept."""
@@ -114,6 +139,7 @@ class Dialog(ModalScreen[Answer]):
         """Close with an answer, once: of two quick keys the second must not close what lies beneath."""
         if self.is_active:
             self.dismiss(answer)
+            self.news.hand_over()
 
     def action_leave(self) -> None:
         """Close, and do nothing."""

@@ -19,8 +19,17 @@ from textual.widgets import Static
 
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
+from tui.app.widgets.at_once import act_at_once
 
 _GAP = "  "
+
+
+@dataclass
+class Taken(Message):
+    """What was typed is whole now, and counts."""
+
+    entered: bool
+    """Whether enter was pressed there."""
 
 
 class Choice(Widget, can_focus=True):
@@ -75,10 +84,14 @@ class Choice(Widget, can_focus=True):
         """Say so."""
         self.post_message(self.Changed(self, value))
 
+    async def on_key(self, event: events.Key) -> None:
+        """It is for this one, even if the next key leaves it."""
+        await act_at_once(self, event)
+
     def action_choose(self, step: int) -> None:
-        """Go to another one; ends are ends."""
+        """Go to another one; ends are ends. From none of them it goes to the first."""
         names = [name for name, _ in self._options]
-        index = names.index(self.value) + step
+        index = names.index(self.value) + step if self.value in names else 0
         self.value = names[max(0, min(len(names) - 1, index))]
 
     def on_click(self, event: events.Click) -> None:
@@ -152,6 +165,10 @@ class Check(Widget, can_focus=True):
         """Say so."""
         self.post_message(self.Changed(self, value))
 
+    async def on_key(self, event: events.Key) -> None:
+        """It is for this one, even if the next key leaves it."""
+        await act_at_once(self, event)
+
     def action_turn(self) -> None:
         """Turn it round."""
         self.value = not self.value
@@ -175,12 +192,43 @@ class Check(Widget, can_focus=True):
         return join(box, self._label)
 
 
+class More(Check):
+    """What is seldom wanted: out of view until it is asked for, with a word on how much of it is in use."""
+
+    def __init__(self, label: str, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        """Fold away what ``label`` says."""
+        super().__init__(label, id=id)
+        self._glyphs = glyphs
+        self._words = ""
+
+    def tell(self, words: str) -> None:
+        """Say how much of it is in use."""
+        self._words = f"  {words}" if words else ""
+        self.refresh(layout=True)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """The sign, the label, and what is told."""
+        return super().get_content_width(container, viewport) + len(self._words)
+
+    def render(self) -> Content:
+        """A sign for each state."""
+        sign = self._glyphs.less if self.value else self._glyphs.more
+        return join(styled(f"{sign} ", "$text-primary"), self._label, styled(self._words, DIM))
+
+
 class Field(Vertical):
     """A label, what is filled in, and beneath it a remark, or what is wrong with it."""
 
-    def __init__(self, label: str, *parts: Widget, unit: str = "", id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        label: str,
+        *parts: Widget,
+        unit: str = "",
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
         """Label the parts, which stand side by side; all words are ours."""
-        super().__init__(id=id)
+        super().__init__(id=id, classes=classes)
         self._label = label
         self._parts = parts
         self._unit = unit

@@ -9,9 +9,8 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.app.glyphs import DIM, Glyphs
-from tui.app.text import join, pad, styled
-from tui.model.quantity import UNKNOWN
+from tui.app.glyphs import DIM
+from tui.app.text import cut, join, pad, styled
 
 _NARROWEST = 8
 """Cells that a text gets at least, however wide its lead is."""
@@ -38,11 +37,6 @@ class Line:
 
 
 EMPTY = Line(Content(""))
-
-
-def in_signs(text: str, glyphs: Glyphs) -> Content:
-    """A text of ours about numbers, in signs that the terminal has."""
-    return Content(text.replace(UNKNOWN, glyphs.empty).replace("…", "..." if glyphs.ascii else "…"))
 
 
 def heading(text: str) -> Line:
@@ -105,8 +99,12 @@ class Flow(Widget):
         return len(self.laid_out(width))
 
     def render(self) -> Content:
-        """All lines, wrapped."""
-        return Content("\n").join(self.laid_out(self.content_size.width))
+        """All lines, wrapped; where there is no room for all, the last one is marked as cut."""
+        width, room = self.content_size
+        lines = self.laid_out(width)
+        if len(lines) > room > 0:
+            lines[room - 1 :] = [cut(join(lines[room - 1], lines[room]), width)]
+        return Content("\n").join(lines)
 
     def laid_out(self, width: int) -> list[Content]:
         """What is shown, wrapped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
 
 from textual.content import Content
 
@@ -10,6 +11,7 @@ from tui.app.dialogs.asking import Answer, Outdated, answer_of
 from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.flow import Line
 from tui.app.dialogs.judged_form import DEBOUNCE, FormFields, JudgedForm
+from tui.app.dialogs.on_screen import on_screen
 from tui.app.dialogs.plan_view import plan_lines, sorted_findings
 from tui.app.glyphs import SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
@@ -18,8 +20,10 @@ from tui.model.finding import Acceptance, Severity
 from tui.model.plan import Plan
 from tui.model.request import Request
 
+Wish = TypeVar("Wish")
 
-class RequestForm(JudgedForm[Request, Answer, Plan]):
+
+class PlanForm(JudgedForm[Wish, Answer, Plan], Generic[Wish]):
     """Answers the plan that was shown when Start was pressed, or ``None``."""
 
     def __init__(
@@ -35,17 +39,13 @@ class RequestForm(JudgedForm[Request, Answer, Plan]):
         super().__init__(title, fields, debounce=debounce, glyphs=glyphs)
         self._control = control
 
-    def answer_to(self, wish: Request, outdated: Outdated) -> Answer:  # noqa: ARG002  one question is one call
-        """The plan of the host."""
-        return answer_of(self._control, wish)
-
     @property
     def plan(self) -> Plan | None:
         """The plan for exactly what the form holds at this moment, if it is known and may be started."""
         answer = self._given
         if answer is None or answer.plan is None or answer.plan.refused or self._control.read_only:
             return None
-        return answer.plan if answer.request == self.wish() else None
+        return answer.plan if answer.wish == self.wish() else None
 
     def chosen(self) -> Plan | None:
         """That plan."""
@@ -86,7 +86,9 @@ class RequestForm(JudgedForm[Request, Answer, Plan]):
         elif given.plan.refused:
             refusals = [f for f in sorted_findings(given.plan.findings) if f.severity is Severity.REFUSED]
             more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-            yield self.weighed(Severity.REFUSED, join("refused: ", shown(refusals[0].reason), more))
+            yield self.weighed(
+                Severity.REFUSED, join("refused: ", shown(on_screen(refusals[0].reason)), more)
+            )
         elif self._control.read_only:
             yield self.weighed(Severity.WARNING, "read-only: nothing is started on this host")
         else:
@@ -96,3 +98,11 @@ class RequestForm(JudgedForm[Request, Answer, Plan]):
                 yield self.weighed(Severity.WARNING, f"may start, with {words}")
             else:
                 yield self.weighed(Severity.FINE, "may start, nothing speaks against it")
+
+
+class RequestForm(PlanForm[Request]):
+    """A form whose fields are all that a request needs."""
+
+    def answer_to(self, wish: Request, outdated: Outdated) -> Answer:  # noqa: ARG002  one question is one call
+        """The plan of the host."""
+        return answer_of(self._control, wish)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import OptionList
@@ -19,7 +20,7 @@ from tui.app.dialogs.passages import Passages
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown
-from tui.engine.control import Outcome
+from tui.engine.control import Level, Outcome
 from tui.model.methods import Method
 from tui.model.plan import HeldDisk, Plan
 
@@ -53,14 +54,16 @@ class HeldDialog(Dialog[None]):
         """What was seen while it was taken, and the definitions."""
         yield from self.boxed(
             join("Taken: ", shown(self._plan.title)),
-            Flow(finding_lines(self._outcome.findings, self.glyphs), id="proof"),
+            VerticalScroll(
+                Flow(finding_lines(self._outcome.findings, self.glyphs), id="proof"), classes="proof"
+            ),
             Passages(id="held"),
             Buttons("c copy this  a copy all  esc close", button("Close", "leave")),
         )
 
     def on_mount(self) -> None:
         """Arrows go from one definition to the next."""
-        self.query_one("#proof").display = bool(self._outcome.findings)
+        self.query_one(".proof").display = bool(self._outcome.findings)
         held = self.query_one("#held", Passages)
         held.show(_lines(title, text) for title, text in self.parts)
         held.focus()
@@ -75,13 +78,17 @@ class HeldDialog(Dialog[None]):
         if _is_xml(text):
             copy_text(self.app, text, "The definition was")
         else:
-            self.app.notify(text, markup=False)
+            self.news.say(Level.INFO, text)
 
     def action_copy_all(self) -> None:
         """Give all of them to the clipboard."""
         texts = [text for _, text in self.parts if _is_xml(text)]
         if texts:
-            copy_text(self.app, "\n".join(texts), f"{len(texts)} definitions were")
+            copy_text(
+                self.app,
+                "\n".join(texts),
+                "1 definition was" if len(texts) == 1 else f"{len(texts)} definitions were",
+            )
 
 
 def _none(held: HeldDisk) -> str:

@@ -15,28 +15,32 @@ from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.types import CSSPathType
+from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from tui.app.dialogs.asking import Asker, Outdated
 from tui.app.dialogs.choices import Mistakes, Part
 from tui.app.dialogs.clipboard import copy_commands
 from tui.app.dialogs.dialog import Buttons, Dialog, button
-from tui.app.dialogs.fields import Check, Choice
+from tui.app.dialogs.fields import Check, Choice, Field, More, Taken
 from tui.app.dialogs.flow import Flow, Line
 from tui.app.dialogs.plan_view import PAGING, PlanView
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
-from tui.app.text import join, styled
+from tui.app.text import join, shown, styled
 from tui.model.finding import Acceptance, Severity
 
 Wish = TypeVar("Wish")
 Given = TypeVar("Given")
 Chosen = TypeVar("Chosen")
 
+_OF_A_PLACE = (Acceptance.RISK_FULL_DESTINATION, Acceptance.OVERWRITE_IMAGES)
+"""What is risked at one place is not risked at another."""
 DEBOUNCE = 0.2
 """Seconds without a key press before the host is asked."""
 
 _HINT = "enter go on  f2 plan  esc not now"
 _HINT_AT_CHECK = "space yes/no  enter go on  f2 plan  esc not now"
+_HINT_AT_MORE = "space more/less  enter go on  f2 plan  esc not now"
 _HINT_AT_PLAN = "f2 choices  c copy  enter go on  esc not now"
 
 
@@ -55,6 +59,9 @@ class FormFields(VerticalScroll, can_focus=False):
 
         fields: FormFields
 
+    PARTS: ClassVar[tuple[Part, ...]] = ()
+    """Those that can be wrong, each of them a field that has its name."""
+
     def __init__(self) -> None:
         """Stand to the left of the plan."""
         super().__init__(id="fields")
@@ -63,13 +70,14 @@ class FormFields(VerticalScroll, can_focus=False):
     def enter_first(self) -> None:
         """Go to where filling in begins."""
 
-    @abstractmethod
     def enter_part(self, part: Part) -> None:
         """Go to a part that is wrong."""
+        self.query_one(f"#{part}").focus()
 
-    @abstractmethod
     def show_problems(self, problems: Mapping[Part, str]) -> None:
         """Say under each field what is wrong with it, and under no other."""
+        for part in self.PARTS:
+            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
 
     @on(Choice.Changed)
     @on(Check.Changed)
@@ -78,6 +86,14 @@ class FormFields(VerticalScroll, can_focus=False):
         """One message for all fields."""
         event.stop()
         self.post_message(self.Edited(self))
+
+    @on(Taken)
+    def tell_taken(self, event: Taken) -> None:
+        """It counts from now on, and enter goes on."""
+        event.stop()
+        self.post_message(self.Edited(self))
+        if event.entered:
+            self.post_message(self.Entered(self))
 
     @on(Input.Submitted)
     def tell_entered(self, event: Input.Submitted) -> None:
@@ -118,12 +134,17 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self._title = title
         self.fields = fields
         self._debounce = debounce
-        self._asker = Asker[Wish, Given](
+        self._asker = Asker[Wish, Given | Mistakes](
             self.answer_to, lambda number, given: self.post_message(self.Answered(number, given))
         )
         self._number = 0
+        self._where: object = None
         self._asked: Wish | Mistakes | None = None
         self._given: Given | None = None
+        self._mistakes: Mistakes | None = None
+        """What keeps it from being judged."""
+        self._left: Widget | None = None
+        """What had the focus when the plan was gone to."""
         self._timer: Timer | None = None
         self.going = False
         """Whether the user wants to go on as soon as the host has answered."""
@@ -133,8 +154,8 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         """What the form stands for at this moment, or what keeps it from being a wish."""
 
     @abstractmethod
-    def answer_to(self, wish: Wish, outdated: Outdated) -> Given:
-        """What there is to say to a wish; called in a thread, and blocks."""
+    def answer_to(self, wish: Wish, outdated: Outdated) -> Given | Mistakes:
+        """What there is to say to a wish, or what only looking shows to be wrong; called in a thread, and blocks."""
 
     @abstractmethod
     def chosen(self) -> Chosen | None:
@@ -200,7 +221,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
     @property
     def checking(self) -> bool:
         """Whether the host is being asked, or about to be."""
-        return self._asked is not None and not isinstance(self._asked, Mistakes) and self._given is None
+        return self._asked is not None and self._mistakes is None and self._given is None
 
     @on(FormFields.Edited)
     @on(Check.Changed)
@@ -208,8 +229,17 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         """What is shown may no longer speak of what is filled in."""
         self.judge()
 
+    def where(self) -> object:
+        """The destination that is filled in: what is risked at one is not risked at another."""
+        return None
+
     def judge(self) -> None:
         """Ask the host about what is filled in, unless it was asked that already."""
+        where = self.where()
+        for acceptance in _OF_A_PLACE if where != self._where else ():
+            if acceptance in self.ACCEPTANCES:
+                self.check(acceptance).value = False
+        self._where = where
         wish = self.wish()
         if wish == self._asked:
             return
@@ -219,14 +249,17 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self.going = False
         if self._timer:
             self._timer.stop()
-        mistakes = wish.sentences if isinstance(wish, Mistakes) else {}
-        self.fields.show_problems(dict(mistakes))
-        if not isinstance(wish, Mistakes):
+        self._be_wrong(wish if isinstance(wish, Mistakes) else None)
+        if self._mistakes is None:
             if self._debounce:
                 self._timer = self.set_timer(self._debounce, self._ask)
             else:
                 self._ask()
         self.show_judgement()
+
+    def _be_wrong(self, mistakes: Mistakes | None) -> None:
+        self._mistakes = mistakes
+        self.fields.show_problems(dict(mistakes.sentences) if mistakes else {})
 
     def _ask(self) -> None:
         if self._asked is not None and not isinstance(self._asked, Mistakes):
@@ -237,7 +270,10 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         """Show the answer, unless the form has moved on since it was asked for."""
         if event.number != self._number:
             return
-        self._given = event.given  # type: ignore[assignment]  # what ``answer_to`` gave
+        if isinstance(event.given, Mistakes):
+            self._be_wrong(event.given)
+        else:
+            self._given = event.given  # type: ignore[assignment]  # what ``answer_to`` gave
         self.show_judgement()
         self.query_one(PlanView).scroll_home(animate=False)
         if self.going:
@@ -246,10 +282,17 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
     @on(events.DescendantFocus)
     def name_the_keys(self) -> None:
         """What enter does depends on where the focus is."""
-        at_check = isinstance(self.focused, Check)
-        at_start = f"enter {self.STARTS}  f2 plan  esc not now"
-        at_plan = _HINT_AT_PLAN if isinstance(self.focused, PlanView) else _HINT
-        hint = at_start if self._start.has_focus else _HINT_AT_CHECK if at_check else at_plan
+        match self.focused:
+            case Button(id="start"):
+                hint = f"enter {self.STARTS}  f2 plan  esc not now"
+            case More():
+                hint = _HINT_AT_MORE
+            case Check():
+                hint = _HINT_AT_CHECK
+            case PlanView():
+                hint = _HINT_AT_PLAN
+            case _:
+                hint = _HINT
         self.query_one(Buttons).hint(hint)
 
     @on(FormFields.Entered)
@@ -259,15 +302,23 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self._go_on()
 
     def _go_on(self) -> None:
-        if isinstance(self._asked, Mistakes):
+        if self._mistakes is not None:
             self.going = False
-            self.fields.enter_part(next(iter(self._asked.sentences)))
+            self._go_to_mistake(next(iter(self._mistakes.sentences)))
         elif self._given is not None:
             self.going = False
             if self.chosen():
                 self._start.focus()
             else:
                 self._go_to_obstacle(self._given)
+
+    def _go_to_mistake(self, part: Part) -> None:
+        tab = self.query_one("#tab", Choice)
+        if tab.value == "choices":
+            self.fields.enter_part(part)
+        else:
+            tab.value = "choices"
+            self.call_after_refresh(self.fields.enter_part, part)
 
     def _go_to_obstacle(self, given: Given) -> None:
         acceptance = self.obstacle(given)
@@ -284,6 +335,9 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self.query_one("#verdict", Flow).show(self._verdict())
         self._start.disabled = not self.chosen()
         view = self.query_one(PlanView)
+        if self._mistakes is not None:
+            view.show(_unfinished(self._mistakes))
+            return
         if self._given is None:
             view.mark_old(old=True)
             return
@@ -298,7 +352,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self.query_one("#accept").set_class(some, "-some")
 
     def _verdict(self) -> Iterator[Line]:
-        if isinstance(self._asked, Mistakes):
+        if self._mistakes is not None:
             yield Line(Content(""), styled("not complete yet", DIM))
         elif self._given is None:
             yield Line(Content(""), styled("checking…" if not self.glyphs.ascii else "checking...", DIM))
@@ -318,15 +372,28 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         self.call_after_refresh(self.query_one(PlanView).tell_below)
 
     def action_turn(self) -> None:
-        """From the choices to the plan and back."""
+        """From the choices to the plan, and back to the field that was left."""
         tab = self.query_one("#tab", Choice)
         to_plan = tab.value == "choices"
         tab.value = "plan" if to_plan else "choices"
-        self.call_after_refresh(self.query_one(PlanView).focus if to_plan else self.fields.enter_first)
+        if to_plan:
+            self._left = self.focused
+        self.call_after_refresh(self.query_one(PlanView).focus if to_plan else self._enter_again)
+
+    def _enter_again(self) -> None:
+        left = self._left
+        if left is not None and left.focusable and self.fields in left.ancestors:
+            left.focus()
+        else:
+            self.fields.enter_first()
 
     def action_page_plan(self, pages: int) -> None:
-        """Page the plan without leaving what is being filled in."""
-        self.query_one(PlanView).page(pages)
+        """Page the plan without leaving what is being filled in; where it is out of view, go to it."""
+        view = self.query_one(PlanView)
+        if view.display:
+            view.page(pages)
+        else:
+            self.action_turn()
 
     @on(PlanView.Below)
     def tell_below(self, event: PlanView.Below) -> None:
@@ -346,3 +413,9 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         chosen = self.chosen()
         if chosen:
             self.answer(chosen)
+
+
+def _unfinished(mistakes: Mistakes) -> Iterator[Line]:
+    """What stands in the place of the plan of something that cannot be judged."""
+    yield Line(Content(""), styled("No plan yet:", DIM))
+    yield from (Line(Content("  "), shown(sentence)) for sentence in mistakes.sentences.values())

@@ -10,6 +10,7 @@ from textual.widgets import Button, Input
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Field
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.widgets.entry import Entry
 from tui.model.queue import Limits
 
 _MOST = 99
@@ -29,10 +30,10 @@ class LimitsDialog(Dialog[Limits | None]):
         limits = self._limits
         yield from self.boxed(
             Content("Limits of the queue"),
-            Field("On one host", Input(str(limits.per_host), id="per-host"), id="per-host-field"),
+            Field("On one host", Entry(str(limits.per_host), id="per-host"), id="per-host-field"),
             Field(
                 "To one place",
-                Input(str(limits.per_destination), id="per-destination"),
+                Entry(str(limits.per_destination), id="per-destination"),
                 id="per-destination-field",
             ),
             Buttons("enter set them  esc not now", button("Not now", "leave"), button("Set", "set")),

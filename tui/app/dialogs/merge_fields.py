@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.judged_form import FormFields
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.widgets.entry import Entry
 from tui.model.disk import Disk
 from tui.model.finding import Acceptance
 from tui.model.merge_case import layer_name
@@ -36,13 +38,15 @@ _NOTHING = ""
 class MergeFields(FormFields):
     """Layers are picked by their place in the chain, 0 for the active one."""
 
+    PARTS: ClassVar[tuple[Part, ...]] = (Part.BANDWIDTH,)
+
     def __init__(
         self, disk: Disk, what: str, place: int, *, suggested_bandwidth: int, glyphs: Glyphs = UNICODE
     ) -> None:
         """Begin with what pointing at the layer at ``place`` means.
 
         Args:
-            disk: whose layers they are.
+            disk: whose layers they are, two at least.
             what: ``COMMIT`` or ``PULL``.
             place: the layer that was pointed at.
             suggested_bandwidth: bytes per second; 0 is no limit.
@@ -53,7 +57,7 @@ class MergeFields(FormFields):
         self._what = what
         self._suggested = suggested_bandwidth
         self._glyphs = glyphs
-        self._last = max(len(disk.chain.layers) - 1, 0)
+        self._last = len(disk.chain.layers) - 1
         # A commit is of the layer that is pointed at, down into the next; of the base it is into that one.
         self._top = max(min(place, self._last - 1), 0)
         # A pull is onto the layer that is pointed at, where something lies in between.
@@ -81,7 +85,7 @@ class MergeFields(FormFields):
         )
         yield Field(
             "Speed limit",
-            Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
+            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
             unit="MiB/s",
             id="bandwidth-field",
         )
@@ -137,14 +141,6 @@ class MergeFields(FormFields):
         pulls = self.query_one("#what", Choice).value == PULL
         self.query_one("#onto" if pulls else "#top", Choice).focus()
 
-    def enter_part(self, part: Part) -> None:
-        """Go to a part that is wrong."""
-        self.query_one(f"#{part}", Input).focus()
-
-    def show_problems(self, problems: Mapping[Part, str]) -> None:
-        """Say under each field what is wrong with it, and under no other."""
-        self.query_one("#bandwidth-field", Field).problem(problems.get(Part.BANDWIDTH, ""))
-
     def _show(self) -> None:
         """Only what the present choice has."""
         what = self.query_one("#what", Choice).value
@@ -181,4 +177,4 @@ class MergeFields(FormFields):
 
 
 def _from(layers: Mapping[int, str], first: int, last: int) -> list[tuple[str, str]]:
-    return [(str(place), layers.get(place, "")) for place in range(first, max(first, last) + 1)]
+    return [(str(place), layers[place]) for place in range(first, last + 1)]

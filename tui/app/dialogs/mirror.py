@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from tui.app.dialogs.choices import Kind, Mistakes, request_of
+from tui.app.dialogs.choices import Mistakes, request_of
 from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror_fields import MirrorFields
+from tui.app.dialogs.peer_fields import Peer
 from tui.app.dialogs.placed_form import PlacedForm
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
@@ -34,6 +35,7 @@ class MirrorForm(PlacedForm):
         domain: Domain,
         disk: Disk,
         *,
+        peers: Sequence[Peer] = (),
         turn: tuple[int, int] = (1, 1),
         suggested_bandwidth: int = 0,
         fast: str | None = None,
@@ -46,6 +48,7 @@ class MirrorForm(PlacedForm):
             control: the host.
             domain: whose disk it is.
             disk: what is copied.
+            peers: the other hosts that are open.
             turn: which form this is of how many that follow one another.
             suggested_bandwidth: bytes per second; 0 is no limit.
             fast: the directory to propose before the host has named any.
@@ -61,6 +64,7 @@ class MirrorForm(PlacedForm):
             disk,
             directories=(fast,) if fast else (),
             taken=taken | disk.local_paths,
+            peers=peers,
             suggested_bandwidth=suggested_bandwidth,
             glyphs=glyphs,
         )
@@ -68,18 +72,13 @@ class MirrorForm(PlacedForm):
         super().__init__(control, title, self._mirror, debounce=debounce, glyphs=glyphs)
         self._domain = domain
         self._disk = disk
-        self._where: tuple[Kind, str, str] | None = None
 
     def wish(self) -> Request | Mistakes:
         """The copy that is filled in."""
         choices = replace(self._mirror.choices, accepted=self.accepted)
         return request_of(choices, self._domain.uuid, self._disk.target)
 
-    def judge(self) -> None:
-        """What was accepted of one destination was not accepted of another."""
+    def where(self) -> object:
+        """Host and place."""
         choices = self._mirror.choices
-        where = (choices.kind, choices.place, choices.xml)
-        if self._where is not None and self._where != where:
-            self.check(Acceptance.RISK_FULL_DESTINATION).value = False
-        self._where = where
-        super().judge()
+        return (choices.kind, choices.place, choices.xml, choices.host)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,10 +12,12 @@ from textual.widgets import Input, TextArea
 from tui.app.dialogs.choices import Choices, Kind, Part
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.limit import limit_text
+from tui.app.dialogs.peer_fields import Peer, PeerFields
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.placed_form import PlacedFields
 from tui.app.dialogs.proposal import propose
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.widgets.entry import Entry
 from tui.model.destination import destination_xml
 from tui.model.disk import Disk
 from tui.model.domain import Domain
@@ -24,15 +27,17 @@ from tui.model.text import printable
 
 _KINDS = (
     (Kind.FILE.value, "file"),
-    (Kind.BLOCK.value, "block device"),
+    (Kind.BLOCK.value, "device"),
     (Kind.NBD.value, "NBD"),
     (Kind.XML.value, "XML"),
+    (Kind.HOST.value, "other host"),
 )
 _PLACEHOLDERS = {
     Kind.FILE: "/directory/image",
     Kind.BLOCK: "/dev/group/volume",
     Kind.NBD: "nbd://host:10809/export",
     Kind.XML: "",
+    Kind.HOST: "/directory/image, at that host",
 }
 _FORMATS = ("raw", "qcow2", "qed", "vmdk")
 _THEN = ((Then.HOLD.value, "hold"), (Then.PIVOT.value, "pivot"), (Then.KEEP.value, "keep the copy"))
@@ -41,11 +46,21 @@ _THEN_NOTES = {
     Then.PIVOT: "The guest goes over to the new image by itself.",
     Then.KEEP: "The mirror ends; the new image stays as a copy.",
 }
-_PARTS = (Part.PLACE, Part.XML, Part.BANDWIDTH, Part.GRANULARITY, Part.BUFFER)
+_ELSEWHERE = "It is made there, and served to this one copy by qemu-nbd."
 
 
 class MirrorFields(PlacedFields):
     """Every choice that a block copy has."""
+
+    PARTS: ClassVar[tuple[Part, ...]] = (
+        Part.PLACE,
+        Part.XML,
+        Part.BANDWIDTH,
+        Part.GRANULARITY,
+        Part.BUFFER,
+        Part.URI,
+        Part.NBD_PORT,
+    )
 
     def __init__(
         self,
@@ -54,6 +69,7 @@ class MirrorFields(PlacedFields):
         *,
         directories: Sequence[str],
         taken: frozenset[str],
+        peers: Sequence[Peer],
         suggested_bandwidth: int,
         glyphs: Glyphs = UNICODE,
     ) -> None:
@@ -70,24 +86,29 @@ class MirrorFields(PlacedFields):
         self._kind = Kind.FILE
         self._proposed = next(iter(self._proposals("")), "")
         self._places = {Kind.FILE: self._proposed}
+        self._peer = PeerFields("Host", peers, glyphs=glyphs)
 
     def compose(self) -> ComposeResult:
         """One field a line."""
         source = printable(self._source_format or "not known", 12)
         formats = [("", f"source's ({source})"), *((f, f) for f in _FORMATS if f != self._source_format)]
         yield Field("To", Choice(_KINDS, glyphs=self._glyphs, id="kind"))
+        yield self._peer
         yield Field("Destination", PlaceInput(self._proposed), id="place-field")
         yield Field("Destination", TextArea(id="xml", compact=True, show_line_numbers=False), id="xml-field")
         yield Field("Format", Choice(formats, glyphs=self._glyphs, id="format"), id="format-field")
         yield Field(
             "Speed limit",
-            Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
+            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
             unit="MiB/s",
             id="bandwidth-field",
         )
         yield Field("When in sync", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
         yield Field("Copy", Check("shallow: only the active layer", id="shallow"), id="shallow-field")
         yield Field("", Check("reuse: write into an image that exists", id="reuse"), id="reuse-field")
+        address = Entry(placeholder="by which that host is reached", id="nbd-address")
+        yield Field("Through", address, id="nbd-address-field")
+        yield Field("Port", Entry(placeholder="one that is free", id="nbd-port"), id="nbd-port-field")
         yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
         always = self._domain.persistent
         label = (
@@ -96,29 +117,36 @@ class MirrorFields(PlacedFields):
         yield Field("", Check(label, value=always, disabled=always, id="transient"))
         yield Field(
             "Granularity",
-            Input(placeholder="QEMU's choice, or as 64K", id="granularity"),
+            Entry(placeholder="QEMU's choice, or as 64K", id="granularity"),
             id="granularity-field",
         )
-        yield Field("Buffer", Input(placeholder="QEMU's choice, or as 16M", id="buffer"), id="buffer-field")
+        yield Field("Buffer", Entry(placeholder="QEMU's choice, or as 16M", id="buffer"), id="buffer-field")
 
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""
         if self._suggested:
             self.query_one("#bandwidth-field", Field).note("Limited so that one can watch.")
         self.query_one("#then-field", Field).note(_THEN_NOTES[Then.HOLD])
+        self.query_one("#nbd-address-field", Field).note(
+            "The address of its server, which this host connects to."
+        )
+        self._show_kind()
         self._offer()
 
     @property
     def choices(self) -> Choices:
         """The form as it stands at this moment."""
         transient = self.query_one("#transient", Check)
+        mistakes: dict[Part, str] = {}
+        elsewhere = self._kind is Kind.HOST
+        host = self._peer.destination(mistakes) if elsewhere else ""
         return Choices(
             kind=Kind(self.query_one("#kind", Choice).value),
             place=self.query_one(PlaceInput).value,
             xml=self.query_one("#xml", TextArea).text,
             format="" if self._kind is Kind.XML else self.query_one("#format", Choice).value,
-            shallow=self.query_one("#shallow", Check).value,
-            reuse_external=self.query_one("#reuse", Check).value,
+            shallow=not elsewhere and self.query_one("#shallow", Check).value,
+            reuse_external=not elsewhere and self.query_one("#reuse", Check).value,
             bandwidth=self.query_one("#bandwidth", Input).value,
             granularity=self.query_one("#granularity", Input).value,
             buffer=self.query_one("#buffer", Input).value,
@@ -126,6 +154,10 @@ class MirrorFields(PlacedFields):
             # A persistent domain gets it from the plan, together with a finding that says what it means.
             transient_job=transient.value and not transient.disabled,
             then=Then(self.query_one("#then", Choice).value),
+            host=host,
+            nbd_address=self.query_one("#nbd-address", Input).value if elsewhere else "",
+            nbd_port=self.query_one("#nbd-port", Input).value if elsewhere else "",
+            mistakes=mistakes,
         )
 
     @property
@@ -145,12 +177,7 @@ class MirrorFields(PlacedFields):
         if part in (Part.PLACE, Part.XML):
             self.enter_first()
         else:
-            self.query_one(f"#{part}", Input).focus()
-
-    def show_problems(self, problems: Mapping[Part, str]) -> None:
-        """Say under each field what is wrong with it, and under no other."""
-        for part in _PARTS:
-            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
+            super().enter_part(part)
 
     def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:
         """Complete to these too; ``improve`` a proposal that nobody has touched."""
@@ -182,7 +209,14 @@ class MirrorFields(PlacedFields):
         self.query_one(PlaceInput).offer(proposals, _PLACEHOLDERS[self._kind])
         several = self._kind is Kind.FILE and len(proposals) > 1
         arrow = "down" if self._glyphs.ascii else "↓"
-        self.query_one("#place-field", Field).note(f"{arrow} {len(proposals)} proposals" if several else "")
+        note = (
+            _ELSEWHERE
+            if self._kind is Kind.HOST
+            else f"{arrow} {len(proposals)} proposals"
+            if several
+            else ""
+        )
+        self.query_one("#place-field", Field).note(note)
 
     def _sketch(self) -> str:
         """XML to begin with: what the other fields say."""
@@ -202,9 +236,25 @@ class MirrorFields(PlacedFields):
             if not xml.text.strip():
                 xml.text = self._sketch()
         else:
-            field.value = self._places.get(self._kind, "")
-        self.set_class(self._kind is Kind.XML, "-xml")
+            # At another host it is often called the same.
+            usual = self._places.get(Kind.FILE, "") if self._kind is Kind.HOST else ""
+            field.value = self._places.get(self._kind, usual)
+        self._show_kind()
         self._offer()
+
+    def _show_kind(self) -> None:
+        """What another host has no use for is not asked for: a new image is made there, and no guest goes over."""
+        self.set_class(self._kind is Kind.XML, "-xml")
+        elsewhere = self._kind is Kind.HOST
+        for name in ("nbd-address", "nbd-port"):
+            self.query_one(f"#{name}-field").display = elsewhere
+        self._peer.display = elsewhere
+        for name in ("shallow", "reuse"):
+            self.query_one(f"#{name}-field").display = not elsewhere
+        then = self.query_one("#then", Choice)
+        offered = [(value, word) for value, word in _THEN if not (elsewhere and value == Then.PIVOT)]
+        then.offer(offered, then.value if then.value in dict(offered) else Then.HOLD.value)
+        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(then.value)])
 
     @on(Choice.Changed, "#format")
     def change_format(self) -> None:

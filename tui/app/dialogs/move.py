@@ -47,6 +47,10 @@ class MoveForm(PlacedForm):
         )
         super().__init__(control, title, self._move, debounce=debounce, glyphs=glyphs)
 
+    def where(self) -> object:
+        """The place."""
+        return self._move.where
+
     def wish(self) -> Request | Mistakes:
         """The move that is filled in."""
         return self._move.wish(self.accepted)

@@ -6,17 +6,19 @@ import posixpath
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.choices import Mistakes, Part, parsed
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.placed_form import PlacedFields
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.widgets.entry import Entry
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -47,6 +49,7 @@ _NO_PLACE = "/directory, or pool:name"
 class WayFields(PlacedFields):
     """Where to and how; what is moved is asked for above, by whoever has it."""
 
+    PARTS: ClassVar[tuple[Part, ...]] = (Part.PLACE, Part.BANDWIDTH)
     NOTHING = "Tick a disk that is to be moved."
     """What is wrong where nothing is ticked."""
 
@@ -78,7 +81,7 @@ class WayFields(PlacedFields):
         yield Field("Shared base", Choice(_SHARED, glyphs=self._glyphs, id="shared"), id="shared-field")
         yield Field(
             "Speed limit",
-            Input(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
+            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
             unit="MiB/s",
             id="bandwidth-field",
         )
@@ -103,11 +106,7 @@ class WayFields(PlacedFields):
             mistakes[Part.PLACE] = "A directory begins with /, a pool with pool:."
         if self.nothing:
             mistakes.setdefault(Part.PLACE, self.NOTHING)
-        bandwidth = 0
-        try:
-            bandwidth = parse_limit(self.query_one("#bandwidth", Input).value)
-        except ValueError as error:
-            mistakes[Part.BANDWIDTH] = str(error)
+        bandwidth = parsed(parse_limit, self.query_one("#bandwidth", Input).value, Part.BANDWIDTH, mistakes)
         if mistakes:
             return Mistakes(mistakes)
         how = How(self.query_one("#how", Choice).value)
@@ -116,7 +115,7 @@ class WayFields(PlacedFields):
             "",
             place,
             how=how,
-            bandwidth=bandwidth,
+            bandwidth=bandwidth or 0,
             synchronous_writes=self.query_one("#synchronous", Check).value,
             then=then,
             merge_overlay=how is How.KEEP_CHAIN and self.query_one("#merge", Check).value,
@@ -125,21 +124,14 @@ class WayFields(PlacedFields):
             accepted=accepted,
         )
 
+    @property
+    def where(self) -> str:
+        """The place."""
+        return self.query_one(PlaceInput).value
+
     def enter_first(self) -> None:
         """Go to the place."""
         self.query_one(PlaceInput).enter()
-
-    def enter_part(self, part: Part) -> None:
-        """Go to a part that is wrong."""
-        if part is Part.PLACE:
-            self.enter_first()
-        else:
-            self.query_one(f"#{part}", Input).focus()
-
-    def show_problems(self, problems: Mapping[Part, str]) -> None:
-        """Say under each field what is wrong with it, and under no other."""
-        for part in (Part.PLACE, Part.BANDWIDTH):
-            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
 
     def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:
         """Complete to these too; ``improve`` a proposal that nobody has touched."""

@@ -16,9 +16,10 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.app.text import shown
+from tui.app.widgets.entry import Entry
 
 
-class _PathInput(Input):
+class _PathInput(Entry):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "open_list", "Proposals", show=False)]
 
     @dataclass
@@ -101,6 +102,11 @@ class PlaceInput(Vertical):
             listed.display = True
             listed.highlighted = 0
             listed.focus()
+
+    @on(OptionList.OptionHighlighted, "#proposals")
+    def keep_highlight(self, event: OptionList.OptionHighlighted) -> None:
+        """A proposal under the cursor is nothing to anybody else."""
+        event.stop()
 
     @on(_Proposals.Closed)
     def close_list(self, event: _Proposals.Closed) -> None:

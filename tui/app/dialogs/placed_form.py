@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from textual import on
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList
 
-from tui.app.dialogs.asking import ask_places
+from tui.app.dialogs.asking import ask_aside
 from tui.app.dialogs.form import RequestForm
 from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
 from tui.app.glyphs import UNICODE, Glyphs
@@ -24,11 +23,6 @@ class PlacedFields(FormFields):
     @abstractmethod
     def add_directories(self, directories: Sequence[str], *, improve: bool) -> None:
         """Complete to these too; ``improve`` a proposal that nobody has touched."""
-
-    @on(OptionList.OptionHighlighted)
-    def keep_highlight(self, event: OptionList.OptionHighlighted) -> None:
-        """A proposal under the cursor is nothing to anybody else."""
-        event.stop()
 
 
 class PlacedForm(RequestForm):
@@ -55,7 +49,7 @@ class PlacedForm(RequestForm):
 
     def on_mount(self) -> None:
         """Ask where there is room for images."""
-        ask_places(self._control, lambda places: self.post_message(self.PlacesFound(places)))
+        ask_aside(self._control.places, lambda places: self.post_message(self.PlacesFound(places)))
 
     @on(PlacesFound)
     def take_places(self, event: PlacesFound) -> None:

@@ -14,6 +14,7 @@ from textual.message import Message
 from tui.app import chains
 from tui.app.chains import stem
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
+from tui.app.dialogs.on_screen import on_screen
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, shown_middle, styled
 from tui.model.finding import Finding, Severity
@@ -36,12 +37,12 @@ def finding_lines(findings: Iterable[Finding], glyphs: Glyphs) -> Iterator[Line]
         style = SEVERITY_STYLES[finding.severity]
         sign = glyphs.severity(finding.severity)
         if finding.severity is Severity.FINE:
-            yield Line(styled(f"{sign} ", style), shown(finding.reason, DIM))
+            yield Line(styled(f"{sign} ", style), shown(on_screen(finding.reason), DIM))
             continue
         word = styled(f"{finding.severity}: ", f"bold {style}")
-        yield Line(styled(f"{sign} ", style), join(word, shown(finding.reason)))
+        yield Line(styled(f"{sign} ", style), join(word, shown(on_screen(finding.reason))))
         if finding.remedy:
-            yield Line(styled(f"  {glyphs.to} ", DIM), shown(finding.remedy, DIM))
+            yield Line(styled(f"  {glyphs.to} ", DIM), shown(on_screen(finding.remedy), DIM))
 
 
 def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:

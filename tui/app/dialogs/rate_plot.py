@@ -11,8 +11,8 @@ from textual.color import Color
 from textual_plotext import PlotextPlot
 
 from tui.app.dialogs.flow import Line
-from tui.app.dialogs.history import Point
 from tui.app.dialogs.limit import MIB
+from tui.app.dialogs.rates import Point
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, styled
 from tui.model.quantity import duration

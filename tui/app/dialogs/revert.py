@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 
-from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Choice, Field
 from tui.app.dialogs.form import RequestForm
 from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
@@ -57,13 +57,6 @@ class RevertFields(FormFields):
     def enter_first(self) -> None:
         """Go to the choice."""
         self.query_one("#after", Choice).focus()
-
-    def enter_part(self, part: Part) -> None:  # noqa: ARG002
-        """Nothing here can be wrong."""
-        self.enter_first()
-
-    def show_problems(self, problems: Mapping[Part, str]) -> None:
-        """Nothing here can be wrong."""
 
 
 class RevertForm(RequestForm):

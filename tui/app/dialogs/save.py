@@ -12,6 +12,7 @@ from textual.widgets import Button, Input
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Field
 from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.widgets.entry import Entry
 from tui.model.text import printable
 
 
@@ -19,15 +20,16 @@ def file_problem(text: str) -> str:
     """Why no new file can be written there; empty when one can."""
     if not text.strip():
         return "A file needs a name."
-    path = Path(text.strip()).expanduser()
     try:
+        path = Path(text.strip()).expanduser()
         if path.is_dir():
             return "This is a directory: add a name."
         if path.exists():
             return "This file exists already: choose another name."
         if not path.parent.is_dir():
             return "There is no such directory."
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
+        # Of a home that nobody has, pathlib says so by a RuntimeError.
         return "There can be no file of this name."
     return ""
 
@@ -45,7 +47,7 @@ class SaveDialog(Dialog[str | None]):
         """The name, and two buttons."""
         yield from self.boxed(
             Content(self._title),
-            Field("File", Input(printable(self._default), select_on_focus=False, id="file"), id="file-field"),
+            Field("File", Entry(printable(self._default), select_on_focus=False, id="file"), id="file-field"),
             Buttons("enter save  esc not now", button("Not now", "leave"), button("Save", "save")),
         )
 

@@ -1,86 +1,94 @@
-"""The form for several moves at once: one way for all, a plan for each, and those that may be are queued."""
+"""The form for several domains at once: one way for all, a plan for each, and those that may be are queued."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from textual import on
 from textual.content import Content
-from textual.message import Message
 
-from tui.app.dialogs.asking import Answer, Outdated, answer_of, ask_places
-from tui.app.dialogs.choices import Mistakes
+from tui.app.dialogs.asking import Answer, Outdated, answer_of
 from tui.app.dialogs.flow import EMPTY, Line, heading
-from tui.app.dialogs.judged_form import DEBOUNCE, JudgedForm
-from tui.app.dialogs.mirror import MirrorForm
-from tui.app.dialogs.move_fields import places_of
+from tui.app.dialogs.judged_form import DEBOUNCE, FormFields, JudgedForm
+from tui.app.dialogs.on_screen import on_screen
 from tui.app.dialogs.plan_view import finding_lines
-from tui.app.dialogs.several_fields import Mover, SeveralFields
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.engine.control import Control
+from tui.model.domain import Domain
 from tui.model.finding import Acceptance, Severity
 from tui.model.plan import Plan
-from tui.model.quantity import size
-from tui.model.queue import writes_to
-from tui.model.request import MoveRequest
-from tui.model.together import together
+from tui.model.request import Request
+from tui.model.together import judged
+
+Wanted = TypeVar("Wanted", bound=Request)
 
 _NAME = 30
 
 
-class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[tuple[Control, Plan], ...]]):
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A domain with which something is to be done."""
+
+    control: Control
+    domain: Domain
+
+
+class SeveralForm(
+    JudgedForm[tuple[Wanted, ...], tuple[Answer, ...], tuple[tuple[Control, Plan], ...]], Generic[Wanted]
+):
     """Answers the plans that may be carried out, each with its host."""
 
-    ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = MirrorForm.ACCEPTANCES
     START = "Queue"
     STARTS = "queues them"
 
-    @dataclass
-    class PlacesFound(Message):
-        """A host has said where its pools are."""
-
-        places: tuple[str, ...]
-
     def __init__(
         self,
-        movers: Sequence[Mover],
+        verb: str,
+        candidates: Sequence[Candidate],
+        fields: FormFields,
         *,
-        suggested_bandwidth: int = 0,
         debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Begin with all of these."""
-        names = list(dict.fromkeys(mover.control.state.name for mover in movers))
+        """Begin with these, which are ticked in the fields in the same order."""
+        names = list(dict.fromkeys(one.control.state.name for one in candidates))
         host = shown(names[0]).plain if len(names) == 1 else f"{len(names)} hosts"
-        title = join(f"Move {len(movers)} domains", styled(f"  {host}", f"not bold {DIM}"))
-        self._movers = tuple(movers)
-        self._several = SeveralFields(movers, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
-        super().__init__(title, self._several, debounce=debounce, glyphs=glyphs)
+        count = "1 domain" if len(candidates) == 1 else f"{len(candidates)} domains"
+        title = join(f"{verb} {count}", styled(f"  {host}", f"not bold {DIM}"))
+        self._candidates = tuple(candidates)
+        super().__init__(title, fields, debounce=debounce, glyphs=glyphs)
 
-    def on_mount(self) -> None:
-        """Ask where there is room for images."""
-        for control in {id(mover.control): mover.control for mover in self._movers}.values():
-            ask_places(control, lambda places: self.post_message(self.PlacesFound(places)))
+    @property
+    @abstractmethod
+    def ticked(self) -> tuple[bool, ...]:
+        """For each domain whether it is to go."""
 
-    @on(PlacesFound)
-    def take_places(self, event: PlacesFound) -> None:
-        """Complete to the hosts' pools; whoever has gone on has agreed to the proposal that stood there."""
-        self._several.add_directories(event.places, improve=not self.going)
+    @abstractmethod
+    def what(self, place: int) -> Content:
+        """What is taken of a domain, in a few words."""
 
-    def wish(self) -> tuple[MoveRequest, ...] | Mistakes:
-        """The moves that are filled in."""
-        return self._several.wish(self.accepted)
+    @abstractmethod
+    def amount(self, plan: Plan) -> Content | str:
+        """How much that is, as far as it is known."""
 
-    def answer_to(self, wish: tuple[MoveRequest, ...], outdated: Outdated) -> tuple[Answer, ...]:
+    @abstractmethod
+    def way_of(self, place: int, plan: Plan) -> Iterator[Line]:
+        """From where to where."""
+
+    @abstractmethod
+    def sum_of(self, plans: Sequence[Plan]) -> str:
+        """What they take together, as far as it is known."""
+
+    def answer_to(self, wish: tuple[Wanted, ...], outdated: Outdated) -> tuple[Answer, ...]:
         """A plan for each; what is outdated is not asked to its end."""
         answers = []
-        for mover, request in zip(self._movers, wish, strict=True):
+        for candidate, request in zip(self._candidates, wish, strict=True):
             if outdated():
                 break
-            answers.append(answer_of(mover.control, request))
+            answers.append(answer_of(candidate.control, request))
         return tuple(answers)
 
     def judge(self) -> None:
@@ -90,46 +98,40 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
 
     def chosen(self) -> tuple[tuple[Control, Plan], ...] | None:
         """The plans of what is ticked that nothing forbids, if they speak of what is filled in."""
-        if self._given is None or tuple(answer.request for answer in self._given) != self.wish():
+        if self._given is None or tuple(answer.wish for answer in self._given) != self.wish():
             return None
         ready = self._ready(self._judged(self._given))
-        return tuple((mover.control, plan) for mover, plan in ready if not mover.control.read_only)
+        return tuple((one.control, plan) for one, plan in ready if not one.control.read_only)
 
     def _judged(self, given: tuple[Answer, ...]) -> tuple[Plan | None, ...]:
         """The plans of what is ticked, with what they mean for one another."""
-        ticked = zip(self._movers, given, self._several.ticked, strict=True)
-        plans = [(mover, answer.plan if tick else None) for mover, answer, tick in ticked]
-        found = iter(together([(mover.control.state.uri, plan) for mover, plan in plans if plan]))
-        return tuple(
-            plan and replace(plan, findings=(*plan.findings, *next(found))) for _mover, plan in plans
-        )
+        ticked = zip(self._candidates, given, self.ticked, strict=True)
+        plans = [(one, answer.plan if tick else None) for one, answer, tick in ticked]
+        found = iter(judged([(one.control.state.uri, plan) for one, plan in plans if plan]))
+        return tuple(next(found) if plan else None for _one, plan in plans)
 
     def lines(self, given: tuple[Answer, ...]) -> Iterable[Line]:
         """A line for each domain, and below for each what goes where and what speaks for and against it."""
         judged = self._judged(given)
-        ticked = self._several.ticked
-        names = max(shown(mover.domain.name, width=_NAME).cell_length for mover in self._movers) + 2
-        targets = max(shown(" ".join(mover.targets), width=_NAME).cell_length for mover in self._movers)
-        for mover, answer, plan, tick in zip(self._movers, given, judged, ticked, strict=True):
-            name = pad(shown(mover.domain.name, "bold", width=_NAME), names)
-            worst = _worst(plan)
+        places = range(len(self._candidates))
+        names = [shown(one.domain.name, "bold", width=_NAME) for one in self._candidates]
+        width = max(name.cell_length for name in names) + 2
+        whats = max(self.what(place).cell_length for place in places)
+        for place, plan, tick in zip(places, judged, self.ticked, strict=True):
+            worst = plan.worst if plan else Severity.REFUSED
             sign = self.glyphs.severity(worst) if tick else self.glyphs.empty
-            look = SEVERITY_STYLES[worst] if tick else DIM
-            lead = join(styled(f"{sign} ", look), name)
-            yield Line(lead, _outlook(mover, answer, plan, targets) if tick else styled("stays", DIM))
+            lead = join(styled(f"{sign} ", SEVERITY_STYLES[worst] if tick else DIM), pad(names[place], width))
+            told = self._outlook(place, given[place], plan, whats)
+            yield Line(lead, told if tick else styled("stays", DIM))
         yield from self._sum(judged)
-        for mover, plan in zip(self._movers, judged, strict=True):
+        for place, plan in zip(places, judged, strict=True):
             if plan:
                 yield EMPTY
-                yield from self._plan_lines(mover, plan)
+                yield from self._plan_lines(place, plan)
 
-    def _plan_lines(self, mover: Mover, plan: Plan) -> Iterator[Line]:
-        yield heading(shown(mover.domain.name, width=_NAME).plain)
-        own = sorted(places_of(mover.disks))
-        to = writes_to(plan)
-        if own and to:
-            targets = join(shown(" ".join(mover.targets)), "  ")
-            yield Line(targets, join(shown(", ".join(own), DIM), f" {self.glyphs.to} ", shown(to)))
+    def _plan_lines(self, place: int, plan: Plan) -> Iterator[Line]:
+        yield heading(shown(self._candidates[place].domain.name, width=_NAME).plain)
+        yield from self.way_of(place, plan)
         telling = [finding for finding in plan.findings if finding.severity is not Severity.FINE]
         yield from finding_lines(telling, self.glyphs)
         if fine := len(plan.findings) - len(telling):
@@ -137,24 +139,36 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
             yield Line(styled(f"{self.glyphs.good} ", SEVERITY_STYLES[Severity.FINE]), styled(words, DIM))
 
     def _sum(self, judged: tuple[Plan | None, ...]) -> Iterator[Line]:
-        plans = [plan for _mover, plan in self._ready(judged)]
-        needs = [plan.needs for plan in plans if plan.needs is not None]
-        if len(plans) > 1 and needs:
-            least = "at least " if len(needs) < len(plans) else ""
-            same = len({(mover.control, writes_to(plan)) for mover, plan in self._ready(judged)}) == 1
-            free = f"; {size(plans[0].free)} free there" if same and plans[0].free is not None else ""
-            yield Line(Content("  "), styled(f"together {least}{size(sum(needs))}, likely{free}", DIM))
+        plans = [plan for _one, plan in self._ready(judged)]
+        if len(plans) > 1 and (words := self.sum_of(plans)):
+            yield Line(Content("  "), styled(f"together {words}", DIM))
 
-    def _ready(self, judged: tuple[Plan | None, ...]) -> Iterator[tuple[Mover, Plan]]:
-        pairs = zip(self._movers, judged, strict=True)
-        return ((mover, plan) for mover, plan in pairs if plan and not plan.refused)
+    def _ready(self, judged: tuple[Plan | None, ...]) -> Iterator[tuple[Candidate, Plan]]:
+        pairs = zip(self._candidates, judged, strict=True)
+        return ((one, plan) for one, plan in pairs if plan and not plan.refused)
+
+    def _outlook(self, place: int, answer: Answer, plan: Plan | None, width: int) -> Content:
+        """What goes and how much, or why it does not."""
+        if plan is None:
+            return shown(answer.error)
+        what = pad(self.what(place), width)
+        gap = "  " if width else ""
+        if plan.refused:
+            refusals = (on_screen(f.reason) for f in plan.findings if f.severity is Severity.REFUSED)
+            return join(what, gap, shown(f"refused: {next(refusals)}", SEVERITY_STYLES[Severity.REFUSED]))
+        if self._candidates[place].control.read_only:
+            return join(what, gap, styled("read-only: nothing is queued", "$text-warning"))
+        words: list[Content | str] = [what, gap, self.amount(plan)]
+        if warnings := sum(f.severity is Severity.WARNING for f in plan.findings):
+            words += ["  ", styled("1 warning" if warnings == 1 else f"{warnings} warnings", DIM)]
+        return join(*words)
 
     def verdict(self, given: tuple[Answer, ...]) -> Iterator[Line]:
         """How many may be queued."""
         judged = self._judged(given)
         ready = len(self.chosen() or ())
-        ticked = sum(self._several.ticked)
-        findings = [finding for _mover, plan in self._ready(judged) for finding in plan.findings]
+        ticked = sum(self.ticked)
+        findings = [finding for _one, plan in self._ready(judged) for finding in plan.findings]
         warnings = sum(finding.severity is Severity.WARNING for finding in findings)
         words = f"{ready} of {ticked} may be queued" if ready < ticked else f"all {ready} may be queued"
         if not ready:
@@ -179,27 +193,4 @@ class SeveralForm(JudgedForm[tuple[MoveRequest, ...], tuple[Answer, ...], tuple[
     def commands(self, given: tuple[Answer, ...]) -> tuple[str, ...]:
         """Those of what may be queued, one plan after the other."""
         plans = self._ready(self._judged(given))
-        return tuple(command for _mover, plan in plans for command in plan.commands)
-
-
-def _worst(plan: Plan | None) -> Severity:
-    severities = {finding.severity for finding in plan.findings} if plan else {Severity.REFUSED}
-    return next((one for one in (Severity.REFUSED, Severity.WARNING) if one in severities), Severity.FINE)
-
-
-def _outlook(mover: Mover, answer: Answer, plan: Plan | None, width: int) -> Content:
-    """What is moved and how much, or why it is not."""
-    if plan is None:
-        return shown(answer.error)
-    targets = pad(shown(" ".join(mover.targets), width=_NAME), width)
-    if plan.refused:
-        refusals = (f.reason for f in plan.findings if f.severity is Severity.REFUSED)
-        return join(targets, "  ", shown(f"refused: {next(refusals)}", SEVERITY_STYLES[Severity.REFUSED]))
-    if mover.control.read_only:
-        return join(targets, "  ", styled("read-only: nothing is queued", "$text-warning"))
-    words: list[Content | str] = [targets]
-    if plan.needs is not None:
-        words += ["  ", size(plan.needs)]
-    if warnings := sum(f.severity is Severity.WARNING for f in plan.findings):
-        words += ["  ", styled("1 warning" if warnings == 1 else f"{warnings} warnings", DIM)]
-    return join(*words)
+        return tuple(command for _one, plan in plans for command in plan.commands)

@@ -1,4 +1,4 @@
-"""The left half of the form for several moves: which domains, and one way for all of them."""
+"""The left half of the forms for several domains: which, and one way for all of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Check, Field
+from tui.app.dialogs.judged_form import FormFields
 from tui.app.dialogs.move_fields import WayFields
+from tui.app.dialogs.several import Candidate
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.engine.control import Control
 from tui.model.disk import Disk
-from tui.model.domain import Domain
 from tui.model.finding import Acceptance
 from tui.model.move_case import chosen
 from tui.model.quantity import size
@@ -24,11 +24,9 @@ _NAME = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Mover:
+class Mover(Candidate):
     """A domain of which disks are to go somewhere else."""
 
-    control: Control
-    domain: Domain
     targets: tuple[str, ...]
 
     @property
@@ -42,6 +40,18 @@ class Mover:
         sizes = [self.control.state.capacity(self.domain.uuid, target) for target in self.targets]
         known = [one for one in sizes if one is not None]
         return sum(known) if len(known) == len(sizes) else None
+
+
+def domain_field(number: int, candidate: Candidate, words: str, *, value: bool = True) -> Field:
+    """Where a domain is ticked."""
+    label = f"{printable(candidate.domain.name, _NAME)}  {words}"
+    check = Check(label, value=value, id=f"domain-{number}")
+    return Field("Domains" if number == 0 else "", check, id=f"domain-{number}-field")
+
+
+def ticked(fields: FormFields, count: int) -> tuple[bool, ...]:
+    """For each of so many domains whether it is ticked."""
+    return tuple(fields.query_one(f"#domain-{n}", Check).value for n in range(count))
 
 
 class SeveralFields(WayFields):
@@ -62,16 +72,13 @@ class SeveralFields(WayFields):
         several_hosts = len({id(mover.control) for mover in self._movers}) > 1
         for number, mover in enumerate(self._movers):
             host = f"  {mover.control.state.name}" if several_hosts else ""
-            words = (
-                f"{printable(mover.domain.name, _NAME)}  {' '.join(mover.targets)}  {size(mover.capacity)}"
-            )
-            check = Check(words + host, value=True, id=f"domain-{number}")
-            yield Field("Domains" if number == 0 else "", check)
+            words = f"{' '.join(mover.targets)}  {size(mover.capacity)}{host}"
+            yield domain_field(number, mover, words)
 
     @property
     def ticked(self) -> tuple[bool, ...]:
         """For each domain whether it is to go."""
-        return tuple(self.query_one(f"#domain-{n}", Check).value for n in range(len(self._movers)))
+        return ticked(self, len(self._movers))
 
     @property
     def nothing(self) -> bool:

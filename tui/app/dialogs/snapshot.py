@@ -18,6 +18,7 @@ from tui.app.text import join, shown, styled
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
+from tui.model.quantity import moment_name
 from tui.model.request import Request
 
 
@@ -26,6 +27,7 @@ class SnapshotForm(RequestForm):
 
     ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {
         Acceptance.LOSE_CHECKPOINTS: "lose the checkpoints, and incremental backup with them",
+        Acceptance.OVERWRITE_IMAGES: "take overlays that seem to hold something, which hides what the guest has",
         Acceptance.RISK_FULL_DESTINATION: "risk that the room for what is new does not suffice",
     }
     START = "Take it"
@@ -43,7 +45,7 @@ class SnapshotForm(RequestForm):
         """Propose ``name``, or one that tells the time."""
         host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
         title = join("Snapshot of ", shown(domain.name), host)
-        proposed = time.strftime("%Y-%m-%d-%H%M%S") if name is None else name
+        proposed = moment_name(time.time()) if name is None else name
         self._snapshot = SnapshotFields(domain, proposed, glyphs=glyphs)
         super().__init__(control, title, self._snapshot, debounce=debounce, glyphs=glyphs)
         self._uuid = domain.uuid
@@ -51,6 +53,10 @@ class SnapshotForm(RequestForm):
     def wish(self) -> Request | Mistakes:
         """The snapshot that is filled in."""
         return self._snapshot.wish(self._uuid, self.accepted)
+
+    def where(self) -> object:
+        """All places that are filled in."""
+        return self._snapshot.places
 
     @on(RequestForm.Answered)
     def offer_methods(self, event: RequestForm.Answered) -> None:

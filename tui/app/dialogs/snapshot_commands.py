@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tui.app.commands import Command
+from tui.app.command import Command
 
 SNAPSHOT_COMMANDS = (
     Command(
@@ -12,12 +12,11 @@ SNAPSHOT_COMMANDS = (
     ),
     Command(
         "delete",
-        ("delete", "d"),
+        ("d", "delete"),
         "Delete",
         "Delete the snapshot under the cursor; what the guest has now stays. Overlays are merged.",
         "Snapshots",
         writes=True,
-        key_name="del",
     ),
     Command(
         "delete-all",
@@ -43,6 +42,21 @@ SNAPSHOT_COMMANDS = (
         "Snapshots",
         writes=True,
     ),
+    Command(
+        "export",
+        ("E",),
+        "Export",
+        "Write all snapshots to a file that can bring them back; the images are not in it.",
+        "Snapshots",
+    ),
+    Command(
+        "import",
+        ("I",),
+        "Import",
+        "Have libvirt remember the snapshots of such a file; the images have to be there.",
+        "Snapshots",
+        writes=True,
+    ),
     Command("read", ("r", "ctrl+r"), "Read again", "Ask the host again.", "View"),
     Command("help", ("question_mark", "f1"), "Help", "All keys.", "View"),
     Command("leave", ("escape", "q"), "Close", "From the details to the tree, and from there back.", "View"),
@@ -58,7 +72,18 @@ SNAPSHOT_COMMANDS = (
 )
 """In the order in which the footer names them, as far as it has room."""
 
-IN_FOOTER = ("take", "delete", "forget", "revert", "read", "help", "leave", "read-details")
+IN_FOOTER = (
+    "take",
+    "delete",
+    "forget",
+    "revert",
+    "export",
+    "import",
+    "help",
+    "leave",
+    "read-details",
+    "read",
+)
 ABOUT_ONE = frozenset({"delete", "delete-all", "forget", "revert"})
 """What is done to the snapshot under the cursor."""
 

@@ -1,4 +1,4 @@
-"""All that is known of one snapshot, or of what the guest writes now: its disks, and whose the images are."""
+"""All that is known of one snapshot, of what the guest writes now, or of a checkpoint: its disks, and their images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from tui.app.dialogs.flow import EMPTY, Line, heading, table
 from tui.app.glyphs import DIM, Glyphs
 from tui.app.text import join, shown, styled
 from tui.app.widgets.snapshots import SnapshotLine
+from tui.model.checkpoint import ABOUT, KnownCheckpoint
+from tui.model.command import virsh
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
 from tui.model.hierarchy_noted import note_of
-from tui.model.hierarchy_roles import LayerRole
-from tui.model.hierarchy_rows import role_words
+from tui.model.hierarchy_roles import LayerRole, lost_states
+from tui.model.hierarchy_rows import MOST_STEPS, bitmap_words, role_words
+from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import moment, size
+from tui.model.snapshot_fill import NEARLY, fill_words
 from tui.model.snapshot_note import Held
 from tui.model.text import listed
 
@@ -28,8 +32,11 @@ def detail_lines(
 ) -> Iterator[Line]:
     """What stands beside the tree, for the line under its cursor."""
     if line is not None and line.snapshot is not None:
-        yield from _snapshot(line.snapshot, view, glyphs)
+        yield from _snapshot(line.snapshot, view, lost_states(roles).get(line.snapshot.name, ()), glyphs)
         targets = [disk.target for disk in line.snapshot.disks]
+    elif line is not None and line.checkpoint is not None:
+        yield from _checkpoint(line.checkpoint, view, glyphs)
+        targets = [disk.target for disk in line.checkpoint.disks]
     else:
         yield from _live(view)
         targets = [role.target for role in roles]
@@ -50,7 +57,7 @@ def _live(view: SnapshotView) -> Iterator[Line]:
     )
 
 
-def _snapshot(one: KnownSnapshot, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
+def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyphs: Glyphs) -> Iterator[Line]:
     hierarchy = view.hierarchy
     yield Line(Content(""), shown(one.name, "bold"))
     if one.description:
@@ -71,35 +78,63 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, glyphs: Glyphs) -> Iterato
     if one.memory is not None:
         where = "inside the image" if one.memory is Kind.INTERNAL else one.memory_file or one.memory.value
         rows.append(("memory", _sized(shown(where), view.sizes.get(one.memory_file or ""))))
+    if lost:
+        why = f"{glyphs.bad} of {listed(lost, _FEW)}: the guest writes to the image that held it"
+        rows.append(("state lost", shown(why, "$text-error")))
     yield from table(rows)
     note = note_of(view.domain, one.name)
     notes = {held.target: held for held in note.disks} if note else {}
     for disk in one.disks:
         if disk.target in notes:
-            yield from _held(notes[disk.target])
+            yield from _held(notes[disk.target], view, glyphs)
             continue
         yield EMPTY
         yield heading(f"{shown(disk.target).plain}, {disk.kind.value}")
-        yield from table(_disk(disk, view))
+        yield from table(_disk(disk, view, lost=disk.target in lost))
 
 
-def _disk(disk: StateDisk, view: SnapshotView) -> Iterator[tuple[str, Content]]:
+def _checkpoint(one: KnownCheckpoint, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
+    yield Line(Content(""), shown(one.name, "bold"))
+    if one.description:
+        yield Line(Content(""), shown(one.description))
+    yield from table(
+        [
+            ("kind", Content("checkpoint")),
+            ("taken", Content(glyphs.empty if one.created is None else moment(one.created))),
+            ("parent", shown(one.parent) if one.parent else styled("none", DIM)),
+            *(("disk", shown(bitmap_words(disk))) for disk in one.disks),
+            ("delete", shown(virsh("checkpoint-delete", view.domain.name, one.name))),
+        ]
+    )
+    yield EMPTY
+    yield Line(Content(""), styled(ABOUT, DIM))
+
+
+def _disk(disk: StateDisk, view: SnapshotView, *, lost: bool) -> Iterator[tuple[str, Content]]:
     inside = disk.kind is Kind.INTERNAL
     if disk.base is not None:
         known = _sized(shown(disk.base), view.sizes.get(disk.base), disk.base_format)
-        yield "state inside" if inside else "state in", known
+        yield "lost from" if lost else "state inside" if inside else "state in", known
     if disk.path is not None:
         yield "new since", _sized(shown(disk.path), view.sizes.get(disk.path), disk.format)
 
 
-def _held(disk: Held) -> Iterator[Line]:
+def _held(disk: Held, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
     yield EMPTY
     yield heading(f"{shown(disk.target).plain}, by {disk.method.value}")
     rows = [("state in", shown(disk.path) if disk.path else styled("where your command put it", DIM))]
     if disk.pool is not None:
         rows.append(("volume", shown(f"{disk.volume} of the pool {disk.pool}")))
+    if disk.method is Method.LVM:
+        rows.append(("filled", _filled(view.filled.get(disk.path or ""), glyphs)))
     rows += [("on", shown(path)) for path in disk.needs]
     yield from table(rows)
+
+
+def _filled(part: float | None, glyphs: Glyphs) -> Content:
+    if part is None:
+        return styled(glyphs.empty, DIM)
+    return styled(fill_words(part), "$text-error" if part >= 1 else "$text-warning" if part >= NEARLY else "")
 
 
 def _chain(roles: Sequence[LayerRole], view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
@@ -108,14 +143,17 @@ def _chain(roles: Sequence[LayerRole], view: SnapshotView, glyphs: Glyphs) -> It
         return
     yield EMPTY
     yield heading(f"Chain of {shown(roles[0].target).plain} now")
+    place = ""
     for depth, role in enumerate(reversed(roles)):
-        branch = f"{glyphs.corner} " if depth else ""
+        branch = "  " * min(depth - 1, MOST_STEPS) + f"{glyphs.corner} " if depth else ""
         style = "$text-primary" if role.active else ""
         known = [role.layer.format or "format not known", *_amount(view.sizes.get(role.layer.path))]
         name = join(shown(name_of(role.layer), style), shown("  " + "  ".join(known), DIM))
         yield Line(styled(branch, DIM), name)
         lead = styled(" " * (len(branch) + 2), "")
-        yield Line(lead, shown(place_of(role.layer) or role.layer.path, DIM))
+        place, above = place_of(role.layer) or role.layer.path, place
+        if place != above:
+            yield Line(lead, shown(place, DIM))
         words = role_words(role)
         if role.active:
             words[0] = f"{glyphs.active} {words[0]}"

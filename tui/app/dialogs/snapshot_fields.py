@@ -1,75 +1,79 @@
-"""The left half of the snapshot form: the name, the method of each disk, and how the guest stands still meanwhile."""
+"""The left half of the snapshot form: the name, each disk, the memory, and how the guest stands still meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.choices import NOT_WHOLE, Mistakes, Part
 from tui.app.dialogs.fields import Check, Choice, Field
-from tui.app.dialogs.judged_form import FormFields
+from tui.app.dialogs.folded import FoldingFields
+from tui.app.dialogs.snapshot_disk import DiskFields
+from tui.app.dialogs.snapshot_options import SnapshotOptions
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.text import shown
+from tui.app.widgets.entry import Entry
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
-from tui.model.methods import Method, Quiesce, Wish
+from tui.model.methods import Method, Quiesce
+from tui.model.mirrored_snapshot import Snapshot, memory_file
 from tui.model.plan import Offer
-from tui.model.request import LiveSnapshotRequest
+from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
-_WORDS = {Method.NO: "skip"}
-_NOTES = {
-    Method.QEMU: "What is new goes to an overlay; the image stands still.",
-    Method.INTERNAL: "In the image itself, with the memory of the guest.",
-    Method.LVM: "A snapshot volume in the same pool.",
-    Method.BTRFS: "A clone of the image that shares its blocks.",
-    Method.MANUAL: "By your own command, while the guest stands still.",
-    Method.NO: "Left out: the disk goes on as it is.",
-}
 _QUIESCE = tuple((one.value, one.value) for one in (Quiesce.AUTO, Quiesce.REQUIRED, Quiesce.NO))
 _QUIESCE_NOTES = {
     Quiesce.AUTO: "File systems are frozen if the guest's agent answers.",
     Quiesce.REQUIRED: "Without an agent that freezes them, nothing is taken.",
     Quiesce.NO: "As after a power cut; the guest recovers from its journal.",
 }
+_MEMORY = "Only together with qemu. The guest runs on while it is written."
+_COMMAND = "VIRT_MIRROR_DOMAIN, _DISKS and _SNAPSHOT tell it what it is for."
+_NO_COMMAND = "Name the command that does it. Only the command line can wait for you (--wait)."
 _LIMIT = "30"
 _LONGEST = 3600
-_UNKNOWN = ""
-"""What is chosen while the host has not said what can be."""
 
 
-class SnapshotFields(FormFields):
+class SnapshotFields(FoldingFields):
     """Only disks that the guest can write to are asked for."""
+
+    PARTS: ClassVar[tuple[Part, ...]] = (
+        Part.NAME,
+        Part.COMMAND,
+        Part.MEMORY,
+        Part.LIMIT,
+        Part.BANDWIDTH,
+    )
 
     def __init__(self, domain: Domain, name: str, *, glyphs: Glyphs = UNICODE) -> None:
         """Propose a name; the methods are offered once the host has said what there is."""
-        super().__init__()
+        targets = [d.target for d in domain.disks if not (d.empty or d.readonly)]
+        options = SnapshotOptions(targets)
+        super().__init__(options, glyphs=glyphs)
+        self._options = options
         self._proposed = name
         self._glyphs = glyphs
-        self._targets = tuple(d.target for d in domain.disks if not (d.empty or d.readonly))
+        self._disks = {target: DiskFields(n, target, glyphs=glyphs) for n, target in enumerate(targets)}
         self._offers: dict[str, Offer] = {}
 
     def compose(self) -> ComposeResult:
         """One field a line."""
         glyphs = self._glyphs
-        yield Field("Name", Input(self._proposed, id="name"), id="name-field")
-        yield Field("Description", Input(placeholder="none", id="description"))
-        for number, target in enumerate(self._targets):
-            words = ((_UNKNOWN, "as its storage does it best"),)
-            choice = Choice(words, glyphs=glyphs, id=f"method-{number}")
-            yield Field(shown(target, width=12).plain, choice, id=f"method-{number}-field")
-        yield Field("Command", Input(placeholder="run here, by sh", id="command"), id="command-field")
+        yield Field("Name", Entry(self._proposed, id="name"), id="name-field")
+        yield Field("Description", Entry(placeholder="none", id="description"))
+        yield from self._disks.values()
+        yield Field("Command", Entry(placeholder="run here, by sh", id="command"), id="command-field")
+        yield Field("Memory", Entry(placeholder="not held; or a file for it", id="memory"), id="memory-field")
         yield Field("Quiesce", Choice(_QUIESCE, glyphs=glyphs, id="quiesce"), id="quiesce-field")
         yield Field("", Check("the guest may be paused for it", id="pause"), id="pause-field")
-        yield Field("At most", Input(_LIMIT, id="limit"), unit="seconds at a standstill", id="limit-field")
+        yield Field("At most", Entry(_LIMIT, id="limit"), unit="seconds at a standstill", id="limit-field")
+        yield from self.folded()
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
-        self.query_one("#command-field", Field).note(
-            "VIRT_MIRROR_DOMAIN, _DISKS and _SNAPSHOT tell it what it is for."
-        )
+        self.query_one("#command-field", Field).note(_COMMAND)
         self._explain()
 
     def offer(self, offers: Iterable[Offer]) -> None:
@@ -78,51 +82,125 @@ class SnapshotFields(FormFields):
         if not known or known == self._offers:
             return
         self._offers = known
-        for number, target in enumerate(self._targets):
-            offer = known.get(target)
-            if offer is None:
-                continue
-            choice = self.query_one(f"#method-{number}", Choice)
-            fit = [(method.value, _WORDS.get(method, method.value)) for method in offer.fit]
-            stays = choice.value in {name for name, _ in fit}
-            choice.offer(fit, choice.value if stays else offer.proposed.value)
+        for target, disk in self._disks.items():
+            if target in known:
+                disk.offer(known[target])
         self._explain()
 
-    def _methods(self) -> dict[str, Method]:
-        """What is chosen, for the disks of which it is known what can be."""
-        values = {
-            target: self.query_one(f"#method-{number}", Choice).value
-            for number, target in enumerate(self._targets)
-        }
-        return {target: Method(value) for target, value in values.items() if value}
-
-    def wish(self, uuid: str, accepted: frozenset[Acceptance]) -> LiveSnapshotRequest | Mistakes:
-        """What is filled in; a disk of which the proposal is taken is not spoken of."""
+    def wish(
+        self, uuid: str, accepted: frozenset[Acceptance]
+    ) -> SnapshotRequest | LiveSnapshotRequest | Mistakes:
+        """What is filled in; a disk of which the proposal is taken is not spoken of, unless another has a mirror."""
         mistakes: dict[Part, str] = {}
-        name = self.query_one("#name", Input).value.strip()
+        name, memory = self._text("name"), self._memory
         if not name:
             mistakes[Part.NAME] = "A snapshot needs a name."
-        limit = _seconds(self.query_one("#limit", Input).value)
+        wrong = next((why for disk in self._disks.values() for why in disk.mistakes.values()), None)
+        if wrong:
+            mistakes[Part.DISK] = wrong
+        if memory and not memory.startswith("/"):
+            mistakes[Part.MEMORY] = NOT_WHOLE
+        command = self.query_one("#command", Input).value if self._by_hand else ""
+        if self._by_hand and not command.strip():
+            mistakes[Part.COMMAND] = _NO_COMMAND
+        limit = _seconds(self.query_one("#limit", Input).value if self._may_stand_still else _LIMIT)
         if limit is None:
             mistakes[Part.LIMIT] = f"A number of seconds from 1 to {_LONGEST}."
+        if self._options.wrong_mirrors(self._overlaid):
+            mistakes[Part.MIRROR] = NOT_WHOLE
+        bandwidth = self._options.bandwidth(mistakes) if self._mirrors else 0
         if mistakes or limit is None:
             return Mistakes(mistakes)
-        methods = self._methods()
+        if self._mirrors:
+            return self._mirrored(uuid, name, bandwidth, accepted)
+        overlays = bool(self._overlaid)
         return LiveSnapshotRequest(
             uuid,
             name,
-            description=self.query_one("#description", Input).value.strip(),
-            disks=tuple(
-                Wish(target, method)
-                for target, method in methods.items()
-                if method is not self._offers[target].proposed
-            ),
-            quiesce=Quiesce(self.query_one("#quiesce", Choice).value),
-            pause=self.query_one("#pause", Check).value,
+            description=self._text("description"),
+            disks=tuple(wish for disk in self._disks.values() if (wish := disk.wish)),
+            quiesce=Quiesce(self.query_one("#quiesce", Choice).value)
+            if self._may_be_frozen
+            else Quiesce.AUTO,
+            pause=self._may_be_paused,
             limit=limit,
-            command=self.query_one("#command", Input).value if Method.MANUAL in methods.values() else "",
+            command=command,
+            memory=memory or None,
+            metadata=not (overlays and self._options.no_metadata),
+            reuse_external=overlays and self._options.reuse,
+            validate=overlays and self._options.validate,
             accepted=accepted,
         )
+
+    def _mirrored(
+        self, uuid: str, name: str, bandwidth: int, accepted: frozenset[Acceptance]
+    ) -> SnapshotRequest:
+        mirrors, memory = self._mirrors, self._memory
+        wanted = Snapshot(
+            name,
+            self._text("description") or None,
+            memory=memory_file(memory) if memory else None,
+            disks=tuple(disk.beside_mirrors(mirrors.get(disk.target)) for disk in self._disks.values()),
+        )
+        return SnapshotRequest(
+            uuid,
+            wanted,
+            reuse_external=self._options.reuse,
+            bandwidth=bandwidth,
+            synchronous_writes=self._options.synchronous_writes,
+            validate=self._options.validate,
+            accepted=accepted,
+        )
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where something is to be written, as far as that is filled in; overlays are called after the snapshot."""
+        files = (disk.file for disk in self._disks.values())
+        return (self._text("name"), *files, *self._mirrors.values(), self._memory)
+
+    @property
+    def _overlaid(self) -> tuple[str, ...]:
+        return tuple(disk.target for disk in self._disks.values() if disk.gets_overlay)
+
+    @property
+    def _mirrors(self) -> Mapping[str, str]:
+        return self._options.mirrors(self._overlaid)
+
+    # With a mirror QEMU takes all of it, whatever was chosen before that was known.
+
+    @property
+    def _by_hand(self) -> bool:
+        return not self._mirrors and any(disk.method is Method.MANUAL for disk in self._disks.values())
+
+    # What has no effect is not asked for: a state inside of an image has the memory in it, and stops the guest for as
+    # long as that takes; and with its memory a guest goes on as if nothing had been, so that nothing is frozen.
+
+    @property
+    def _inside(self) -> bool:
+        return not self._mirrors and any(disk.method is Method.INTERNAL for disk in self._disks.values())
+
+    @property
+    def _memory(self) -> str:
+        return "" if self._inside else self._text("memory")
+
+    @property
+    def _may_be_frozen(self) -> bool:
+        return not (self._inside or self._memory or self._mirrors)
+
+    @property
+    def _may_pause(self) -> bool:
+        return not (self._inside or self._mirrors)
+
+    @property
+    def _may_be_paused(self) -> bool:
+        return self._may_pause and self.query_one("#pause", Check).value
+
+    @property
+    def _may_stand_still(self) -> bool:
+        return self._may_be_frozen or self._may_be_paused
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
 
     def enter_first(self) -> None:
         """Go to the name."""
@@ -130,38 +208,44 @@ class SnapshotFields(FormFields):
 
     def enter_part(self, part: Part) -> None:
         """Go to a part that is wrong."""
-        self.query_one(f"#{part}", Input).focus()
+        if part is Part.DISK:
+            next(disk for disk in self._disks.values() if disk.mistakes).enter_mistake()
+        elif part is Part.MIRROR:
+            self.enter_field(self._options.wrong_mirrors(self._overlaid)[0])
+        else:
+            super().enter_part(part)
 
     def show_problems(self, problems: Mapping[Part, str]) -> None:
         """Say under each field what is wrong with it, and under no other."""
-        for part in (Part.NAME, Part.LIMIT):
-            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
+        super().show_problems(problems)
+        for disk in self._disks.values():
+            disk.show_mistakes()
+        self._options.show_problems(self._overlaid)
 
     @on(Choice.Changed)
+    @on(Check.Changed)
+    @on(Input.Changed)
     def explain(self) -> None:
         """Say what is chosen."""
         self._explain()
 
     def _explain(self) -> None:
-        methods = self._methods()
-        for number, target in enumerate(self._targets):
-            field = self.query_one(f"#method-{number}-field", Field)
-            field.note(_note(methods.get(target), self._offers.get(target)))
-        self.query_one("#command-field", Field).display = Method.MANUAL in methods.values()
+        for disk in self._disks.values():
+            disk.explain()
+        for name, asked in (
+            ("command", self._by_hand),
+            # What is filled in there stands in the way of mirrors, as the plan says.
+            ("memory", not self._inside and not (self._mirrors and not self._memory)),
+            ("quiesce", self._may_be_frozen),
+            ("pause", self._may_pause),
+            ("limit", self._may_stand_still),
+        ):
+            self.query_one(f"#{name}-field", Field).display = asked
+        self.query_one("#memory-field", Field).note(_MEMORY if self._text("memory") else "")
         quiesce = Quiesce(self.query_one("#quiesce", Choice).value)
         self.query_one("#quiesce-field", Field).note(_QUIESCE_NOTES[quiesce])
-
-
-def _note(method: Method | None, offer: Offer | None) -> str:
-    """Why that one is proposed, or what it does, and why not the others."""
-    if method is None or offer is None:
-        return ""
-    words = f"Proposed: {offer.why}." if method is offer.proposed else _NOTES[method]
-    reasons: dict[str, list[str]] = {}
-    for other, why in offer.unfit:
-        reasons.setdefault(why, []).append(other.value)
-    unfit = "; ".join(f"{' and '.join(others)}: {why}" for why, others in reasons.items())
-    return f"{words} Not {unfit}." if unfit else words
+        self._options.explain(self._overlaid)
+        self.tell_options(some=bool(self._overlaid))
 
 
 def _seconds(text: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
@@ -19,9 +20,11 @@ from tui.app.background import Background
 from tui.app.deeds import Aim, Deeds, Tell
 from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.dialog import Dialog
+from tui.app.dialogs.exports import Exports
 from tui.app.dialogs.flow import Flow, Line
 from tui.app.dialogs.held import HeldDialog
 from tui.app.dialogs.help import HelpScreen
+from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.snapshot_commands import ABOUT_ONE, IN_FOOTER, SNAPSHOT_COMMANDS, snapshot_bindings
 from tui.app.dialogs.snapshot_details import detail_lines
 from tui.app.glyphs import DIM, UNICODE, Glyphs
@@ -29,15 +32,18 @@ from tui.app.text import join, shown, styled
 from tui.app.widgets.bars import KeysBar
 from tui.app.widgets.items import Items
 from tui.app.widgets.snapshots import SnapshotLine, SnapshotTree, snapshot_lines
-from tui.engine.control import Control, End, Outcome
+from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
 from tui.engine.queue import QueueRunner
+from tui.engine.snapshot_file import READ_ONLY
+from tui.model.checkpoint import no_snapshot, unseen
 from tui.model.domain import Domain
 from tui.model.hierarchy import SnapshotView
-from tui.model.hierarchy_request import SnapshotDeleteRequest
-from tui.model.hierarchy_roles import LayerRole, layer_roles
+from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest
+from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
+from tui.model.hierarchy_rows import counted
 from tui.model.plan import Plan
-from tui.model.request import LiveSnapshotRequest
+from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
 _NAME = 30
 _WIDE = 110
@@ -73,7 +79,7 @@ class SnapshotsDialog(Dialog[None]):
         self._nearest = False
         """Whether the cursor goes on to the next best line: the user has taken one away."""
         self._fresh: str | None = None
-        """What the cursor goes to: what the user has just taken, or the parent of what was deleted."""
+        """What the cursor goes to: what the user has just taken or brought back, or the parent of what was deleted."""
         self._results: list[tuple[Plan, Outcome]] = []
         """What was taken here and nobody has seen yet."""
         self._result: tuple[Plan, Outcome] | None = None
@@ -90,6 +96,7 @@ class SnapshotsDialog(Dialog[None]):
             on_end=self._take_end,
             glyphs=glyphs,
         )
+        self.exports = Exports(control, domain, background, tell, on_wait=self._sum_up)
         self.tree_view = SnapshotTree(glyphs=glyphs, id="snapshot-tree")
         self.details = Flow()
         self.problems = Flow(id="problems")
@@ -136,24 +143,25 @@ class SnapshotsDialog(Dialog[None]):
         if turn != self._turn:
             return
         first, self.view = self.view is None, view
-        self._roles = layer_roles(view.hierarchy, view.domain)
-        lines = snapshot_lines(view, self.glyphs)
-        count = sum(line.name is not None for line in lines)
+        self._roles = layer_roles(view)
+        rows = snapshot_lines(view, self.glyphs)
         at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
-        counted = "no snapshots" if not count else "1 snapshot" if count == 1 else f"{count} snapshots"
-        self._summary = join(counted, styled(f"  as of {at}", DIM))
+        self._summary = join(counted(view), styled(f"  as of {at}", DIM))
         self._sum_up()
-        read_only = self._control.read_only
-        self.tree_view.explain_emptiness("No snapshots." if read_only else "No snapshots. n takes one.")
-        self.tree_view.show(lines, nearest=self._nearest)
+        self.tree_view.show(rows, nearest=self._nearest)
         self._nearest = False
         current = view.hierarchy.current
         goal, self._fresh = self._fresh or (current.name if first and current else None), None
-        place = next((n for n, one in enumerate(lines) if one.name == goal), None)
+        place = next((n for n, one in enumerate(rows) if one.snapshot and one.name == goal), None)
         if goal is not None and place is not None:
             self.tree_view.move_to(place)
         sign = styled(f"{self.glyphs.warning} ", "$text-warning")
-        self.problems.show(Line(sign, shown(problem)) for problem in view.hierarchy.problems)
+        unknown = (unseen(view.domain.name),) if view.checkpoints is None else ()
+        lines = [Line(sign, shown(problem)) for problem in (*problems_of(view), *unknown)]
+        if not view.hierarchy.snapshots:
+            how = "" if self._control.read_only else " n takes one. I imports them."
+            lines.append(Line(styled(f"{self.glyphs.dot} ", DIM), styled(f"No snapshots.{how}", DIM)))
+        self.problems.show(lines)
         self._describe()
 
     def _fail(self, turn: int, error: Exception) -> None:
@@ -172,6 +180,8 @@ class SnapshotsDialog(Dialog[None]):
         words = Content("")
         if self.deeds.waiting_for is not None:
             words = styled("asking the host for a plan", "$text-warning")
+        elif self.exports.waiting:
+            words = styled("exporting", "$text-warning")
         elif self._control.read_only:
             words = styled("read-only", "$text-warning")
         parts = [self._summary.stylize("not bold"), "  " if words else "", words.stylize("not bold")]
@@ -210,12 +220,23 @@ class SnapshotsDialog(Dialog[None]):
         known = next(one for one in SNAPSHOT_COMMANDS if one.id == command)
         if known.writes and self._control.read_only:
             return f"{known.title} is not possible: this session is read-only."
+        if command == "export":
+            return self._why_no_export()
         if command in ABOUT_ONE:
             line = self.current
             if line is None:
                 return "Move to the snapshot that is meant first."
             if line.live:
                 return "This is what the guest has now, and no snapshot."
+            if line.checkpoint:
+                return no_snapshot(line.checkpoint, self._domain.name)
+        return None
+
+    def _why_no_export(self) -> str | None:
+        if self._control.read_only:
+            return f"Export is not possible: {READ_ONLY}."
+        if self.view is not None and not self.view.hierarchy.snapshots:
+            return "There are no snapshots to export."
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
@@ -269,7 +290,18 @@ class SnapshotsDialog(Dialog[None]):
             copy_text(self.app, line.name, "The name was")
 
     def _hint(self, text: str) -> None:
-        self.app.notify(text, severity="warning", markup=False)
+        self.news.say(Level.WARNING, text)
+
+    # A file
+
+    def action_export(self) -> None:
+        """Write all of them to a file."""
+        if reason := self._why_not("export"):
+            self._hint(reason)
+            return
+        title = f"Export the snapshots of {shown(self._domain.name, width=_NAME).plain}"
+        dialog = SaveDialog(self.exports.proposal(), title=title, glyphs=self.glyphs)
+        self.app.push_screen(dialog, lambda path: self.exports.write(Path(path)) if path else None)
 
     # Writes
 
@@ -283,15 +315,25 @@ class SnapshotsDialog(Dialog[None]):
         if reason:
             self._hint(reason)
             return None
-        return self.current.name if self.current else None
+        snapshot = self.current.snapshot if self.current else None
+        return snapshot.name if snapshot else None
 
-    def action_take(self) -> None:
-        """Take one."""
+    def _there(self) -> Domain | None:
+        """The domain as it is now; says so where it is gone."""
         domain = self._control.state.domain(self._domain.uuid)
         if domain is None:
             self._hint("The domain is gone.")
-        else:
+        return domain
+
+    def action_take(self) -> None:
+        """Take one."""
+        if domain := self._there():
             self.deeds.take(self._aim, domain)
+
+    def action_import(self) -> None:
+        """Bring those of a file back."""
+        if domain := self._there():
+            self.deeds.import_from(self._aim, domain, self.exports.latest)
 
     def action_delete(self) -> None:
         """Delete it."""
@@ -318,8 +360,7 @@ class SnapshotsDialog(Dialog[None]):
     def action_revert(self) -> None:
         """Go back to it."""
         name = self._meant("revert")
-        domain = self._control.state.domain(self._domain.uuid)
-        if name is not None and domain is not None:
+        if name is not None and (domain := self._there()):
             self.deeds.revert(self._aim, domain, name)
 
     def _take_end(self, plan: Plan, outcome: Outcome | None) -> None:
@@ -329,6 +370,11 @@ class SnapshotsDialog(Dialog[None]):
         if outcome is not None and outcome.end is End.DONE:
             if isinstance(plan.request, LiveSnapshotRequest):
                 self._fresh = plan.request.name
+            elif isinstance(plan.request, SnapshotRequest):
+                self._fresh = plan.request.snapshot.name
+            elif isinstance(plan.request, SnapshotImportRequest):
+                held = plan.request.saved.snapshots
+                self._fresh = next((one.name for one in held if one.current), held[0].name if held else None)
             elif isinstance(plan.request, SnapshotDeleteRequest):
                 gone = self.view.hierarchy.get(plan.request.name) if self.view else None
                 self._nearest, self._fresh = True, gone.parent if gone else None

@@ -8,10 +8,11 @@ from textual.widgets import Button, Input
 
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Field
-from tui.app.dialogs.flow import EMPTY, Flow, in_signs, table
+from tui.app.dialogs.flow import EMPTY, Flow, table
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.text import join, shown
+from tui.app.text import in_signs, join, shown
+from tui.app.widgets.entry import Entry
 from tui.model.forecast import forecast
 from tui.model.job import Job
 from tui.model.quantity import rate
@@ -37,7 +38,7 @@ class SpeedDialog(Dialog[int | None]):
                 ("limit now", in_signs(limit, self.glyphs)),
             )
         )
-        new_limit = Input(limit_text(self._limit or 0), placeholder="no limit", id="limit")
+        new_limit = Entry(limit_text(self._limit or 0), placeholder="no limit", id="limit")
         yield from self.boxed(
             join("Speed of ", shown(self._job.target), " of ", shown(self._job.domain)),
             Flow([*now, EMPTY]),

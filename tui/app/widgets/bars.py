@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.content import Content
@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from tui.app.commands import Command, Panel, in_ascii
+from tui.app.command import Command, Panel, in_ascii
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.paint import paint
@@ -111,10 +111,13 @@ class HeaderBar(Bar):
         if listed:
             domains = sum(len(host.domains) for host in listed)
             jobs = [job for host in listed for job in host.active_jobs]
-            parts.append(styled(f"  {_count(domains, 'domain')}  {_count(len(jobs), 'job')}", DIM))
+            moving = [migration for host in listed for migration in host.migrations.values()]
+            count = len(jobs) + len(moving)
+            parts.append(styled(f"  {_count(domains, 'domain')}  {_count(count, 'job')}", DIM))
             speeds = [speed for job in jobs if (speed := forecast(job).rate) is not None]
             # Layers are copied by this program, and show in no job.
             speeds += [speed for host in listed if (speed := rate_of(host))]
+            speeds += [speed for migration in moving if (speed := migration.rate)]
             if speeds:
                 parts += ["  ", rate(round(sum(speeds)))]
         return join(*parts)
@@ -205,6 +208,10 @@ class TabsBar(Bar):
             self.post_message(self.Chosen(Panel(panel)))
 
 
+MORE = "More"
+"""What the help is called where keys are left out."""
+
+
 class KeysBar(Bar):
     """The keys that matter where the user is; nothing is ever cut off, what does not fit is left out."""
 
@@ -222,15 +229,21 @@ class KeysBar(Bar):
     def show(self, commands: Sequence[tuple[Command, bool]]) -> None:
         """Name the commands; those that are not enabled are dim."""
         self._named = {command.id: command for command, _ in commands}
-        parts: list[Content | str] = []
+        chosen: list[tuple[Command, bool]] = []
         used = 0
         for command, enabled in commands:
-            entry = key_entry(command, enabled=enabled, plain=self.glyphs.ascii)
-            if used + entry.cell_length > self.size.width:
-                continue
-            used += entry.cell_length
-            parts.append(entry)
-        self.put(join(*parts))
+            cells = self._entry(command, enabled=enabled).cell_length
+            # The last blank may be missing.
+            if used + cells - 1 <= self.size.width:
+                used += cells
+                chosen.append((command, enabled))
+        some = len(chosen) < len(commands)
+        named = (replace(c, title=MORE) if some and c.id == "help" else c for c, _ in chosen)
+        entries = (self._entry(c, enabled=e) for c, (_, e) in zip(named, chosen, strict=True))
+        self.put(join(*entries).rstrip())
+
+    def _entry(self, command: Command, *, enabled: bool) -> Content:
+        return key_entry(command, enabled=enabled, plain=self.glyphs.ascii)
 
     def on_click(self, event: events.Click) -> None:
         """Do as if the key had been pressed."""

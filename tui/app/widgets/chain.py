@@ -116,7 +116,7 @@ class ChainPanel(Vertical):
         other = row is None or self._row is None or row.key != self._row.key
         self._row = row
         self.view.job = row.job if row else None
-        lines = tree(row.disk, self.glyphs) if row and row.disk else []
+        lines = tree(row.disk, self.glyphs, row.job.named if row.job else "") if row and row.disk else []
         if other:
             self.view.show(())
         self.view.show(lines)
@@ -195,8 +195,9 @@ class ChainPanel(Vertical):
             return Content("This domain has no disks.")
         if layer is None:
             return Content("")
-        entries: list[tuple[str, Content]] = [("path", shown(layer.path, "$foreground"))]
         line = self.view.current
+        path = row.job.place if row.job and line and line.mirror else None
+        entries: list[tuple[str, Content]] = [("path", shown(path or layer.path, "$foreground"))]
         if line and line.mirror:
             job = line.mirror.job.value or "copy"
             entries.append(("mirror", styled(f"{job}: the guest writes here as well", "$foreground")))

@@ -16,6 +16,7 @@ from textual.style import Style
 from tui.app.glyphs import DIM, PHASE_STYLES, STATE_STYLES, UNICODE, Glyphs
 from tui.app.rows import Column, DiskKey, Order, Row, arranged, matching
 from tui.app.text import join, pad, shown, shown_middle, styled
+from tui.app.widgets import migrations
 from tui.app.widgets.filter import FilterBox
 from tui.app.widgets.items import Items
 from tui.model.finding import Severity
@@ -135,6 +136,10 @@ class DomainTable(Items[Row]):
                 return shown(row.image, DIM, width=cells)
             case Column.PATH:
                 return shown_middle(row.path, DIM, width=cells)
+            case Column.JOB if row.migration:
+                # It is the domain that goes, and its disks with it.
+                words = migrations.cell(row.migration, self.glyphs) if row.first else ""
+                return styled(words, migrations.STYLE)
             case Column.JOB:
                 return self._job_cell(row)
 

@@ -20,7 +20,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.app.commands import Where, bindings
+from tui.app.command import Where
+from tui.app.commands import bindings
 from tui.app.glyphs import DIM
 from tui.app.mishaps import report
 from tui.app.text import cut, styled

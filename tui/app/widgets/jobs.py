@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,20 +12,22 @@ from textual.content import Content
 from textual.style import Style
 
 from tui.app.commands import BY_ID
-from tui.app.glyphs import DIM, PHASE_STYLES, SEVERITY_STYLES, UNICODE, Glyphs
+from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
-from tui.app.verbs import BUTTONS, why_not, why_not_in_plan
+from tui.app.verbs import BUTTONS, out_of_place, why_not, why_not_in_plan
+from tui.app.widgets import migrations
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.items import Items
+from tui.app.widgets.job_words import ended_words, running_words
+from tui.app.widgets.migrations import MigrationRow
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
 from tui.model.finding import Severity
-from tui.model.forecast import Verdict, forecast
+from tui.model.forecast import forecast
 from tui.model.headway import Below
-from tui.model.job import Job, JobType, Phase
+from tui.model.job import Job, Phase
 from tui.model.journal import Entry
 from tui.model.quantity import UNKNOWN, progress_size, rate
-from tui.model.request import Ending
 from tui.model.steps import AwaitSync, Step
 from tui.model.volume_steps import MakeVolume
 
@@ -41,13 +42,8 @@ _LEAST_BAR = 8
 _MOST_NAME = 34
 _LEAST_NAME = 12
 _LEAST_PLACE = 14
-_CHECKS = {
-    "live-xml": "live XML",
-    "persistent-xml": "persistent XML",
-    "image-open": "image open",
-    "chain": "chain",
-}
-"""What the proof of a pivot looks at, for short."""
+_HELP = {command.id: command.help for command in BY_ID.values()}
+_Standing = tuple[str, str, str, int | None]
 _TAIL = {True: 5 + _SIZES + _RATE + _SPARK + 8, False: 5 + _SIZES + 4}
 """Cells of the numbers behind the bar, with the speed and without."""
 
@@ -80,7 +76,10 @@ class JobRow:
         return (self.number, self.job.number)
 
 
-class JobsView(Items[JobRow]):
+AnyRow = JobRow | MigrationRow
+
+
+class JobsView(Items[AnyRow]):
     """Two or three lines for each job."""
 
     BORDER_TITLE = "Jobs"
@@ -98,57 +97,110 @@ class JobsView(Items[JobRow]):
         """Two where there is room, else three."""
         return 2 if self.width >= _WIDE else 3
 
-    def key_of(self, item: JobRow) -> Hashable:
-        """The host and the job's number."""
+    def key_of(self, item: AnyRow) -> Hashable:
+        """The host and the job's number, or its domain."""
         return item.key
 
-    def show_jobs(self, rows: Sequence[JobRow], *, nearest: bool = False) -> None:
+    def replaces(self, item: AnyRow, key: Hashable) -> bool:
+        """A migration that has ended stands where it ran."""
+        ended = isinstance(item, MigrationRow) and item.ended is not None
+        return ended and key == (item.number, item.disk[1])
+
+    def show_jobs(self, rows: Sequence[AnyRow], *, nearest: bool = False) -> None:
         """Show the jobs, and how many of them run and wait."""
         self.show(rows, nearest=nearest)
-        running = [row for row in rows if not row.job.phase.ended]
-        waiting = sum(row.job.pivotable and row.below is None for row in running)
-        words = f"Jobs {len(running)}" if running else "Jobs"
+        jobs = [row for row in rows if isinstance(row, JobRow)]
+        ended = sum(_has_ended(row) for row in rows)
+        waiting = sum(row.job.pivotable and row.below is None for row in jobs if not row.job.phase.ended)
+        words = f"Jobs {len(rows) - ended}" if len(rows) > ended else "Jobs"
         if waiting:
             words += f" {self.glyphs.dot} {waiting} in sync"
-        if ended := len(rows) - len(running):
+        if ended:
             words += f" {self.glyphs.dot} {ended} ended"
         self.border_title = Content(words)
 
-    def draw(self, item: JobRow, line: int, width: int) -> Content:
+    def draw(self, item: AnyRow, line: int, width: int) -> Content:
         """One line of a job."""
+        if isinstance(item, MigrationRow):
+            return self._draw_migration(item, line, width)
         buttons = self._buttons(item)
         if self.lines_per_item == 2:  # noqa: PLR2004
             if line == 0:
                 room = width - buttons.cell_length - 1
                 return join(pad(self._progress(item, room - 1, wide=True), room), buttons)
-            return self._outlook(item, width, place=True)
+            return self._outlook(item, width)
         if line == 0:
             return self._progress(item, width, wide=False)
+        told, more = self._told(self._words(item), width - 4, ended=item.job.phase.ended)
         if line == 1:
-            return self._outlook(item, width, place=False)
-        speed = join(*(p for part in ([] if item.below else self._speed(item.job)) for p in ("  ", part)))
-        room = width - buttons.cell_length - speed.cell_length - 6
-        place = pad(self._place(item.job, room), room)
-        return join("   ", buttons, "  ", place, speed)
+            return join("   ", told)
+        return join("   ", buttons, "  ", more or self._way(item, width - buttons.cell_length - 6))
 
     def _progress(self, row: JobRow, width: int, *, wide: bool) -> Content:
         """Name, phase, bar and numbers, in columns that all jobs share."""
-        job, glyphs = row.job, self.glyphs
-        sign, word, style, filled = self._standing(row)
-        numbers = self._numbers(row, wide=wide)
-        tail = sum(n.cell_length + 2 for n in numbers)
-        longest = max((_name_cells(other.job) for other in self.items), default=0)
-        room = width - _TAIL[wide] - _PHASE - _LEAST_BAR - 8
-        cells = max(_LEAST_NAME, min(longest, room, _MOST_NAME))
+        job = row.job
+        cells = self._name_cells(width, wide=wide)
         target = shown(job.target, width=12)
         name = join(shown(job.domain, "bold", width=cells - target.cell_length - 1), " ", target)
+        return self._line(name, self._standing(row), self._numbers(row, wide=wide), width, wide=wide)
+
+    def _name_cells(self, width: int, *, wide: bool) -> int:
+        longest = max((_name_cells(other, self.glyphs) for other in self.items), default=0)
+        room = width - _TAIL[wide] - _PHASE - _LEAST_BAR - 8
+        return max(_LEAST_NAME, min(longest, room, _MOST_NAME))
+
+    def _line(
+        self, name: Content, standing: _Standing, numbers: list[Content], width: int, *, wide: bool
+    ) -> Content:
+        sign, word, style, filled = standing
+        tail = sum(n.cell_length + 2 for n in numbers)
+        cells = self._name_cells(width, wide=wide)
         head = join(" ", styled(sign, style), " ", pad(name, cells), "  ", pad(styled(word, style), _PHASE))
         room = width - head.cell_length - tail - 1
         if room >= _LEAST_BAR and numbers:
-            numbers.insert(0, bar(filled, min(room - 2, _MOST_BAR), glyphs, style))
+            numbers.insert(0, bar(filled, min(room - 2, _MOST_BAR), self.glyphs, style))
         return join(head, *(part for number in numbers for part in ("  ", number)))
 
-    def _standing(self, row: JobRow) -> tuple[str, str, str, int | None]:
+    def _draw_migration(self, row: MigrationRow, line: int, width: int) -> Content:
+        """The same lines for a domain on its way to another host."""
+        wide = self.lines_per_item == 2  # noqa: PLR2004
+        enabled = row.number not in self.read_only or row.ended is not None
+        ended = {"dismiss-job": BY_ID["dismiss-job"].title}
+        titles = (ended if row.ended else migrations.BUTTONS).items()
+        buttons = [self._button(command, title, enabled=enabled) for command, title in titles]
+        pressed = join(*(p for n, b in enumerate(buttons) for p in ((" ", b) if n else (b,))))
+        if line == 0:
+            room = width - pressed.cell_length - 1 if wide else width
+            progress = self._migration_progress(row, room - 1 if wide else room, wide=wide)
+            return join(pad(progress, room), pressed) if wide else progress
+        host = [shown(row.host, DIM, width=20)] if self.several_hosts else []
+        words = (
+            migrations.ended_words(row.ended, self.glyphs)
+            if row.ended
+            else migrations.words(row.migration, self.glyphs, wide=wide)
+        )
+        told, more = self._told([*host, *words], width - 4, ended=row.ended is not None)
+        if wide:
+            return join("   ", told, " ", more)
+        return join("   ", told) if line == 1 else join("   ", pressed, "  ", more)
+
+    def _migration_progress(self, row: MigrationRow, width: int, *, wide: bool) -> Content:
+        migration = row.migration
+        name = migrations.name(migration, self.glyphs, self._name_cells(width, wide=wide))
+        if row.ended is not None:
+            phase = row.ended.phase
+            how = (self.glyphs.phase(phase), phase.value, PHASE_STYLES[phase], None)
+            return self._line(name, how, [], width, wide=wide)
+        standing = (self.glyphs.to, migrations.word(migration), migrations.STYLE, migration.percent)
+        numbers = [
+            percentage(migration.percent, self.glyphs),
+            Content(f"{migrations.amount(migration):>{_SIZES}}"),
+        ]
+        if wide:
+            numbers += [Content(f"{rate(migration.rate):>{_RATE}}"), Content(" " * _SPARK)]
+        return self._line(name, standing, numbers, width, wide=wide)
+
+    def _standing(self, row: JobRow) -> _Standing:
         """Sign, word and colour of where it is, and how full its bar is: full only when nothing is left to do."""
         job, glyphs = row.job, self.glyphs
         if row.below is None:
@@ -192,14 +244,30 @@ class JobsView(Items[JobRow]):
         """Where it goes, or what it works on where it goes nowhere else."""
         if not job.type.mirrors:
             return shown_middle(job.source.path if job.source else UNKNOWN, DIM, width=max(4, width))
-        active = job.destination.active
-        path = shown_middle(active.path, DIM, width=max(4, width - 2)) if active else styled(UNKNOWN, DIM)
+        path = shown_middle(job.place, DIM, width=max(4, width - 2)) if job.place else styled(UNKNOWN, DIM)
         return join(styled(f"{self.glyphs.to} ", DIM), path)
 
-    def _outlook(self, row: JobRow, width: int, *, place: bool) -> Content:
-        """What is to come, or how it ended: as many of the words as there is room for."""
+    def _way(self, row: JobRow, width: int) -> Content:
+        """Where it goes, and how fast."""
+        speed = join(*(p for part in ([] if row.below else self._speed(row.job)) for p in ("  ", part)))
+        room = width - speed.cell_length
+        return join(pad(self._place(row.job, room), room), speed)
+
+    def _outlook(self, row: JobRow, width: int) -> Content:
+        """Where it goes, and the words: of what is to come as many as there is room for."""
+        words = self._words(row)
+        room = width - 4
+        needed = words[: None if row.job.phase.ended else 1]
+        least = self._dotted(needed).cell_length + 2 if needed else 0
+        where = self._place(row.job, max(_LEAST_PLACE, min(width // 3, room - least)))
+        room -= where.cell_length + 2
+        said = self._dotted(words) if row.job.phase.ended else self._as_many(words, room)
+        return join("   ", where, "  ", said)
+
+    def _words(self, row: JobRow) -> list[Content]:
+        """What is to come, or how it ended."""
         job = row.job
-        words = self._ended_words(job) if job.phase.ended else self._running_words(row)
+        words = ended_words(job, self.glyphs) if job.phase.ended else running_words(job, row.below)
         if row.plan and row.interrupted:
             sign = self.glyphs.severity(Severity.WARNING)
             words.insert(
@@ -214,91 +282,42 @@ class JobsView(Items[JobRow]):
             words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}{far}", "$text-primary"))
         if self.several_hosts:
             words.insert(0, shown(row.host, DIM, width=20))
-        lead: list[Content | str] = ["   "]
-        room = width - 4
-        if place:
-            where = self._place(
-                job, max(_LEAST_PLACE, min(width // 3, room - words[0].cell_length - 2 if words else room))
-            )
-            lead += [where, "  "]
-            room -= where.cell_length + 2
-        dot = styled(f" {self.glyphs.dot} ", DIM)
-        parts: list[Content | str] = []
+        return words
+
+    def _told(self, words: Sequence[Content], room: int, *, ended: bool) -> tuple[Content, Content]:
+        """As many words as there is room for; of how it ended also what is left for the line below."""
+        if not ended:
+            return self._as_many(words, room), Content("")
+        fit = next((n for n in range(len(words), 0, -1) if self._dotted(words[:n]).cell_length <= room), 0)
+        if all(word.cell_length <= room for word in words):
+            return self._dotted(words[:fit]), self._dotted(words[fit:])
+        first, *rest = self._dotted(words).wrap(max(1, room))
+        return first, Content(" ").join(rest)
+
+    def _dotted(self, words: Sequence[Content]) -> Content:
+        """All of the words in a row."""
+        return styled(f" {self.glyphs.dot} ", DIM).join(words)
+
+    def _as_many(self, words: Sequence[Content], room: int) -> Content:
+        """The words for which there is room, the first in any case."""
+        taken: list[Content] = []
         for word in words:
-            gap = dot.cell_length if parts else 0
-            if parts and word.cell_length + gap > room:
-                continue
-            parts += [dot, word] if parts else [word]
-            room -= word.cell_length + gap
-        return join(*lead, *parts)
-
-    def _running_words(self, row: JobRow) -> list[Content]:
-        job = row.job
-        outlook = forecast(job)
-        style = {
-            Verdict.DIVERGES: "$text-warning",
-            Verdict.STALLED: "$text-warning",
-            Verdict.UNKNOWN: DIM,
-        }.get(outlook.verdict, "")
-        sentence = outlook.sentence
-        if job.phase is Phase.IN_SYNC and job.in_sync_since is not None:
-            since = time.strftime("%H:%M", time.localtime(job.in_sync_since))
-            if row.below is not None:
-                # How far it lags behind matters once the rest is there, and then there is room to say it.
-                sentence = "in sync"
-            sentence = sentence.replace("in sync", f"in sync since {since}", 1)
-        if row.below is not None:
-            sentence = f"{row.below.mirror} {sentence}"
-        words = [shown(sentence, style)]
-        if row.below is not None and row.below.outlook:
-            words.insert(0, Content(row.below.outlook))
-        if job.type is not JobType.COPY:
-            words.insert(0, styled(job.type.value, ""))
-        limit = job.progress.bandwidth if job.progress else 0
-        if limit:
-            words.append(styled(f"limit {rate(limit)}", DIM))
-        if job.phase is Phase.COPYING and outlook.guest_rate:
-            words.append(styled(f"guest writes {rate(round(outlook.guest_rate))}", DIM))
-        if job.plan is None:
-            words.append(styled("not started here", DIM))
-        if job.remark:
-            words.append(shown(job.remark, "$text-warning"))
-        return words
-
-    def _ended_words(self, job: Job) -> list[Content]:
-        words = []
-        if job.ended is not None:
-            words.append(styled(time.strftime("%H:%M", time.localtime(job.ended)), DIM))
-        if job.proof and job.type.mirrors:
-            words.append(Content("pivoted"))
-        elif job.phase is Phase.DONE and job.ending is Ending.KEEP:
-            words.append(Content("kept"))
-        if job.remark and not job.proof:
-            # What was proved says more than that it is done.
-            words.append(shown(job.remark, "$text-error" if job.phase is Phase.FAILED else ""))
-        if job.proof:
-            glyphs = self.glyphs
-            signs = [
-                styled(
-                    f"{glyphs.severity(f.severity)} {_CHECKS.get(f.check, f.check)}",
-                    SEVERITY_STYLES[f.severity],
-                )
-                for f in job.proof
-            ]
-            words.append(join(*(p for n, s in enumerate(signs) for p in (("  ", s) if n else (s,)))))
-        return words
+            if not taken or self._dotted([*taken, word]).cell_length <= room:
+                taken.append(word)
+        return self._dotted(taken)
 
     def _buttons(self, row: JobRow) -> Content:
         if row.job.phase.ended:
-            return self._button("dismiss-job", enabled=True)
+            return self._button("dismiss-job", BY_ID["dismiss-job"].title, enabled=True)
         parts: list[Content | str] = []
-        for command in BUTTONS:
+        absent = out_of_place(row.job)
+        for command in (one for one in BUTTONS if one not in absent):
             enabled = row.number not in self.read_only and _why_not(row, command) is None
-            parts += [self._button(command, enabled=enabled), " "]
+            parts += [self._button(command, BY_ID[command].title, enabled=enabled), " "]
         return join(*parts[:-1])
 
-    def _button(self, command: str, *, enabled: bool) -> Content:
-        words = f"[{BY_ID[command].title}]"
+    def _button(self, command: str, title: str, *, enabled: bool) -> Content:
+        words = f"[{title}]"
         look = "$text-primary" if enabled else DIM
         if enabled and command == "pivot":
             look = "bold $text-success"
@@ -319,15 +338,22 @@ class JobsView(Items[JobRow]):
                     if row.number in self.read_only
                     else _why_not(row, str(command))
                 )
-                tooltip = reason or BY_ID[str(command)].help
+                migrates = isinstance(row, MigrationRow)
+                tooltip = reason or (_HELP | (migrations.HELP if migrates else {}))[str(command)]
         content = shown(tooltip) if tooltip else None
         if content != self.tooltip:
             self.tooltip = content
 
 
-def _why_not(row: JobRow, command: str) -> str | None:
+def _why_not(row: AnyRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
+    if isinstance(row, MigrationRow):
+        return None
     return why_not(row.job, command) or why_not_in_plan(row.plan, command)
+
+
+def _has_ended(row: AnyRow) -> bool:
+    return row.job.phase.ended if isinstance(row, JobRow) else row.ended is not None
 
 
 def _short(step: Step) -> str:
@@ -347,8 +373,10 @@ def _short(step: Step) -> str:
             return step.title
 
 
-def _name_cells(job: Job) -> int:
-    return shown(job.domain).cell_length + 1 + shown(job.target).cell_length
+def _name_cells(row: AnyRow, glyphs: Glyphs) -> int:
+    if isinstance(row, MigrationRow):
+        return migrations.name(row.migration, glyphs).cell_length
+    return shown(row.job.domain).cell_length + 1 + shown(row.job.target).cell_length
 
 
 def rates(job: Job) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from textual.app import App
 from textual.content import Content
 
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
@@ -52,10 +53,16 @@ class NewsBar(Bar):
         return [said.text for said in self._said]
 
     def say(self, level: Level, text: str) -> None:
-        """Say something for a while; the same words take the place of themselves."""
-        said = _Said(level, text)
-        self._keep((*(one for one in self._said if one.text != text), said))
+        """Say something for a while, once: of the same words those stay that say more before them."""
+        same = [one for one in self._said if one.text.endswith(text) or text.endswith(one.text)]
+        said = _Said(level, max([text, *(one.text for one in same)], key=len))
+        self._keep((*(one for one in self._said if one not in same), said))
         self.set_timer(said.seconds, lambda: self._keep(tuple(one for one in self._said if one is not said)))
+
+    def hand_over(self) -> None:
+        """Have the screen that is in view now say what has not been seen for long enough."""
+        for said in self._said:
+            say(self.app, said.level, said.text)
 
     def on_click(self) -> None:
         """It has been read."""
@@ -97,3 +104,14 @@ class NewsBar(Bar):
     @property
     def _width(self) -> int:
         return self.size.width or self.app.size.width
+
+
+def say(app: App[object], level: Level, text: str) -> None:
+    """Say something on the screen that is in view."""
+    news = getattr(app.screen, "news", None)
+    if isinstance(news, NewsBar):
+        news.say(level, text)
+    else:
+        # Over one of Textual's own.
+        severity = {Level.INFO: "information", Level.WARNING: "warning", Level.ERROR: "error"}[level]
+        app.notify(shown(text).plain, severity=severity, markup=False)  # type: ignore[arg-type]

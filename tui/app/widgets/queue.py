@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -18,10 +18,9 @@ from tui.model.queue import Hold, Item, Queue, State
 _STATE = 10
 _LEAST_NAME = 10
 _MOST_NAME = 24
+_MOST_HOST = 12
 _MOST_PLACE = 40
 _LEAST_PLACE = 10
-_REACTION = 1.0
-"""Seconds in which nobody has seen yet that something else is under the cursor."""
 _ELSE = 50
 """Cells that the other columns and a few words take."""
 _STYLES = {
@@ -67,12 +66,12 @@ def out_of_place(item: Item | None) -> frozenset[str]:
     return frozenset({"dismiss-job", "queue-clear"})
 
 
-def why_not(item: Item | None, command: str) -> str | None:
+def why_not(item: Item | None, command: str) -> str | None:  # noqa: PLR0911  one for each command
     """Why a command of the queue does nothing to an item, one sentence; ``None`` where it does."""
     if item is None:
         return "Move to an item of the queue first."
     match command:
-        case "cancel" if item.state.ended:
+        case "cancel" | "speed" if item.state.ended:
             return f"This has ended: {item.state}."
         case "cancel" if item.cancelling:
             return "This is being taken back already."
@@ -80,8 +79,14 @@ def why_not(item: Item | None, command: str) -> str | None:
             return "Only what waits can be put in another order."
         case "dismiss-job" if not item.state.ended:
             return "This has not ended: x cancels it."
+        case "speed" if item.state is State.WAITING:
+            return "This has not begun: b sets its limit once it runs, and until then its form: x, and queue it anew."
         case _:
             return None
+
+
+def _let_go(item: Item) -> bool:
+    return item.state is State.CANCELLED and item.started is None
 
 
 class QueueView(Items[QueueRow]):
@@ -92,17 +97,13 @@ class QueueView(Items[QueueRow]):
     def __init__(
         self,
         *,
-        clock: Callable[[], float] = time.time,
         glyphs: Glyphs = UNICODE,
         id: str | None = None,  # noqa: A002
     ) -> None:
         """Begin empty, which takes no room."""
         super().__init__(id=id)
-        self.clock = clock
         self.glyphs = glyphs
         self.several_hosts = False
-        self._went_on: float | None = None
-        """When the cursor last went on by itself."""
         self.add_class("-empty")
 
     def key_of(self, item: QueueRow) -> Hashable:
@@ -112,13 +113,15 @@ class QueueView(Items[QueueRow]):
     def show_queue(self, queue: Queue, rows: Sequence[QueueRow], *, nearest: bool = False) -> None:
         """Show these items, and how many of them wait.
 
-        When the item under the cursor ends, the cursor goes on to one that something can still be done about.
+        The cursor stays on its item, unless that is let go before it has begun: then the next one is meant.
         """
         before, place = self.current, self.index
         self.show(rows, nearest=nearest)
         after = self.current
-        if before and after and not before.item.state.ended and after.item.state.ended:
-            self._go_on(place or 0, after.item)
+        if before and after and not before.item.state.ended and _let_go(after.item):
+            open_still = sum(not row.item.state.ended for row in self.items)
+            if open_still:
+                self.move_to(min(place or 0, open_still - 1))
         self.set_class(not rows, "-empty")
         counts = {
             "waiting": len(queue.waiting),
@@ -134,20 +137,6 @@ class QueueView(Items[QueueRow]):
         self.border_subtitle = Content(
             f"at once {limits.per_host} on a host, {limits.per_destination} to a destination"
         )
-
-    def _go_on(self, place: int, gone: Item) -> None:
-        open_still = sum(not row.item.state.ended for row in self.items)
-        if not open_still:
-            return
-        self.move_to(min(place, open_still - 1))
-        # Who lets go of what has not begun has the next one in mind already.
-        if gone.started is not None:
-            self._went_on = self.clock()
-
-    @property
-    def went_on(self) -> bool:
-        """Whether the cursor has gone on by itself so lately that a key may still be meant for what was there."""
-        return self._went_on is not None and self.clock() - self._went_on < _REACTION
 
     def draw(self, item: QueueRow, line: int, width: int) -> Content:  # noqa: ARG002
         """One item."""
@@ -173,7 +162,8 @@ class QueueView(Items[QueueRow]):
             where = shown_middle(one.to, DIM, width=to) if one.to else styled("", DIM)
             parts += [styled(f"{glyphs.to} ", DIM), pad(where, to), "  "]
         if self.several_hosts:
-            parts += [pad(shown(item.host, DIM, width=12), 12), "  "]
+            hosts = max(shown(row.host, width=_MOST_HOST).cell_length for row in self.items)
+            parts += [pad(shown(item.host, DIM, width=_MOST_HOST), hosts), "  "]
         return join(*parts, self._words(item))
 
     def _sign(self, item: Item) -> str:

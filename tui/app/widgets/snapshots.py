@@ -1,86 +1,96 @@
-"""The snapshots of a domain, as a tree that ends in what the guest writes now."""
+"""The snapshots of a domain, as a tree that ends in what the guest writes now, and its checkpoints below."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
 from tui.app.glyphs import DIM, STATE_STYLES, UNICODE, Glyphs
-from tui.app.text import join, pad, shown, styled
+from tui.app.text import ELLIPSIS, join, pad, shown, styled
 from tui.app.widgets.items import Items
+from tui.model.checkpoint import KnownCheckpoint
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
-from tui.model.hierarchy_rows import ASCII_BRANCHES, LIVE, UNICODE_BRANCHES, TreeRow, tree_rows
-from tui.model.quantity import moment, size
-from tui.model.text import printable
+from tui.model.hierarchy_rows import (
+    ASCII_BRANCHES,
+    CURRENT,
+    LIVE,
+    LOST,
+    UNICODE_BRANCHES,
+    TreeRow,
+    checkpoint_rows,
+    tree_rows,
+)
+from tui.model.quantity import moment
 
 _GAP = 2
 _LEAST_NAME, _MOST_NAME = 16, 60
+_SHORTEST = 10
+"""Cells of a name that are left of it where its branches and its mark take the rest."""
 _TIME = 16
 """Cells: up to the minutes."""
-_MOST_DISKS = 40
-_FEW = 2
+_WITH_STATE = 84
+"""Cells that have room for the state as well. Names have no say in it: columns that come and go puzzle."""
+_LEAST_DISKS, _FAIR_DISKS, _MOST_DISKS = 10, 17, 60
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLine:
-    """One line: a snapshot, or the live end."""
+    """One line: a snapshot, the live end, or a checkpoint."""
 
     row: TreeRow
-    brief: str = ""
-    """Its disks in a few words, with all the bytes that they take."""
 
     @property
     def snapshot(self) -> KnownSnapshot | None:
-        """What is known of it; ``None`` for the live end."""
+        """What is known of it; ``None`` for the others."""
         return self.row.snapshot
 
     @property
     def live(self) -> bool:
         """Whether it is what the guest writes now."""
-        return self.row.snapshot is None
+        return self.row.live
+
+    @property
+    def checkpoint(self) -> KnownCheckpoint | None:
+        """What is known of it; ``None`` for the others."""
+        return self.row.checkpoint
 
     @property
     def name(self) -> str | None:
-        """Of the snapshot; ``None`` for the live end."""
-        return self.snapshot.name if self.snapshot else None
+        """Of the snapshot or the checkpoint; ``None`` for the live end."""
+        known = self.snapshot or self.checkpoint
+        return known.name if known else None
 
 
 def snapshot_lines(view: SnapshotView, glyphs: Glyphs) -> tuple[SnapshotLine, ...]:
-    """The tree."""
-    rows = tree_rows(view, moment, ASCII_BRANCHES if glyphs.ascii else UNICODE_BRANCHES)
-    return tuple(SnapshotLine(row, _brief(row.snapshot, view) if row.snapshot else row.disks) for row in rows)
-
-
-def _brief(snapshot: KnownSnapshot, view: SnapshotView) -> str:
-    targets = [printable(disk.target) for disk in snapshot.disks]
-    names = ", ".join(targets) if len(targets) <= _FEW else f"{len(targets)} disks"
-    places = (*(disk.path for disk in snapshot.disks), snapshot.memory_file)
-    taken = [view.sizes[path] for path in places if path is not None and path in view.sizes]
-    return f"{names} +{size(sum(taken))}" if taken else names
+    """The tree, and the checkpoints, which are no part of it."""
+    signs = ASCII_BRANCHES if glyphs.ascii else UNICODE_BRANCHES
+    rows = (*tree_rows(view, moment, signs), *checkpoint_rows(view, moment, signs))
+    return tuple(map(SnapshotLine, rows))
 
 
 class SnapshotTree(Items[SnapshotLine]):
-    """The lines; what has no room is left out, and stands beside or below in any case."""
+    """The lines; what has no room is cut, and stands beside or below in any case."""
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
         """Begin empty."""
         super().__init__(id=id)
         self.glyphs = glyphs
-        self._names = self._disks = self._briefly = self._kinds = self._states = 0
+        self._least = self._names = self._disks = self._kinds = self._states = 0
 
     HEADING = 1
 
     def key_of(self, item: SnapshotLine) -> Hashable:
-        """The name; a domain has no two of the same."""
-        return (item.live, item.name)
+        """What it is and the name; a domain has no two of the same."""
+        return (item.live, item.checkpoint is not None, item.name)
 
     def show(self, items: Sequence[SnapshotLine], *, nearest: bool = False) -> None:
         """As for all lists; columns are as wide as what is in them."""
-        self._names = max((self._named(item).cell_length for item in items), default=0)
+        names = [(self._named(item).cell_length, shown(item.row.name).cell_length) for item in items]
+        self._names = max((whole for whole, _ in names), default=0)
+        self._least = max((whole - max(0, name - _SHORTEST) for whole, name in names), default=0)
         self._disks = max((self._disks_of(item).cell_length for item in items), default=0)
-        self._briefly = max((shown(item.brief).cell_length for item in items), default=0)
         self._kinds = max((len(self._kind(item)) for item in items), default=0)
         self._states = max((self._state(item).cell_length for item in items), default=0)
         super().show(items, nearest=nearest)
@@ -88,23 +98,31 @@ class SnapshotTree(Items[SnapshotLine]):
     @property
     def columns(self) -> dict[str, int]:
         """What fits, with widths, in the order in which it is drawn."""
-        least = max(_LEAST_NAME, min(self._names, _MOST_NAME, self.width * 2 // 5))
-        room = self.width - 2 - least
+        least = min(max(_LEAST_NAME, self._least), self.width * 2 // 5)
+        room = self.width - 1 - least
         chosen = {"snapshot": least}
         wanted = {
-            "kind": max(self._kinds, len("kind")),
+            "kind": self._kinds,
             "taken": _TIME,
-            "disks": max(len("disks"), min(self._briefly, _MOST_DISKS)),
-            "state": max(self._states, len("state")),
+            "disks": min(self._disks, _LEAST_DISKS),
+            **({"state": self._states} if self.width >= _WITH_STATE else {}),
         }
-        for column, cells in wanted.items():
+        for column, needed in wanted.items():
+            cells = max(len(column), needed)
             if room >= cells + _GAP:
                 chosen[column] = cells
                 room -= cells + _GAP
-        if "disks" in chosen and self._briefly < self._disks <= chosen["disks"] + room:
-            room -= self._disks - chosen["disks"]
-            chosen["disks"] = self._disks
-        chosen["snapshot"] += max(0, min(room, min(self._names, _MOST_NAME) - least))
+        fair = min(self._names, max(least, self.width // 3))
+        for column, most in (
+            ("disks", min(self._disks, _FAIR_DISKS)),
+            ("snapshot", fair),
+            ("disks", min(self._disks, _MOST_DISKS)),
+            ("snapshot", min(self._names, _MOST_NAME)),
+        ):
+            if column in chosen:
+                more = max(0, min(room, most - chosen[column]))
+                chosen[column] += more
+                room -= more
         return {
             name: chosen[name] for name in ("snapshot", "kind", "state", "taken", "disks") if name in chosen
         }
@@ -116,17 +134,16 @@ class SnapshotTree(Items[SnapshotLine]):
         return self._line({name: Content(name) for name in self.columns})
 
     def draw(self, item: SnapshotLine, line: int, width: int) -> Content:  # noqa: ARG002
-        """One snapshot, or the live end."""
+        """One snapshot, the live end, or a checkpoint."""
+        columns = self.columns
         return self._line(
             {
-                "snapshot": self._named(item),
+                "snapshot": self._named(item, columns["snapshot"]),
                 "kind": Content(self._kind(item)),
                 "state": self._state(item),
                 # Without seconds, rather than with a mark that something is cut.
                 "taken": styled(item.row.created[:_TIME], DIM),
-                "disks": self._disks_of(item)
-                if self.columns.get("disks", 0) >= self._disks
-                else styled(item.brief, DIM),
+                "disks": self._disks_of(item, columns.get("disks")),
             }
         )
 
@@ -136,18 +153,21 @@ class SnapshotTree(Items[SnapshotLine]):
             parts += [pad(cells[column], width), " " * _GAP]
         return join(*parts[:-1])
 
-    def _named(self, item: SnapshotLine) -> Content:
-        """Branches, sign and name, and the word for what stands out."""
+    def _named(self, item: SnapshotLine, width: int | None = None) -> Content:
+        """Branches, sign and name, and the words for what stands out; in ``width`` cells the name gives way."""
         glyphs, row = self.glyphs, item.row
         branch = styled(row.prefix, DIM)
-        if row.snapshot is None:
+        if row.live:
             return join(branch, styled(f"{glyphs.active} {LIVE}", "$text-accent"))
-        if not row.mark:
-            return join(branch, styled(f"{glyphs.off} ", DIM), row.name)
-        sign, word = f"{glyphs.running} ", f"  {row.mark}"
-        return join(
-            branch, styled(sign, "$text-success"), styled(row.name, "bold"), styled(word, "$text-success")
-        )
+        current = row.snapshot is not None and row.snapshot.current
+        sign = glyphs.tag if row.checkpoint else glyphs.running if current else glyphs.off
+        lead = join(branch, styled(f"{sign} ", "$text-success" if current else DIM))
+        word = styled(f"  {CURRENT}" if current else "", "$text-success")
+        if row.lost:
+            lead = join(branch, styled(f"{glyphs.bad} ", "$text-error"))
+            word = join(word, styled(f"  {LOST}", "$text-error"))
+        room = None if width is None else max(1, width - lead.cell_length - word.cell_length)
+        return join(lead, shown(row.name, "bold" if current else "", width=room), word)
 
     @staticmethod
     def _kind(item: SnapshotLine) -> str:
@@ -157,8 +177,21 @@ class SnapshotTree(Items[SnapshotLine]):
     def _state(item: SnapshotLine) -> Content:
         row = item.row
         styles = {state.value: style for state, style in STATE_STYLES.items()}
-        return styled(row.state, styles.get(row.state, DIM) if row.snapshot is None else DIM)
+        return styled(row.state, styles.get(row.state, DIM) if row.live else DIM)
 
     @staticmethod
-    def _disks_of(item: SnapshotLine) -> Content:
-        return styled(item.row.disks, DIM)
+    def _disks_of(item: SnapshotLine, width: int | None = None) -> Content:
+        """Its disks, in ``width`` cells as many as are told whole: half a number would be another one."""
+        text = item.row.disks
+        shorter = _shorter(text)
+        while width is not None and Content(text).cell_length > width and (less := next(shorter, None)):
+            text = less
+        return styled(text, DIM)
+
+
+def _shorter(disks: str) -> Iterator[str]:
+    """Ever fewer disks, and at last the first one by its name alone."""
+    while ", " in disks:
+        disks = disks.rpartition(", ")[0]
+        yield f"{disks}, {ELLIPSIS}"
+    yield f"{disks.partition(' ')[0]} {ELLIPSIS}"

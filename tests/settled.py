@@ -1,0 +1,81 @@
+"""Applications that are played by a test: what a key sets going has come to rest before the next one is pressed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from tui.app.dialogs.asking import Asker
+
+PATIENCE: Final = 20.0
+"""Seconds after which what is waited for is taken not to come."""
+_ROUNDS: Final = 3
+"""Rounds of the event loop with nothing to do, after which it is at rest."""
+
+
+@asynccontextmanager
+async def running(
+    app: App[Any], *, size: tuple[int, int], notifications: bool = False
+) -> AsyncIterator[Pilot[Any]]:
+    """Run an application without a terminal, and without waiting for time to pass.
+
+    Textual takes an application to be at rest when its process has used little time for 20 ms, which costs as much
+    after every key, and is wrong where the processor is busy with something else.
+    """
+    app.animation_level = "none"
+    others = frozenset(threading.enumerate())
+
+    async def at_rest(_least: float = 0, most: float = 1) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, quiet = time.monotonic() + most, 0
+        while quiet < _ROUNDS and time.monotonic() < deadline:
+            working = _at_work(others)
+            await asyncio.sleep(0.0005 if working else 0)
+            quiet = 0 if working or loop._ready or _drawn(app) else quiet + 1  # type: ignore[attr-defined]  # noqa: SLF001
+
+    with patch("textual.app.wait_for_idle", at_rest), patch("textual.pilot.wait_for_idle", at_rest):
+        async with app.run_test(size=size, notifications=notifications) as pilot:
+            yield pilot
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Let the screen and the threads work until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(0.002)
+            await pilot.pause()
+    await pilot.pause()
+
+
+def _drawn(app: App[Any]) -> bool:
+    """Whether something was to be drawn; it is now, and not at the time of the next frame."""
+    screens = app.screen_stack if app.is_running else []
+    if not screens or not screens[-1]._update_timer._active.is_set():  # noqa: SLF001
+        return False
+    screens[-1]._on_timer_update()  # noqa: SLF001
+    return True
+
+
+def _at_work(others: frozenset[threading.Thread]) -> bool:
+    """Whether a thread of the application does something, other than to wait for another thread."""
+    frames = sys._current_frames()  # noqa: SLF001
+    here = threading.current_thread()
+    for thread in threading.enumerate():
+        if thread is here or thread in others:
+            continue
+        asker = getattr(getattr(thread, "_target", None), "__self__", None)
+        if isinstance(asker, Asker) and asker._next:  # noqa: SLF001  it is told, and has not woken up yet
+            return True
+        frame = frames.get(thread.ident or 0)
+        if frame is not None and frame.f_code.co_filename != threading.__file__:
+            return True
+    return False

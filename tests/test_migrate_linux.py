@@ -1,0 +1,141 @@
+"""A Linux guest that writes all the time goes to another host: nothing that it was told is on its disks is lost.
+
+After the way it is stopped as by a power failure, and what is on the disks there must be all that it said.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.engine import carried_out, command, refusals, watched
+from tests.hypervisor import MIB, Hypervisor
+from tests.linux_content import proved
+from tests.linux_guest import LinuxDisk, LinuxGuest, LinuxGuests
+from tests.two_hosts import directory_at, migration, removed_from, source_at, state_at
+from tui.engine.control import End, Outcome
+from tui.model.finding import Acceptance
+from tui.model.migrate_request import Convergence, CopyStorage
+
+pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A guest and how it goes."""
+
+    disks: tuple[LinuxDisk, ...]
+    storage: CopyStorage = CopyStorage.ALL
+    copied: tuple[str, ...] = ("vda", "vdb")
+    """The others are where both hosts have them."""
+    convergence: Convergence = field(default_factory=Convergence)
+    p2p: bool = False
+
+
+CASES = {
+    "shared": Case((LinuxDisk(layers=2), LinuxDisk(format="raw")), copied=()),
+    "copied": Case((LinuxDisk(layers=3), LinuxDisk(format="raw"))),
+    "copied, synchronously": Case(
+        (LinuxDisk(), LinuxDisk()), convergence=Convergence(synchronous_writes=True)
+    ),
+    "one of two": Case((LinuxDisk(), LinuxDisk(format="raw")), copied=("vda",)),
+    "onto layers of which some are there": Case((LinuxDisk(layers=3), LinuxDisk(layers=2)), CopyStorage.INC),
+    "from host to host": Case((LinuxDisk(), LinuxDisk(layers=2)), p2p=True),
+    "after the switch": Case((LinuxDisk(), LinuxDisk()), convergence=Convergence(postcopy=True)),
+}
+
+
+def brought(guest: LinuxGuest, target: str, there: Path) -> None:
+    """What stands still of a disk, at the other host, standing on each other there."""
+    below = [Path(path) for path in guest.chain(target)[1:]]
+    for path in below:
+        shutil.copy(path, there)
+    for path, base in pairwise(below):
+        named = ("-b", str(there / base.name), "-F", base.suffix[1:])
+        command("qemu-img", "rebase", "-u", "-f", "qcow2", *named, str(there / path.name))
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_nothing_is_lost(
+    hypervisor: Hypervisor, other: Hypervisor, linux_guest: LinuxGuests, case: Case
+) -> None:
+    made = linux_guest(case.disks)
+    there, _all = directory_at(other, made)
+    maps = tuple(
+        (path, str(there / Path(path).name)) for target in case.copied for path in made.chain(target)
+    )
+    if case.storage is CopyStorage.INC:
+        brought(made, "vdb", there)
+    wish = migration(
+        made,
+        other,
+        maps=maps,
+        storage=case.storage if case.copied else None,
+        unsafe=set(case.copied) != set(made.targets),
+        convergence=case.convergence,
+        p2p=case.p2p,
+    )
+    before = made.last()
+    with watched(hypervisor) as host, removed_from(other, made):
+        outcome = carried_out(host, wish)
+        assert state_at(hypervisor, made) is None
+        assert state_at(other, made) == "running"
+        assert before < made.goes_on()
+        assert_proved(outcome)
+        now = {target: Path(source_at(other, made, target) or "") for target in made.targets}
+        for target, path in now.items():
+            assert (path.parent == there) is (target in case.copied)
+        other.virsh("destroy", made.uuid)
+        ticks = made.ticks()
+        assert ticks[-1].number <= proved(now, ticks) <= ticks[-1].number + 1
+
+
+def assert_proved(outcome: Outcome) -> None:
+    """All that was looked at afterwards was as it should be."""
+    assert [f.reason for f in outcome.findings if f.severity.value != "fine"] == []
+    assert {"migrated", "arrived", "source-gone", "disk-there", "image-open"} <= {
+        f.check for f in outcome.findings
+    }
+
+
+def test_a_full_destination_leaves_the_guest_here(
+    hypervisor: Hypervisor, other: Hypervisor, linux_guest: LinuxGuests
+) -> None:
+    made = linux_guest([LinuxDisk(format="raw")])
+    assert other.small is not None
+    fill = other.small / "fill"
+    with fill.open("wb") as file:
+        # Less than any file system needs for itself.
+        file.write(b"x" * (shutil.disk_usage(other.small).free - MIB // 4))
+    try:
+        own = made.chain("vda")[0]
+        maps = ((own, str(other.small / "vda.raw")),)
+        risky = frozenset({Acceptance.RISK_FULL_DESTINATION})
+        with watched(hypervisor) as host, removed_from(other, made):
+            assert {
+                f.check for f in host.plan(migration(made, other, maps=maps)).findings if f.acceptance
+            } == {"space"}
+            carried_out(host, migration(made, other, maps=maps, accepted=risky), End.FAILED)
+            assert made.state() == "running"
+            made.goes_on()
+            assert not (other.small / "vda.raw").exists()
+    finally:
+        fill.unlink()
+
+
+def test_a_guest_with_frozen_file_systems_stays(
+    hypervisor: Hypervisor, other: Hypervisor, linux_guest: LinuxGuests
+) -> None:
+    made = linux_guest((LinuxDisk(),), agent=True)
+    _there, maps = directory_at(other, made)
+    with watched(hypervisor) as host:
+        wish = migration(made, other, maps=maps)
+        assert refusals(host.plan(wish)) == set()
+        made.ask_agent("guest-fsfreeze-freeze")
+        assert refusals(host.plan(wish)) == {"frozen"}
+        made.virsh("domfsthaw")
+        assert refusals(host.plan(wish)) == set()

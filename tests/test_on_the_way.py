@@ -1,0 +1,193 @@
+"""What a host's picture tells of a domain on its way to another host; no host is needed for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fake_host import MIB, NOW, make_disk, make_domain, make_samples, make_state
+from tui.model.abandoned import abandoned
+from tui.model.host import HostState
+from tui.model.job import JobEvent, Sample
+from tui.model.journal import Entry
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, MigrationPhase, about
+from tui.model.on_the_way import (
+    led_elsewhere,
+    with_disk_event,
+    with_migration,
+    with_pause,
+    without_other,
+)
+
+DOMAIN = make_domain("db01", disks=[make_disk("vda"), make_disk("vdb")])
+UUID = DOMAIN.uuid
+STATE = make_state(DOMAIN)
+MEMORY = MemoryOnTheWay(1000, 500)
+
+
+def disk(target: str = "vda", *, count: int = 11, **more: int) -> DiskOnTheWay:
+    """A disk that was looked at so often, without a limit."""
+    samples = make_samples(count=count, **more)
+    return DiskOnTheWay(target, samples[-1].cur, samples[-1].end, samples=samples)
+
+
+def way(
+    *disks: DiskOnTheWay, phase: MigrationPhase = MigrationPhase.DISKS, memory: MemoryOnTheWay | None = None
+) -> Migration:
+    return Migration(UUID, "db01", "host-b", phase, disks, memory)
+
+
+def look(at: float, cur: int, *, paused: bool = False) -> Migration:
+    """One look at a disk."""
+    end = 100 * MIB
+    sample = Sample(at, cur * MIB, end)
+    return replace(way(DiskOnTheWay("vda", cur * MIB, end, samples=(sample,))), paused=paused)
+
+
+def seen(*looks: Migration, state: HostState = STATE) -> Migration:
+    for one in looks:
+        state = with_migration(state, one)
+    return state.migrations[UUID]
+
+
+FAST, SLOW = disk(rate=200 * MIB), disk("vdb", rate=20 * MIB)
+BUSY = disk(rate=20 * MIB, guest=80 * MIB)
+EVEN = replace(BUSY, samples=tuple(replace(s, guest_written=None) for s in BUSY.samples))
+STILL = disk("vdb", rate=0)
+NEW = disk("vdb", count=1)
+HELD = replace(SLOW, in_sync=True)
+
+
+def test_it_takes_as_long_as_its_slowest_disk() -> None:
+    slowest = SLOW.outlook.seconds
+    assert slowest is not None
+    assert way(FAST, SLOW).seconds == slowest > (FAST.outlook.seconds or slowest)
+    assert way(FAST, HELD).seconds == FAST.outlook.seconds
+    assert way(FAST, SLOW).rate == pytest.approx(220 * MIB)
+
+
+@pytest.mark.parametrize("unknown", [BUSY, STILL, NEW])
+def test_what_is_not_known_of_one_disk_is_not_known_of_all(unknown: DiskOnTheWay) -> None:
+    migration = way(FAST, unknown)
+    assert migration.seconds is None
+    assert about(migration.seconds) == "–"
+
+
+@pytest.mark.parametrize(
+    ("disks", "troubles"),
+    [
+        ((FAST, SLOW), ()),
+        ((FAST, NEW), ()),
+        ((BUSY, HELD), ("the guest writes faster than vda is copied",)),
+        ((EVEN, HELD), ("the guest writes as fast as vda is copied",)),
+        ((BUSY, replace(BUSY, target="vdb")), ("the guest writes faster than vda and vdb are copied",)),
+        ((FAST, STILL), ("vdb stands still: nothing was copied in the last 10s",)),
+        ((replace(BUSY, in_sync=True), HELD), ()),
+    ],
+)
+def test_what_never_ends_is_said(disks: tuple[DiskOnTheWay, ...], troubles: tuple[str, ...]) -> None:
+    migration = way(*disks)
+    assert migration.troubles == troubles
+    assert migration.outruns is ("writes" in str(troubles))
+    assert all(trouble in migration.words for trouble in troubles)
+    assert ("in sync in" in migration.words) is bool(migration.copying and not troubles)
+
+
+def test_a_guest_that_is_paused_writes_nothing() -> None:
+    migration = replace(way(BUSY, HELD), paused=True)
+    assert migration.troubles == ()
+    assert "the guest is paused" in migration.words
+
+
+def test_looks_are_joined_until_the_guest_is_paused_or_goes_on() -> None:
+    looks = [look(float(second), second) for second in range(3)]
+    assert len(seen(*looks).disks[0].samples) == 3
+    paused = look(3.0, 3, paused=True)
+    assert [s.at for s in seen(*looks, paused).disks[0].samples] == [3.0]
+    assert len(seen(*looks, paused, look(4.0, 4, paused=True)).disks[0].samples) == 2
+    assert [s.at for s in seen(*looks, paused, look(4.0, 4)).disks[0].samples] == [4.0]
+
+
+@pytest.mark.parametrize("first", ["event", "look"])
+def test_a_disk_is_in_sync_when_libvirt_says_so(first: str) -> None:
+    state = with_migration(STATE, way(phase=MigrationPhase.PREPARING))
+    both = way(DiskOnTheWay("vda", 5, 5), DiskOnTheWay("vdb", 5, 5))
+    if first == "look":
+        state = with_migration(state, both)
+    assert not any(d.in_sync for d in state.migrations[UUID].disks)
+    state = with_disk_event(state, UUID, "vdb", JobEvent.READY)
+    for _ in range(2):
+        state = with_migration(state, both)
+        assert [d.in_sync for d in state.migrations[UUID].disks] == [False, True]
+    assert state.migrations[UUID].copying[0].target == "vda"
+
+
+def test_how_far_it_is_matters_until_the_guest_is_there() -> None:
+    sent = way(phase=MigrationPhase.MEMORY, memory=MemoryOnTheWay(100, 37))
+    assert (sent.percent, sent.far) == (63, " 63 %")
+    assert replace(sent, phase=MigrationPhase.POSTCOPY).far == ""
+    assert way(phase=MigrationPhase.PREPARING).far == ""
+
+
+@pytest.mark.parametrize("event", [event for event in JobEvent if event is not JobEvent.READY])
+def test_nothing_else_makes_it_in_sync(event: JobEvent) -> None:
+    state = with_migration(STATE, way(FAST))
+    assert with_disk_event(state, UUID, "vda", event) == state
+    assert with_disk_event(STATE, UUID, "vda", JobEvent.READY) == STATE
+
+
+def test_who_is_paused_is_not_being_switched_over() -> None:
+    """libvirt gives both the same reason."""
+    switching = replace(way(FAST, phase=MigrationPhase.SWITCHING), paused=True)
+    assert seen(switching).phase is MigrationPhase.DISKS
+    assert seen(switching).paused
+    sent = replace(switching, memory=MEMORY)
+    before = with_migration(STATE, way(FAST, phase=MigrationPhase.MEMORY, memory=MEMORY))
+    assert seen(sent, state=before).phase is MigrationPhase.SWITCHING
+    assert not seen(sent, state=before).paused
+    told = with_pause(before, UUID)
+    assert seen(sent, sent, state=told).phase is MigrationPhase.MEMORY
+    assert seen(sent, sent, state=told).paused
+    assert seen(replace(sent, disks=()), state=before).phase is MigrationPhase.SWITCHING
+    assert not seen(replace(sent, phase=MigrationPhase.POSTCOPY), state=told).paused
+    assert with_pause(STATE, UUID) == STATE
+
+
+STEP = Migrate(UUID, "db01", "test:///b", "host-b", "u", "db01", ("vda",))
+
+
+@pytest.mark.parametrize(
+    ("entry", "own", "found"),
+    [
+        ({}, frozenset(), True),
+        ({}, frozenset({"p1"}), False),
+        ({"heartbeat": 0.0}, frozenset(), False),
+        ({"reached": 1}, frozenset(), False),
+        ({"steps": (replace(STEP, offline=True),)}, frozenset(), False),
+    ],
+)
+def test_what_other_programs_lead(entry: dict[str, object], own: frozenset[str], *, found: bool) -> None:
+    theirs = Entry("p1", UUID, "Migrate db01", (STEP,), 0, "root@elsewhere:7", NOW, NOW)
+    state = replace(STATE, entries=(replace(theirs, **entry),))  # type: ignore[arg-type]
+    assert led_elsewhere(state, own) == ({UUID: STEP} if found else {})
+
+
+def test_what_another_program_leads_goes_on_however_old_its_journal_is() -> None:
+    """Nobody can change that on the way."""
+    theirs = Entry("p1", UUID, "Migrate db01", (STEP,), 0, "root@elsewhere:7", NOW, 0.0)
+    state = replace(STATE, entries=(theirs,))
+    assert abandoned(state) == (theirs,)
+    assert state.interrupted(UUID, "vda") == theirs
+    on_the_way = with_migration(state, replace(way(FAST), led=False))
+    assert led_elsewhere(on_the_way, frozenset()) == {UUID: STEP}
+    assert abandoned(on_the_way) == ()
+    assert on_the_way.interrupted(UUID, "vda") is None
+
+
+def test_what_is_led_here_does_not_end_by_what_is_not_led_elsewhere() -> None:
+    here = with_migration(STATE, way(FAST))
+    assert without_other(here, UUID) is here
+    assert without_other(with_migration(STATE, replace(way(FAST), led=False)), UUID) == STATE
+    assert without_other(STATE, UUID) is STATE

@@ -1,0 +1,102 @@
+"""What a host's picture becomes when there is news of domains on their way to another host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui.model.host import HostState
+from tui.model.job import JobEvent, Sample
+from tui.model.journal import Entry
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import DiskOnTheWay, LayersOnTheWay, Migration, MigrationPhase, phase_of
+from tui.model.tracking import SAMPLES_KEPT
+
+
+def with_migration(state: HostState, seen: Migration) -> HostState:
+    """One look at a migration: each disk with one sample, which joins those of the looks before."""
+    before = state.migrations.get(seen.uuid)
+    seen = _standing(seen, before)
+    synced = before.synced if before else frozenset[str]()
+    # What the guest wrote until somebody paused it, or let it go on, says nothing of what is to come.
+    known = {disk.target: disk for disk in before.disks} if before and before.paused is seen.paused else {}
+    disks = tuple(_joined(disk, known.get(disk.target), synced) for disk in seen.disks)
+    layers = seen.layers
+    if layers is not None and before is not None and before.layers is not None:
+        layers = replace(layers, samples=(*_earlier(before.layers), *layers.samples))
+    return _with(state, replace(seen, disks=disks, layers=layers, synced=synced))
+
+
+def with_pause(state: HostState, uuid: str) -> HostState:
+    """Somebody has paused the guest of a migration, which does not switch it over by that."""
+    migration = state.migrations.get(uuid)
+    if migration is None:
+        return state
+    disks = tuple(replace(disk, samples=()) for disk in migration.disks)
+    return _with(state, replace(migration, paused=True, disks=disks))
+
+
+def with_disk_event(state: HostState, uuid: str, target: str, event: JobEvent) -> HostState:
+    """libvirt said something about a disk; of a migration it tells when that disk is in sync."""
+    migration = state.migrations.get(uuid)
+    if migration is None or event is not JobEvent.READY:
+        return state
+    disks = tuple(replace(disk, in_sync=True) if disk.target == target else disk for disk in migration.disks)
+    return _with(state, replace(migration, disks=disks, synced=migration.synced | {target}))
+
+
+def without_migration(state: HostState, uuid: str) -> HostState:
+    """A domain is on its way no more."""
+    left = {key: value for key, value in state.migrations.items() if key != uuid}
+    return replace(state, migrations=left)
+
+
+def without_other(state: HostState, uuid: str) -> HostState:
+    """One that another program has led is over, or is led here from now on."""
+    migration = state.migrations.get(uuid)
+    return state if migration is None or migration.led else without_migration(state, uuid)
+
+
+def led_elsewhere(state: HostState, own: frozenset[str]) -> dict[str, Migrate]:
+    """By domain UUID: the migrations that other programs lead, as the journals of the domains have them.
+
+    Libvirt changes no journal of a domain that is on its way: one that has begun goes on until libvirt says that it
+    does not.
+
+    Args:
+        state: the picture.
+        own: ids of the plans that are being carried out here.
+    """
+    return {
+        entry.uuid: step
+        for entry in state.entries
+        if entry.id not in own and (step := leads(entry)) and not state.abandons(entry)
+    }
+
+
+def leads(entry: Entry) -> Migrate | None:
+    """The migration that a plan is at, unless its guest is off."""
+    return entry.step if isinstance(entry.step, Migrate) and not entry.step.offline else None
+
+
+def _standing(seen: Migration, before: Migration | None) -> Migration:
+    """It, with what is known of why its guest stands still."""
+    if seen.phase is MigrationPhase.POSTCOPY:
+        return replace(seen, paused=False)
+    if seen.phase is not MigrationPhase.SWITCHING:
+        return seen
+    # No memory is sent before all disks are in sync; and who was paused before is not being switched over by that.
+    meant = (seen.memory is None and seen.disks) or (before is not None and before.paused)
+    return replace(seen, phase=phase_of(seen.disks, seen.memory)) if meant else replace(seen, paused=False)
+
+
+def _joined(disk: DiskOnTheWay, before: DiskOnTheWay | None, synced: frozenset[str]) -> DiskOnTheWay:
+    earlier = _earlier(before) if before else ()
+    return replace(disk, samples=(*earlier, *disk.samples), in_sync=disk.in_sync or disk.target in synced)
+
+
+def _earlier(before: DiskOnTheWay | LayersOnTheWay) -> tuple[Sample, ...]:
+    return before.samples[-SAMPLES_KEPT + 1 :]
+
+
+def _with(state: HostState, migration: Migration) -> HostState:
+    return replace(state, migrations={**state.migrations, migration.uuid: migration})

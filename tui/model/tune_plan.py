@@ -1,0 +1,125 @@
+"""A wish to change a migration that runs, and what is known of it, make a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model.copy_plan import in_order
+from tui.model.disk_checks import check_bandwidth
+from tui.model.domain import Domain, RunState
+from tui.model.finding import Finding, refused, warning
+from tui.model.migrate_request import MigrationTuneRequest, Tune
+from tui.model.migrate_steps import TuneMigration
+from tui.model.migration import BEFORE, Migration, MigrationPhase
+from tui.model.plan import Plan
+from tui.model.quantity import rate
+from tui.model.text import printable
+
+LONGEST_DOWNTIME = 2_000_000
+"""Milliseconds; QEMU takes no more."""
+
+_TITLES = {
+    Tune.BANDWIDTH: "Change the limit of the migration of",
+    Tune.DOWNTIME: "Change the downtime of the migration of",
+    Tune.POSTCOPY: "Switch over now:",
+    Tune.SUSPEND: "Pause on its way:",
+    Tune.CALL_BACK: "Call back the migration of",
+}
+
+
+def plan_tune(
+    request: MigrationTuneRequest, domain: Domain, migration: Migration | None, plan_id: str
+) -> Plan:
+    """Make the plan, of one step."""
+    name = printable(domain.name)
+    findings: list[Finding] = []
+    if migration is None:
+        reason = f"{name} is on its way to no other host, as far as this program leads it."
+        findings.append(refused("not-migrating", reason, "Look at the jobs of this host."))
+    elif _is_over(request.tune, migration.phase):
+        reason = f"{name} is being switched over to {printable(migration.host)}, and nothing of that can be changed."
+        findings.append(refused("past-the-switch", reason, "Wait until it is there."))
+    elif migration.phase in BEFORE and request.tune is not Tune.CALL_BACK:
+        reason = (
+            f"{name} is not under way itself: what it stands on goes to {printable(migration.host)} first."
+        )
+        findings.append(refused("too-early", reason, "Wait for that."))
+    else:
+        findings += _check(request, domain, migration)
+    limits_both = request.tune is Tune.BANDWIDTH and migration is not None and migration.postcopy
+    step = TuneMigration(domain.uuid, domain.name, request.tune, request.value, limits_both)
+    return Plan(
+        id=plan_id,
+        title=f"{_TITLES[request.tune]} {name}",
+        uuid=domain.uuid,
+        domain=domain.name,
+        findings=in_order(findings),
+        steps=(step,),
+        journalled=False,
+        facts=tuple(_facts(request, name, migration)),
+    )
+
+
+def _is_over(tune: Tune, phase: MigrationPhase) -> bool:
+    """Whether it is too late for that; memory that is fetched afterwards still has a limit."""
+    late = phase is MigrationPhase.POSTCOPY and tune is not Tune.BANDWIDTH
+    return late or phase is MigrationPhase.SWITCHING
+
+
+def _check(request: MigrationTuneRequest, domain: Domain, migration: Migration) -> Iterator[Finding]:
+    name = printable(domain.name)
+    match request.tune:
+        case Tune.BANDWIDTH:
+            yield from check_bandwidth(request.value)
+            if migration.phase is MigrationPhase.DISKS:
+                reason = (
+                    "This is for the memory: disks that are being copied keep the limit that they began with."
+                )
+                yield warning("disks-keep-limit", reason)
+        case Tune.DOWNTIME if not 0 < request.value <= LONGEST_DOWNTIME:
+            reason = f"{request.value} ms is no time for which QEMU lets a guest stand still."
+            yield refused("downtime", reason, f"Give a number from 1 to {LONGEST_DOWNTIME}.")
+        case Tune.POSTCOPY:
+            yield from _check_postcopy(name, migration)
+        case Tune.SUSPEND if domain.state is RunState.PAUSED:
+            yield refused("paused", f"{name} is paused already.", "Wait until it has arrived.")
+        case Tune.SUSPEND:
+            reason = f"{name} stands still from now on, until it has arrived or is called back."
+            yield warning("stands-still", reason)
+        case _:
+            return
+
+
+def _check_postcopy(name: str, migration: Migration) -> Iterator[Finding]:
+    if not migration.postcopy:
+        reason = f"The migration of {name} was begun without post-copy."
+        yield refused("no-postcopy", reason, "Call it back, and begin it with post-copy.")
+    elif migration.phase is not MigrationPhase.MEMORY:
+        reason = f"Post-copy is possible once memory is sent; {name} is at {migration.phase}."
+        yield refused("too-early", reason, "Wait for that.")
+    else:
+        yield warning(
+            "no-way-back",
+            f"There is no way back from there: if a host or the network between them fails before all memory has been "
+            f"fetched, {name} is lost and has to be started anew.",
+        )
+
+
+def _facts(
+    request: MigrationTuneRequest, name: str, migration: Migration | None
+) -> Iterator[tuple[str, str]]:
+    yield "domain", name
+    if migration is not None:
+        yield "to", printable(migration.host)
+        yield "now", migration.words
+    match request.tune:
+        case Tune.BANDWIDTH:
+            yield "limit then", rate(request.value) if request.value else "none"
+        case Tune.DOWNTIME:
+            yield "downtime", f"{request.value} ms at the most"
+        case Tune.POSTCOPY:
+            yield "undo", "none: the guest runs there from then on"
+        case Tune.SUSPEND:
+            yield "undo", "virsh resume, while it is here"
+        case Tune.CALL_BACK:
+            yield "then", "it goes on here, with its snapshots; what was made for it there is removed"
