@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.guests import Guest, Guests
+from tests.hypervisor import Hypervisor
 from tests.outside import wait_for
 from tui.engine import guardian
+
+import libvirt
 
 ROOT = Path(__file__).parent.parent
 OWNER = "root@host-a:4711"
@@ -62,3 +66,28 @@ def test_it_acts_for_nobody_whose_plan_somebody_else_has_taken_up(
     made.virsh("suspend")
     killed(made)
     assert made.state() == state
+
+
+@pytest.mark.parametrize("state", ["paused", "running", "shut off", "nowhere"])
+def test_it_comes_again_when_the_daemon_dies_under_it(
+    hypervisor: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """And it ends when there is nobody to be let go on."""
+    made = guest(running=state in ("paused", "running"))
+    if state == "paused":
+        made.virsh("suspend")
+    uuid = "00000000-0000-4000-8000-000000000000" if state == "nowhere" else made.uuid
+    resume, tries = libvirt.virDomain.resume, 0
+
+    def resumed(domain: libvirt.virDomain) -> int:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            hypervisor.restart(kill=True)
+        return int(resume(domain))
+
+    monkeypatch.setattr(libvirt.virDomain, "resume", resumed)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    guardian._watch(hypervisor.uri, uuid, "resume", "")  # noqa: SLF001
+    assert tries == (0 if state == "nowhere" else 2)
+    assert made.state() == ("running" if state in ("paused", "running") else "shut off")

@@ -58,9 +58,12 @@ def kill(guest: Guest, there: Path, number: int, when: str) -> None:
 
 
 def goes_on(guest: Guest) -> bool:
-    """Whether the guest writes; a pivot that was under way may take the image away that was looked at."""
+    """Whether the guest writes.
+
+    A pivot that was under way may take it away from the image that was looked at, or the image itself: ask again then.
+    """
     try:
-        return is_writing(Path(guest.chain()[0]))
+        return is_writing(Path(guest.chain()[0]), timeout=0.5)
     except FileNotFoundError:
         return False
 

@@ -71,13 +71,23 @@ def _watch(uri: str, uuid: str, deed: Deed, owner: str) -> None:
             if owner and not re.search(f"{re.escape(owner)}['\"]", domain.XMLDesc()):
                 return
             getattr(domain, deed)()
-        except libvirt.libvirtError:
-            # A guest that does not resume goes on already, or is no more. An agent answers when the guest goes on.
+        except libvirt.libvirtError as error:
             failures += 1
-            if deed == "fsThaw" or (deed == "abortJob" and failures < TRIES_TO_ABORT):
-                time.sleep(1)
-                continue
+            if _goes_on(deed, error.get_error_code()) or (deed == "abortJob" and failures >= TRIES_TO_ABORT):
+                return
+            time.sleep(1)
+            continue
         return
+
+
+def _goes_on(deed: Deed, code: int) -> bool:
+    """Whether there is nothing to do any more: the guest is gone, or was not paused.
+
+    Anything else that is wrong, such as a daemon that dies of the same trouble, leaves the guest standing.
+    """
+    return code == libvirt.VIR_ERR_NO_DOMAIN or (
+        deed == "resume" and code == libvirt.VIR_ERR_OPERATION_INVALID
+    )
 
 
 if __name__ == "__main__":
