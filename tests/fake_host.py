@@ -30,6 +30,7 @@ from tui.model.hierarchy_request import (
 )
 from tui.model.host import HostState, Link, Memory
 from tui.model.job import Job, JobType, Phase, Progress, Sample
+from tui.model.journal import Entry
 from tui.model.live_case import LiveFacts
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.merge_case import MergeFacts
@@ -282,6 +283,12 @@ class FakeControl:
     def state(self) -> HostState:
         """The latest picture."""
         return self._state
+
+    @property
+    def under_way(self) -> tuple[Entry, ...]:
+        """The plans of the runs that have not ended."""
+        plans = (run.plan for run in self.runs if run.wait(0) is None)
+        return tuple(Entry(p.id, p.uuid, p.title, p.steps, 0, "root@here:1", NOW, NOW) for p in plans)
 
     @property
     def requests(self) -> list[Request]:

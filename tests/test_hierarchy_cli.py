@@ -141,6 +141,7 @@ def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
                 "holds_state": {"path": "/i/1", "format": "raw", "size": None, "inside": False},
                 "state_lost": False,
                 "filled": None,
+                "mirror": None,
             }
         ],
     }

@@ -13,6 +13,7 @@ from tests.engine import PATIENCE, accepted, carried_out, command, job_in, journ
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import allocated, backing_file, check, image_info, images_equal, is_writing, wait_for
+from tests.real_snapshots import tree
 from tests.test_cli_real import program
 from tui.engine import steps
 from tui.engine.control import End
@@ -108,6 +109,10 @@ def test_created_by_xml_and_pivoted(hypervisor: Hypervisor, guest: Guests, there
         assert backing_file(there / f"{target}.mirror") == before[target][0]
         assert vm.chain(target)[1:] == before[target]
     assert vm.source() == f"{vm.directory}/vda.new"
+    (row,) = tree(hypervisor, vm)["snapshots"]  # type: ignore[misc]
+    assert {disk["target"]: disk["mirror"] for disk in row["disks"]} == {  # type: ignore[has-type]
+        target: {"path": f"{there}/{target}.mirror", "state": "in sync"} for target in ("vda", "vdb")
+    }
     refusal = program(hypervisor, "pivot", vm.name, "vda", "--yes", status=3).stderr
     assert "snapshot delete" in refusal
     program(hypervisor, "snapshot", "delete", vm.name, "my snap", "--pivot", "--yes")

@@ -27,6 +27,7 @@ from tui.app.dialogs.several_fields import Mover
 from tui.app.dialogs.several_migrations import SeveralMigrations
 from tui.app.dialogs.several_moves import SeveralMoves
 from tui.app.dialogs.snapshot import SnapshotForm
+from tui.app.dialogs.snapshot_end import SnapshotEndForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
@@ -39,7 +40,7 @@ from tui.model.migrate_request import MigrationTuneRequest
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import Migration
 from tui.model.plan import Plan
-from tui.model.request import EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
+from tui.model.request import Ending, EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -261,6 +262,11 @@ class Deeds:
     def revert(self, aim: Aim, domain: Domain, name: str) -> None:
         """Ask how a domain is to go back to a snapshot, and run the plan that comes of it."""
         form = RevertForm(aim.control, domain, name, glyphs=self._glyphs)
+        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+
+    def end_mirrors(self, aim: Aim, domain: Domain, name: str, ending: Ending) -> None:
+        """Ask how the mirrors of a snapshot are to end, this way or the other, and run the plan that comes of it."""
+        form = SnapshotEndForm(aim.control, domain, name, ending, glyphs=self._glyphs)
         self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
 
     def import_from(self, aim: Aim, domain: Domain, file: Path | None) -> None:

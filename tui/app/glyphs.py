@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tui.model.domain import RunState
 from tui.model.finding import Severity
+from tui.model.hierarchy import MirrorState
 from tui.model.job import Phase
 
 
@@ -76,6 +77,16 @@ class Glyphs:
             Phase.FAILED: self.bad,
         }[phase]
 
+    def mirror(self, state: MirrorState) -> str:
+        """The sign of a snapshot's mirror."""
+        return {
+            MirrorState.GONE: self.bad,
+            MirrorState.COPYING: self.copying,
+            MirrorState.ENDING: self.pivoting,
+            MirrorState.IN_USE: self.active,
+            MirrorState.IN_SYNC: self.in_sync,
+        }[state]
+
     def severity(self, severity: Severity) -> str:
         """The sign of a finding."""
         return {Severity.FINE: self.good, Severity.WARNING: self.warning, Severity.REFUSED: self.bad}[
@@ -136,6 +147,14 @@ PHASE_STYLES = {
     Phase.DONE: "$text-success",
     Phase.CANCELLED: "$text-muted",
     Phase.FAILED: "$text-error",
+}
+
+MIRROR_STYLES = {
+    MirrorState.GONE: "$text-error",
+    MirrorState.COPYING: "$text-primary",
+    MirrorState.ENDING: "$text-accent",
+    MirrorState.IN_USE: "$text-accent",
+    MirrorState.IN_SYNC: "$text-success",
 }
 
 SEVERITY_STYLES = {

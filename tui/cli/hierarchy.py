@@ -109,6 +109,7 @@ def tree_document(control: Control, view: SnapshotView) -> Document:
 
 def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Document:
     hierarchy = view.hierarchy
+    mirrors = {mirror.target: mirror for mirror in view.mirrors.get(one.name, ())}
     return {
         "name": one.name,
         "parent": None if one.name in hierarchy.roots else one.parent,
@@ -142,6 +143,9 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Do
                 else None,
                 "state_lost": disk.target in lost,
                 "filled": view.filled.get(disk.base or ""),
+                "mirror": None
+                if disk.target not in mirrors
+                else {"path": mirrors[disk.target].path, "state": mirrors[disk.target].state.value},
             }
             for disk in one.disks
         ],

@@ -11,6 +11,7 @@ from tui.model.finding import Finding
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_file import Saved
 from tui.model.host import HostState, Memory
+from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import Request
 
@@ -84,6 +85,10 @@ class Control(Protocol):
     @property
     def state(self) -> HostState:
         """The latest picture."""
+
+    @property
+    def under_way(self) -> tuple[Entry, ...]:
+        """The plans that are carried out from here now, those in no journal too, as far as they are."""
 
     def subscribe(
         self, on_state: Callable[[HostState], None], on_log: Callable[[LogLine], None]

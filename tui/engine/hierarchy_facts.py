@@ -27,6 +27,7 @@ from tui.model.hierarchy_request import (
 from tui.model.host import HostState
 from tui.model.image import ImageInfo
 from tui.model.methods import Method
+from tui.model.snapshot_mirrors import mirrors_of
 
 _AT_ONCE = 3
 """Images read at a time."""
@@ -61,7 +62,8 @@ def view_of(
         filled = files.filled(volumes) if files is not None and volumes else {}
         inside = _inside(domain, files) if files is not None else {}
     checkpoints = unless_refused(lambda: connection.known_checkpoints(uuid))
-    return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, inside)
+    mirrors = mirrors_of(domain, look.entries)
+    return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, inside, mirrors)
 
 
 def _inside(domain: Domain, files: Files) -> dict[str, tuple[str, ...]]:

@@ -255,7 +255,7 @@ class Host(Picture):
 
     @property
     def under_way(self) -> tuple[Entry, ...]:
-        """Those plans as they would stand in the journal now."""
+        """As ``Control.under_way``."""
         return tuple(run.entry for run in self._runs if run.outcome is None)
 
     @property

@@ -310,6 +310,33 @@ def _closing(known: Mapping[str, KnownSnapshot], parents: Mapping[str, str | Non
             yield min(circle, key=lambda one: _age(known[one]))
 
 
+class MirrorState(StrEnum):
+    """How far a mirror is, what needs attention first."""
+
+    GONE = "gone"
+    """What is there is of the time at which it ended."""
+    COPYING = "copying"
+    ENDING = "ending"
+    IN_USE = "in use"
+    """The guest has gone over to it."""
+    IN_SYNC = "in sync"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMirror:
+    """Where what is new on one disk since a snapshot goes as well."""
+
+    target: str
+    path: str
+    state: MirrorState
+
+
+def worst(mirrors: Iterable[SnapshotMirror]) -> MirrorState | None:
+    """The state of several mirrors, which is that of the one that needs attention most."""
+    states = {mirror.state for mirror in mirrors}
+    return next((state for state in MirrorState if state in states), None)
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotView:
     """A domain with its snapshots, as a host shows them."""
@@ -324,3 +351,5 @@ class SnapshotView:
     """The part of snapshot volumes that is in use, by path, as far as it is known."""
     inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The names of what images say that they have inside, by path, as far as they could be read."""
+    mirrors: Mapping[str, tuple[SnapshotMirror, ...]] = field(default_factory=dict)
+    """By name of the snapshot that has them."""

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from tui.model.checkpoint import CheckpointDisk, KnownCheckpoint
 from tui.model.domain import Domain
-from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView
+from tui.model.hierarchy import Hierarchy, KnownSnapshot, MirrorState, SnapshotView, worst
 from tui.model.hierarchy_roles import LayerRole, layer_roles, lost_states
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
@@ -35,7 +35,9 @@ ASCII_BRANCHES = Branches(corner="`", tee="|", pipe="|", on="v", active="<", emp
 
 CURRENT = "current"
 LOST = "lost"
-"""What stands out of a snapshot: the live end comes after it; its state is not there any more."""
+MIRROR = "mirror"
+"""What stands out of a snapshot: the live end comes after it; its state is not there any more; what is new goes to a
+second place as well."""
 LIVE = "now"
 """What the live end is called."""
 MOST_INDENT = 40
@@ -66,6 +68,8 @@ class TreeRow:
 
     lost: bool = False
     """Whether its state is not there any more, of one disk at least."""
+    mirror: MirrorState | None = None
+    """Of those that it has, the one that needs attention most."""
 
     @property
     def live(self) -> bool:
@@ -160,7 +164,10 @@ def _row(
     longest: int | None,
     lost: bool,
 ) -> TreeRow:
+    mirror = worst(view.mirrors.get(snapshot.name, ()))
     marks = [CURRENT] if snapshot.current else []
+    marks += [LOST] if lost else []
+    marks += [f"{MIRROR} {mirror}"] if mirror else []
     return TreeRow(
         prefix,
         snapshot,
@@ -169,9 +176,10 @@ def _row(
         printable(snapshot.state or signs.empty, _LONGEST),
         signs.empty if snapshot.created is None else at(snapshot.created),
         ", ".join(_disks(snapshot, view)) or signs.empty,
-        ", ".join([*marks, LOST] if lost else marks),
+        ", ".join(marks),
         printable(snapshot.description or "", longest),
         lost=lost,
+        mirror=mirror,
     )
 
 

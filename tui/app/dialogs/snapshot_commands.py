@@ -14,7 +14,8 @@ SNAPSHOT_COMMANDS = (
         "delete",
         ("d", "delete"),
         "Delete",
-        "Delete the snapshot under the cursor; what the guest has now stays. Overlays are merged.",
+        "Delete the snapshot under the cursor; what the guest has now stays. Overlays are merged. Mirrors that it has "
+        "end: the guest goes over to them, or they are given up.",
         "Snapshots",
         writes=True,
     ),
@@ -57,6 +58,23 @@ SNAPSHOT_COMMANDS = (
         "Snapshots",
         writes=True,
     ),
+    Command(
+        "resume",
+        ("R",),
+        "Resume",
+        "Go on with the interrupted plan of the domain, from the step that it had reached.",
+        "Plans",
+        writes=True,
+    ),
+    Command(
+        "undo",
+        ("X",),
+        "Undo",
+        "Take back what the interrupted plan of the domain has done, or that which took the snapshot under the cursor "
+        "and holds its mirrors.",
+        "Plans",
+        writes=True,
+    ),
     Command("read", ("r", "ctrl+r"), "Read again", "Ask the host again.", "View"),
     Command("help", ("question_mark", "f1"), "Help", "All keys.", "View"),
     Command("leave", ("escape", "q"), "Close", "From the details to the tree, and from there back.", "View"),
@@ -73,6 +91,8 @@ SNAPSHOT_COMMANDS = (
 """In the order in which the footer names them, as far as it has room."""
 
 IN_FOOTER = (
+    "resume",
+    "undo",
     "take",
     "delete",
     "forget",
@@ -86,6 +106,8 @@ IN_FOOTER = (
 )
 ABOUT_ONE = frozenset({"delete", "delete-all", "forget", "revert"})
 """What is done to the snapshot under the cursor."""
+ABOUT_PLANS = frozenset({"resume", "undo"})
+"""What is done to a plan that is open."""
 
 
 def snapshot_bindings() -> list[Binding]:

@@ -8,12 +8,12 @@ from textual.content import Content
 
 from tui.app.chains import name_of, place_of
 from tui.app.dialogs.flow import EMPTY, Line, heading, table
-from tui.app.glyphs import DIM, Glyphs
+from tui.app.glyphs import DIM, MIRROR_STYLES, Glyphs
 from tui.app.text import join, shown, styled
 from tui.app.widgets.snapshots import SnapshotLine
 from tui.model.checkpoint import ABOUT, KnownCheckpoint
 from tui.model.command import virsh
-from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
+from tui.model.hierarchy import KnownSnapshot, SnapshotMirror, SnapshotView, StateDisk
 from tui.model.hierarchy_noted import note_of
 from tui.model.hierarchy_roles import LayerRole, lost_states
 from tui.model.hierarchy_rows import MOST_STEPS, bitmap_words, role_words
@@ -25,13 +25,21 @@ from tui.model.snapshot_note import Held
 from tui.model.text import listed
 
 _FEW = 6
+_TWO_ENDS = "It has mirrors: d lets the guest go over to them, or gives them up."
 
 
 def detail_lines(
-    line: SnapshotLine | None, view: SnapshotView, roles: Sequence[LayerRole], glyphs: Glyphs
+    line: SnapshotLine | None,
+    view: SnapshotView,
+    roles: Sequence[LayerRole],
+    glyphs: Glyphs,
+    *,
+    mirrors_end: bool,
 ) -> Iterator[Line]:
-    """What stands beside the tree, for the line under its cursor."""
+    """What stands beside the tree, for the line under its cursor; ``mirrors_end`` is whether keys can end mirrors."""
     if line is not None and line.snapshot is not None:
+        if mirrors_end and line.snapshot.name in view.mirrors:
+            yield Line(Content(""), styled(_TWO_ENDS, "$text-accent"))
         yield from _snapshot(line.snapshot, view, lost_states(roles).get(line.snapshot.name, ()), glyphs)
         targets = [disk.target for disk in line.snapshot.disks]
     elif line is not None and line.checkpoint is not None:
@@ -82,6 +90,7 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyph
         why = f"{glyphs.bad} of {listed(lost, _FEW)}: the guest writes to the image that held it"
         rows.append(("state lost", shown(why, "$text-error")))
     yield from table(rows)
+    mirrors = {mirror.target: mirror for mirror in view.mirrors.get(one.name, ())}
     note = note_of(view.domain, one.name)
     notes = {held.target: held for held in note.disks} if note else {}
     for disk in one.disks:
@@ -90,7 +99,12 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyph
             continue
         yield EMPTY
         yield heading(f"{shown(disk.target).plain}, {disk.kind.value}")
-        yield from table(_disk(disk, view, lost=disk.target in lost))
+        yield from table(
+            [
+                *_disk(disk, view, lost=disk.target in lost),
+                *_mirror(mirrors.get(disk.target), glyphs),
+            ]
+        )
 
 
 def _checkpoint(one: KnownCheckpoint, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
@@ -117,6 +131,13 @@ def _disk(disk: StateDisk, view: SnapshotView, *, lost: bool) -> Iterator[tuple[
         yield "lost from" if lost else "state inside" if inside else "state in", known
     if disk.path is not None:
         yield "new since", _sized(shown(disk.path), view.sizes.get(disk.path), disk.format)
+
+
+def _mirror(mirror: SnapshotMirror | None, glyphs: Glyphs) -> Iterator[tuple[str, Content]]:
+    """Where what is new since the snapshot goes as well."""
+    if mirror is not None:
+        how = styled(f"  {glyphs.mirror(mirror.state)} {mirror.state}", MIRROR_STYLES[mirror.state])
+        yield "mirror to", join(shown(mirror.path), how)
 
 
 def _held(disk: Held, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:

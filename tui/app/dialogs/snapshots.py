@@ -17,22 +17,28 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from tui.app.background import Background
-from tui.app.deeds import Aim, Deeds, Tell
+from tui.app.deeds import Deeds, Tell
 from tui.app.dialogs.clipboard import copy_text
-from tui.app.dialogs.dialog import Dialog
 from tui.app.dialogs.exports import Exports
 from tui.app.dialogs.flow import Flow, Line
 from tui.app.dialogs.held import HeldDialog
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.save import SaveDialog
-from tui.app.dialogs.snapshot_commands import ABOUT_ONE, IN_FOOTER, SNAPSHOT_COMMANDS, snapshot_bindings
+from tui.app.dialogs.snapshot_commands import (
+    ABOUT_ONE,
+    ABOUT_PLANS,
+    IN_FOOTER,
+    SNAPSHOT_COMMANDS,
+    snapshot_bindings,
+)
 from tui.app.dialogs.snapshot_details import detail_lines
+from tui.app.dialogs.snapshot_keys import SnapshotKeys
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.app.widgets.bars import KeysBar
 from tui.app.widgets.items import Items
 from tui.app.widgets.snapshots import SnapshotLine, SnapshotTree, snapshot_lines
-from tui.engine.control import Control, End, Level, Outcome
+from tui.engine.control import Control, End, Outcome
 from tui.engine.errors import HostError
 from tui.engine.queue import QueueRunner
 from tui.engine.snapshot_file import READ_ONLY
@@ -47,10 +53,12 @@ from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
 _NAME = 30
 _WIDE = 110
+_REFRESH = 1.0
+"""Seconds between two looks at what the program has been told of the host; the host itself is not asked for that."""
 _BY_ACTION = {command.action: command for command in SNAPSHOT_COMMANDS}
 
 
-class SnapshotsDialog(Dialog[None]):
+class SnapshotsDialog(SnapshotKeys):
     """Shows what the host says, which is read again after everything that is done here."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "snapshots.tcss"]
@@ -70,12 +78,15 @@ class SnapshotsDialog(Dialog[None]):
     ) -> None:
         """Show the snapshots of that domain; what takes time is done in ``background``."""
         super().__init__(glyphs)
-        self._control = control
-        self._domain = domain
+        self.control = control
+        self.domain = domain
         self._background = background
         self._tell = tell
         self._clock = clock
         self._turn = 0
+        self._reading = False
+        self._seen: object = None
+        """What was known of the domain when it was read last."""
         self._nearest = False
         """Whether the cursor goes on to the next best line: the user has taken one away."""
         self._fresh: str | None = None
@@ -99,6 +110,7 @@ class SnapshotsDialog(Dialog[None]):
         self.exports = Exports(control, domain, background, tell, on_wait=self._sum_up)
         self.tree_view = SnapshotTree(glyphs=glyphs, id="snapshot-tree")
         self.details = Flow()
+        self.plans = Flow(id="plans")
         self.problems = Flow(id="problems")
         self.keys = KeysBar(glyphs=glyphs, id="snapshot-keys")
 
@@ -106,6 +118,7 @@ class SnapshotsDialog(Dialog[None]):
         """The tree, the details of what is under its cursor, and the keys."""
         yield from self.boxed(
             self._titled(),
+            self.plans,
             Horizontal(self.tree_view, VerticalScroll(self.details, id="details"), id="halves"),
             self.problems,
             self.keys,
@@ -115,6 +128,7 @@ class SnapshotsDialog(Dialog[None]):
         """Arrows go from one snapshot to the next."""
         self.tree_view.focus()
         self.action_read()
+        self.set_interval(_REFRESH, self.look)
 
     def on_resize(self) -> None:
         """Another width has room for other keys."""
@@ -131,17 +145,37 @@ class SnapshotsDialog(Dialog[None]):
         """Ask the host; what is known stays until the answer is there."""
         self._turn += 1
         turn = self._turn
+        self._reading, self._seen = True, self._known()
         self._summary = styled("reading…" if not self.glyphs.ascii else "reading...", "$text-warning")
         self._sum_up()
         self._background.do(
-            partial(self._control.snapshots, self._domain.uuid),
+            partial(self.control.snapshots, self.domain.uuid),
             partial(self._take, turn),
             partial(self._fail, turn),
         )
 
+    def look(self) -> None:
+        """Show what is under way; where the host has told of something new since it was read, read it again."""
+        if not self._reading and self._known() != self._seen:
+            self.action_read()
+        self._show_plans()
+        self._show_keys()
+
+    def _known(self) -> object:
+        """What the tree depends on of all that hosts tell by themselves."""
+        domain = self.control.state.domain(self.domain.uuid)
+        plans = [(entry.id, entry.reached) for entry in self.open_plans.entries]
+        return plans, (domain.state, domain.disks, domain.definition.noted_snapshots) if domain else None
+
+    def _show_plans(self) -> None:
+        tree = self.view.hierarchy.by_name if self.view else {}
+        mirrored = frozenset(name for name in (self.view.mirrors if self.view else ()) if name in tree)
+        self.plans.show(self.open_plans.lines(mirrored, self.glyphs, read_only=self.control.read_only))
+
     def _take(self, turn: int, view: SnapshotView) -> None:
         if turn != self._turn:
             return
+        self._reading = False
         first, self.view = self.view is None, view
         self._roles = layer_roles(view)
         rows = snapshot_lines(view, self.glyphs)
@@ -159,9 +193,10 @@ class SnapshotsDialog(Dialog[None]):
         unknown = (unseen(view.domain.name),) if view.checkpoints is None else ()
         lines = [Line(sign, shown(problem)) for problem in (*problems_of(view), *unknown)]
         if not view.hierarchy.snapshots:
-            how = "" if self._control.read_only else " n takes one. I imports them."
+            how = "" if self.control.read_only else " n takes one. I imports them."
             lines.append(Line(styled(f"{self.glyphs.dot} ", DIM), styled(f"No snapshots.{how}", DIM)))
         self.problems.show(lines)
+        self._show_plans()
         self._describe()
 
     def _fail(self, turn: int, error: Exception) -> None:
@@ -169,20 +204,21 @@ class SnapshotsDialog(Dialog[None]):
             raise error
         if turn != self._turn:
             return
+        self._reading = False
         bad = styled(f"{self.glyphs.bad} ", "$text-error")
         self._summary = join(bad, styled("could not be read", "$text-error"))
         self._sum_up()
         self.problems.show([Line(bad, shown(str(error)))])
 
     def _titled(self) -> Content:
-        host = styled(f"  {shown(self._control.state.name, width=_NAME).plain}  ", f"not bold {DIM}")
-        name = shown(self._domain.name, width=_NAME)
+        host = styled(f"  {shown(self.control.state.name, width=_NAME).plain}  ", f"not bold {DIM}")
+        name = shown(self.domain.name, width=_NAME)
         words = Content("")
         if self.deeds.waiting_for is not None:
             words = styled("asking the host for a plan", "$text-warning")
         elif self.exports.waiting:
             words = styled("exporting", "$text-warning")
-        elif self._control.read_only:
+        elif self.control.read_only:
             words = styled("read-only", "$text-warning")
         parts = [self._summary.stylize("not bold"), "  " if words else "", words.stylize("not bold")]
         return join("Snapshots of ", name, host, *parts)
@@ -200,7 +236,9 @@ class SnapshotsDialog(Dialog[None]):
 
     def _describe(self) -> None:
         if self.view is not None:
-            self.details.show(detail_lines(self.current, self.view, self._roles, self.glyphs))
+            ends = not (self.control.read_only or self.open_plans.interrupted)
+            lines = detail_lines(self.current, self.view, self._roles, self.glyphs, mirrors_end=ends)
+            self.details.show(lines)
             self.query_one("#details").scroll_home(animate=False)
         self._show_keys()
 
@@ -213,27 +251,31 @@ class SnapshotsDialog(Dialog[None]):
 
     def _show_keys(self) -> None:
         by_id = {command.id: command for command in SNAPSHOT_COMMANDS}
-        self.keys.show([(by_id[one], self._why_not(one) is None) for one in IN_FOOTER])
+        hidden = frozenset() if self.open_plans.interrupted else ABOUT_PLANS
+        self.keys.show([(by_id[one], self.why_not(one) is None) for one in IN_FOOTER if one not in hidden])
 
-    def _why_not(self, command: str) -> str | None:
+    def why_not(self, command: str) -> str | None:
         """Why a command does nothing now, one sentence."""
         known = next(one for one in SNAPSHOT_COMMANDS if one.id == command)
-        if known.writes and self._control.read_only:
+        if known.writes and self.control.read_only:
             return f"{known.title} is not possible: this session is read-only."
         if command == "export":
             return self._why_no_export()
-        if command in ABOUT_ONE:
-            line = self.current
-            if line is None:
-                return "Move to the snapshot that is meant first."
-            if line.live:
-                return "This is what the guest has now, and no snapshot."
-            if line.checkpoint:
-                return no_snapshot(line.checkpoint, self._domain.name)
-        return None
+        if command in ABOUT_PLANS:
+            name = shown(self.domain.name, width=_NAME).plain
+            return None if self.plan_meant else f"No plan is open on {name}."
+        return self._why_not_this() if command in ABOUT_ONE else None
+
+    def _why_not_this(self) -> str | None:
+        line = self.current
+        if line is None:
+            return "Move to the snapshot that is meant first."
+        if line.live:
+            return "This is what the guest has now, and no snapshot."
+        return no_snapshot(line.checkpoint, self.domain.name) if line.checkpoint else None
 
     def _why_no_export(self) -> str | None:
-        if self._control.read_only:
+        if self.control.read_only:
             return f"Export is not possible: {READ_ONLY}."
         if self.view is not None and not self.view.hierarchy.snapshots:
             return "There are no snapshots to export."
@@ -242,20 +284,20 @@ class SnapshotsDialog(Dialog[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Grey what a read-only host does not allow."""
         command = _BY_ACTION.get(action)
-        return None if command and command.writes and self._control.read_only else True
+        return None if command and command.writes and self.control.read_only else True
 
     def on_key(self, event: events.Key) -> None:
         """A key that a read-only session does not have says so; the binding itself stays quiet."""
         command = next((one for one in SNAPSHOT_COMMANDS if one.writes and event.key in one.keys), None)
         if command and self.check_action(command.action, ()) is None:
-            self._hint(self._why_not(command.id) or "")
+            self.hint(self.why_not(command.id) or "")
 
     @on(KeysBar.Pressed)
     def press_key(self, event: KeysBar.Pressed) -> None:
         """A key's name was clicked."""
         event.stop()
-        if reason := self._why_not(event.command.id):
-            self._hint(reason)
+        if reason := self.why_not(event.command.id):
+            self.hint(reason)
         else:
             self.call_later(self.run_action, event.command.action)
 
@@ -285,83 +327,22 @@ class SnapshotsDialog(Dialog[None]):
         """Give the name to the clipboard."""
         line = self.current
         if line is None or line.name is None:
-            self._hint("There is no name here to copy.")
+            self.hint("There is no name here to copy.")
         else:
             copy_text(self.app, line.name, "The name was")
-
-    def _hint(self, text: str) -> None:
-        self.news.say(Level.WARNING, text)
 
     # A file
 
     def action_export(self) -> None:
         """Write all of them to a file."""
-        if reason := self._why_not("export"):
-            self._hint(reason)
+        if reason := self.why_not("export"):
+            self.hint(reason)
             return
-        title = f"Export the snapshots of {shown(self._domain.name, width=_NAME).plain}"
+        title = f"Export the snapshots of {shown(self.domain.name, width=_NAME).plain}"
         dialog = SaveDialog(self.exports.proposal(), title=title, glyphs=self.glyphs)
         self.app.push_screen(dialog, lambda path: self.exports.write(Path(path)) if path else None)
 
-    # Writes
-
-    @property
-    def _aim(self) -> Aim:
-        return Aim(self._control, self._domain.uuid)
-
-    def _meant(self, command: str) -> str | None:
-        """The name of the snapshot that a key is for; says why where there is none."""
-        reason = self._why_not(command)
-        if reason:
-            self._hint(reason)
-            return None
-        snapshot = self.current.snapshot if self.current else None
-        return snapshot.name if snapshot else None
-
-    def _there(self) -> Domain | None:
-        """The domain as it is now; says so where it is gone."""
-        domain = self._control.state.domain(self._domain.uuid)
-        if domain is None:
-            self._hint("The domain is gone.")
-        return domain
-
-    def action_take(self) -> None:
-        """Take one."""
-        if domain := self._there():
-            self.deeds.take(self._aim, domain)
-
-    def action_import(self) -> None:
-        """Bring those of a file back."""
-        if domain := self._there():
-            self.deeds.import_from(self._aim, domain, self.exports.latest)
-
-    def action_delete(self) -> None:
-        """Delete it."""
-        self._delete("delete", "Delete")
-
-    def action_delete_all(self) -> None:
-        """Delete it and all that descend from it."""
-        self._delete("delete-all", "Delete them", children=True)
-
-    def action_forget(self) -> None:
-        """Have libvirt forget it."""
-        self._delete("forget", "Forget", metadata_only=True)
-
-    def _delete(
-        self, command: str, verb: str, *, children: bool = False, metadata_only: bool = False
-    ) -> None:
-        name = self._meant(command)
-        if name is not None:
-            request = SnapshotDeleteRequest(
-                self._domain.uuid, name, children=children, metadata_only=metadata_only
-            )
-            self.deeds.propose(self._aim, request, verb)
-
-    def action_revert(self) -> None:
-        """Go back to it."""
-        name = self._meant("revert")
-        if name is not None and (domain := self._there()):
-            self.deeds.revert(self._aim, domain, name)
+    # What was done
 
     def _take_end(self, plan: Plan, outcome: Outcome | None) -> None:
         """Something was done: look again, and show what was taken."""
@@ -393,6 +374,6 @@ class SnapshotsDialog(Dialog[None]):
     def action_result(self) -> None:
         """Show it again."""
         if self._result is None:
-            self._hint("No snapshot has been taken here since this was opened.")
+            self.hint("No snapshot has been taken here since this was opened.")
         else:
             self.app.push_screen(HeldDialog(*self._result, glyphs=self.glyphs))

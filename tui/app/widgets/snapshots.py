@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from tui.app.glyphs import DIM, STATE_STYLES, UNICODE, Glyphs
+from tui.app.glyphs import DIM, MIRROR_STYLES, STATE_STYLES, UNICODE, Glyphs
 from tui.app.text import ELLIPSIS, join, pad, shown, styled
 from tui.app.widgets.items import Items
 from tui.model.checkpoint import KnownCheckpoint
@@ -17,6 +17,7 @@ from tui.model.hierarchy_rows import (
     CURRENT,
     LIVE,
     LOST,
+    MIRROR,
     UNICODE_BRANCHES,
     TreeRow,
     checkpoint_rows,
@@ -166,6 +167,9 @@ class SnapshotTree(Items[SnapshotLine]):
         if row.lost:
             lead = join(branch, styled(f"{glyphs.bad} ", "$text-error"))
             word = join(word, styled(f"  {LOST}", "$text-error"))
+        if row.mirror:
+            # The sign says how far it is; the details have a word for that.
+            word = join(word, styled(f"  {glyphs.mirror(row.mirror)} {MIRROR}", MIRROR_STYLES[row.mirror]))
         room = None if width is None else max(1, width - lead.cell_length - word.cell_length)
         return join(lead, shown(row.name, "bold" if current else "", width=room), word)
 
