@@ -55,6 +55,16 @@ def test_what_libvirt_says_of_an_external_snapshot() -> None:
     assert found.files == ("/i/s1", "/i/base")
 
 
+def test_a_deletion_that_did_not_come_to_its_end_is_told() -> None:
+    mark = "<snapshotDeleteInProgress/><driver"
+    above = parse_known(text_of("s1", overlay="/i/s1").replace("<driver", mark, 1))
+    after = known("s2", "s1", overlay="/i/s2", base="/i/s1", created=2)
+    (problem,) = problems_of(SnapshotView(make_domain(), arranged([above, after])))
+    assert problem.startswith("The deletion of s2 has not come to its end")
+    elsewhere = known("s2", "s1", overlay="/i/s2", created=2, target="vdb")
+    assert problems_of(SnapshotView(make_domain(), arranged([above, elsewhere]))) == ()
+
+
 INTERNAL = "<disk name='vda' snapshot='internal'/><disk name='vdc' snapshot='no'/>"
 
 

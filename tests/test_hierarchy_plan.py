@@ -9,13 +9,13 @@ import pytest
 
 from tests.copy_facts import refusals, warnings
 from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain
-from tests.hierarchy_facts import UUID, known
+from tests.hierarchy_facts import UUID, known, text_of
 from tests.snapshot_facts import entry
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
 from tui.model.facts import Running, Use, UseKind
 from tui.model.finding import Acceptance
-from tui.model.hierarchy import KnownSnapshot, arranged
+from tui.model.hierarchy import KnownSnapshot, arranged, parse_known
 from tui.model.hierarchy_case import HierarchyFacts
 from tui.model.hierarchy_file import ImageRecord, Saved
 from tui.model.hierarchy_plan import plan_hierarchy
@@ -159,6 +159,16 @@ def test_nothing_is_merged_into_what_others_stand_on() -> None:
     assert refusals(delete("s1", *LINE, branch)) == {"branches"}
     assert refusals(delete("s2", *LINE, branch)) == {"base-shared"}
     assert refusals(delete("s2b", *LINE, branch)) == {"not-in-chain"}
+    further = known("s3b", "s2b", overlay="/i/3b", base="/i/2b", created=4)
+    gone = "virt-mirror snapshot delete db01 {} --metadata-only"
+    said = f"first: {gone.format('s3b')}; {gone.format('s2b')}"
+    assert remedies(delete("s1", *LINE, branch, further)).strip().endswith(said)
+    # A libvirt that goes back to external ones takes their images along.
+    said = "first: virt-mirror snapshot delete db01 s3b; virt-mirror snapshot delete db01 s2b"
+    assert remedies(delete("s1", *LINE, branch, further, reverts_external=True)).strip().endswith(said)
+    lost = replace(LINE[1], current=False)
+    assert gone.format("s2b") in remedies(delete("s1", LINE[0], lost, branch))
+    assert gone.format("s2") not in remedies(delete("s1", LINE[0], lost, branch))
     ends = replace(LINE[0], current=True), replace(LINE[1], current=False)
     assert refusals(delete("s1", *ends)) == {"branches"}
     user = Use("other", "web01", "vda", UseKind.LAYER)
@@ -206,6 +216,20 @@ def test_with_all_that_descend() -> None:
     found = delete("s1", how={"children": True})
     assert refusals(found) == {"external-children"}
     assert "virt-mirror snapshot delete db01 s2; virt-mirror snapshot delete db01 s1" in remedies(found)
+    left = known("s2b", "s1", overlay="/i/2b", base=ONE, created=0)
+    found = delete("s1", *LINE, left, how={"children": True})
+    assert "first: virt-mirror snapshot delete db01 s2b --metadata-only; " in remedies(found)
+
+
+def test_below_what_libvirt_has_not_merged_to_the_end_nothing_is_deleted() -> None:
+    text = text_of("s1", overlay=ONE, base=BASE).replace("<driver", "<snapshotDeleteInProgress/><driver", 1)
+    began = parse_known(text)
+    found = delete("s1", began, LINE[1])
+    assert refusals(found) == {"deletion-unfinished"}
+    assert remedies(found).strip().endswith("once more first: virt-mirror snapshot delete db01 s2")
+    assert refusals(delete("s2", began, LINE[1])) == set()
+    assert "--metadata-only" in remedies(delete("s1", replace(began, current=True)))
+    assert began.identity == LINE[0].identity
 
 
 def test_forgetting_is_always_possible_and_told() -> None:
@@ -228,6 +252,11 @@ def test_what_is_under_way_comes_first() -> None:
         found = delete("s1", mirrored, how=how, entries=(held,))
         assert "mirrored" in refusals(found)
         assert "virt-mirror snapshot delete db01 s1 --pivot" in remedies(found)
+        # What would end the mirrors would be refused itself.
+        found = delete("s1", mirrored, how=how, entries=(entry(reached=1),))
+        assert "mirrored" in refusals(found)
+        assert "virt-mirror resume db01, or virt-mirror undo db01." in remedies(found)
+        assert "--pivot" not in remedies(found)
     assert "plan-left-over" in refusals(delete("s2", entries=(replace(held, heartbeat=0.0),)))
     job = Running("vda", JobType.COPY, Phase.COPYING, None, Chain())
     assert refusals(delete("s2", running=(job,))) == {"job-running"}

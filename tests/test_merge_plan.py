@@ -156,6 +156,7 @@ def test_what_else_stands_on_the_layers() -> None:
 def test_snapshots_that_need_the_images() -> None:
     known = facts(snapshots=(SnapshotFacts("before [x]", frozenset({"/slow/low"})),))
     assert refusals(commit(known)) == {"snapshots"}
+    assert "virt-mirror snapshot delete db01 'before [x]'. Or accept" in commit(known).remedies
     assert refusals(commit(known, base="vda[2]")) == set()
     assert "snapshots" in warnings(commit(known, accepted=frozenset({Acceptance.LOSE_SNAPSHOTS})))
     assert "snapshots" in warnings(pull(known))
@@ -167,6 +168,21 @@ def test_snapshots_that_need_the_images() -> None:
     both = SnapshotFacts("above", low | {"/slow/mid"}, inside=frozenset({"/slow/mid"}))
     assert refusals(commit(facts(snapshots=(both,)), base="/slow/low")) == {"snapshots"}
     assert "snapshots-unchecked" in warnings(commit(facts(snapshots=None)))
+
+
+def test_what_is_new_since_a_snapshot_may_grow() -> None:
+    state = SnapshotFacts("s", frozenset({"/slow/low", "/slow/mid"}), overlays=frozenset({"/slow/mid"}))
+    assert refusals(commit(facts(snapshots=(state,)), base="/slow/mid")) == set()
+    assert refusals(commit(facts(snapshots=(state,)), base="/slow/low")) == {"snapshots"}
+
+
+def test_many_snapshots_are_named_as_far_as_there_is_room() -> None:
+    low = frozenset({"/slow/low"})
+    known = facts(snapshots=tuple(SnapshotFacts(f"s{number}", low) for number in range(9)))
+    said = commit(known).remedies
+    assert "delete db01 s8; virt-mirror snapshot delete db01 s7" in said
+    assert "s4; and so on, 9 in all" in said
+    assert "s3" not in said
 
 
 def test_internal_snapshots_go_with_the_image() -> None:

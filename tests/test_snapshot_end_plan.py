@@ -61,6 +61,10 @@ def test_nothing_is_taken_back_past_the_pivot_or_from_under_other_layers() -> No
 
     assert undo("/fast/vda.q") == {"past-the-pivot"}
     assert undo("/slow/further") == {"layer-above"}
+    above = make_domain(disks=[replace(VDA, chain=make_chain("/slow/further", "/slow/vda.s1")), VDB])
+    plan = plan_recover(RecoverRequest(above.uuid, undo=True), RecoverFacts(above, (entry(),), now=NOW), "p3")
+    # A commit of ours would be refused for the sake of this very plan.
+    assert "virsh blockcommit db01 vda --base /slow/vda.s1 --active --wait --pivot" in plan.remedies
     assert undo("/slow/vda.s1") == set()
     assert undo("/slow/vda.qcow2") == set()
 

@@ -15,7 +15,7 @@ from tui.engine.uri import is_local
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.facts import LayerFacts, Running, Sizes, Use, UseKind, running_on, same_name
-from tui.model.hierarchy import parse_known
+from tui.model.hierarchy import arranged, parse_known
 from tui.model.host import HostState
 from tui.model.job import JobType, Progress
 from tui.model.journal import Entry, latest
@@ -191,7 +191,7 @@ def unfollowed(look: Look) -> tuple[str, ...]:
 
 
 def snapshots_of(connection: Connection, domain: Domain) -> tuple[SnapshotFacts, ...] | None:
-    """The snapshots that libvirt or the domain's own notes know of, with the images that each needs.
+    """The snapshots that libvirt or the domain's own notes know of, parents first, with the images that each needs.
 
     ``None`` where nobody can see.
     """
@@ -199,7 +199,7 @@ def snapshots_of(connection: Connection, domain: Domain) -> tuple[SnapshotFacts,
     if found is None:
         return None
     try:
-        known = tuple(parse_known(text).needed for text in found.values())
+        known = tuple(one.needed for one in arranged(map(parse_known, found.values())).snapshots)
         noted = tuple(map(parse_noted, domain.definition.noted_snapshots))
     except InvalidXML:
         return None

@@ -95,12 +95,12 @@ def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
     name, running = name_of(facts, disk), facts.running
     domain = printable(facts.domain.name)
     moves = any(e.moves for e in facts.entries if disk.target in e.targets)
-    snapshot = next((e.snapshot for e in facts.entries if disk.target in e.targets and e.snapshot), None)
+    taken = next((e for e in facts.entries if disk.target in e.targets and e.snapshot), None)
     command = (
         f"virt-mirror undo {domain}" if moves else f"virt-mirror cancel {domain} {printable(disk.target)}"
     )
-    if snapshot is not None:
-        command = printable(snapshot.deletions)
+    if taken is not None:
+        command = printable(taken.ways_out)
     if disk.mirror or running:
         kind = (
             disk.mirror.job.value if disk.mirror else running.type.value if running else JobType.UNKNOWN.value

@@ -58,6 +58,8 @@ class StateDisk:
     """Whether these are files and devices of the host."""
     plain: bool = field(default=True, repr=False)
     """Whether the state lies in a file."""
+    taking: bool = field(default=False, repr=False)
+    """Whether its overlay was to take what a snapshot after it held, which libvirt has not come to the end of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,11 @@ class KnownSnapshot:
     def needed(self) -> SnapshotFacts:
         """The images that its state needs."""
         inside = (disk.base for disk in self.disks if disk.kind is Kind.INTERNAL)
-        return SnapshotFacts(self.name, self.named, inside=frozenset(filter(None, inside)))
+        bases = {disk.base for disk in self.disks}
+        over = {disk.path for disk in (*self.disks, *self.reverted) if disk.path} - bases
+        return SnapshotFacts(
+            self.name, self.named, inside=frozenset(filter(None, inside)), overlays=frozenset(over)
+        )
 
     @property
     def overlays(self) -> tuple[StateDisk, ...]:
@@ -207,6 +213,7 @@ def _read_disk(element: xml.Element, bases: Mapping[str, tuple[Source | None, st
         base_format,
         local=all(isinstance(one, FileSource | BlockSource) for one in (source, base) if one),
         plain=isinstance(base, FileSource),
+        taking=xml.child(element, "snapshotDeleteInProgress") is not None,
     )
 
 

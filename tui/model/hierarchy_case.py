@@ -76,8 +76,10 @@ def check_mirrors(names: Iterable[str], facts: HierarchyFacts) -> Iterator[Findi
         if entry.snapshot is not None and entry.snapshot.name in wanted:
             yield refused(
                 "mirrored",
-                f"The snapshot {printable(entry.snapshot.name)} has mirrors, which end first.",
-                f"{printable(entry.snapshot.deletions)}.",
+                f"The snapshot {printable(entry.snapshot.name)} has mirrors, which end first."
+                if entry.step is None
+                else f"The snapshot {printable(entry.snapshot.name)} is not complete: it is at {entry.progress}.",
+                f"{printable(entry.ways_out)}.",
             )
 
 

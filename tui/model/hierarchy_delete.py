@@ -180,7 +180,10 @@ def _check(
         )
     external = [one for one in known if one.kind is SnapshotKind.EXTERNAL]
     if external and request.children:
-        each = "; ".join(deletion(facts, one) for one in reversed(known))
+        # Those of branches that the guest has left may need the very images that would be merged.
+        youngest = known[::-1]
+        order = [one for left in (True, False) for one in youngest if _left(facts, one) is left]
+        each = "; ".join(_ending(facts, one) for one in order)
         yield refused(
             "external-children",
             "libvirt deletes external snapshots one at a time, which merges their overlays, and not with all that "
@@ -205,11 +208,22 @@ def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[
         yield refused(
             "branches",
             f"{' and '.join(after[:_FEW])} come right after {name}: what is merged for one would be missing to others.",
-            "Delete the snapshots of the other branches first, or forget them: --metadata-only.",
+            f"Let go of the other branches first: {'; '.join(_letting_go(facts, snapshot))}",
         )
         return
     if stands_aside(snapshot, facts):
         yield from check_aside(snapshot, facts)
+        return
+    if taking := [disk.target for disk in outside(snapshot) if disk.taking]:
+        again = [one for one in _children(facts, snapshot) if any(one.disk(target) for target in taking)]
+        yield refused(
+            "deletion-unfinished",
+            f"libvirt began to merge what came after {name}, was cut short, and does not delete {name} before that "
+            "is done.",
+            f"Delete that once more first: {'; '.join(deletion(facts, one) for one in again)}"
+            if again
+            else forgetting(facts, snapshot),
+        )
         return
     misplaced = list(_check_chain(facts, snapshot))
     yield from misplaced
@@ -291,6 +305,31 @@ def _branch(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     if facts.reverts_external and after:
         return f"Delete what comes after it first: {'; '.join(deletion(facts, one) for one in after)}"
     return forgetting(facts, snapshot)
+
+
+def _left(facts: HierarchyFacts, snapshot: KnownSnapshot) -> bool:
+    """Whether it lies on a branch that what the guest writes now does not come after."""
+    current = facts.hierarchy.current
+    if current is not None:
+        return snapshot.name not in (current.name, *facts.hierarchy.above(current.name))
+    paths = {
+        (drive.target, same_name(layer.path)) for drive in facts.domain.disks for layer in drive.chain.layers
+    }
+    return not any((disk.target, same_name(disk.path or "")) in paths for disk in outside(snapshot))
+
+
+def _ending(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+    """What takes it away where nothing comes after it any more: its images stay where libvirt does not touch them."""
+    merged = not outside(snapshot) or facts.reverts_external or not _left(facts, snapshot)
+    return deletion(facts, snapshot) if merged else f"{deletion(facts, snapshot)} --metadata-only"
+
+
+def _letting_go(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[str]:
+    """What takes away the branches after it that the guest has left, those that come after others first."""
+    for child in _children(facts, snapshot):
+        if _left(facts, child):
+            below = [one for name in facts.hierarchy.below(child.name) if (one := facts.hierarchy.get(name))]
+            yield from (_ending(facts, one) for one in reversed([child, *below]))
 
 
 def _right_below(facts: HierarchyFacts, overlay: str, paths: list[str]) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tui.model.domain import Domain
 from tui.model.facts import same_name
-from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
+from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, StateDisk
 from tui.model.mirrored_snapshot import Kind
 from tui.model.storage import Layer
 from tui.model.text import listed, printable
@@ -84,19 +84,33 @@ def _lies_inside(snapshot: KnownSnapshot, target: str) -> bool:
 
 def problems_of(view: SnapshotView) -> tuple[str, ...]:
     """What does not fit together, in the tree and with the chains of the domain, a sentence each."""
+    unfinished = tuple(
+        f"The deletion of {printable(one.name)} has not come to its end, and its state is not whole: unless that is "
+        "still under way, delete it once more."
+        for one in _unfinished(view.hierarchy)
+    )
     current = view.hierarchy.current
     astray = [disk.target for disk in current.disks if _astray(disk, current, view.domain)] if current else []
     if current is None or not astray:
-        return view.hierarchy.problems
+        return (*view.hierarchy.problems, *unfinished)
     name, disks = printable(current.name), listed(astray, _FEW)
     elsewhere = (
         f"{name} is the current snapshot, but nothing of it is in the chain of {disks}: what the guest writes now does "
         "not come after it."
     )
-    return (*view.hierarchy.problems, elsewhere)
+    return (*view.hierarchy.problems, *unfinished, elsewhere)
 
 
 _FEW = 8
+
+
+def _unfinished(hierarchy: Hierarchy) -> Iterator[KnownSnapshot]:
+    """Those whose overlays were to be merged into that of their parent."""
+    for parent in hierarchy.snapshots:
+        targets = {disk.target for disk in parent.disks if disk.taking}
+        for name in hierarchy.children.get(parent.name, ()) if targets else ():
+            if targets & {disk.target for disk in hierarchy.by_name[name].disks}:
+                yield hierarchy.by_name[name]
 
 
 def _astray(disk: StateDisk, current: KnownSnapshot, domain: Domain) -> bool:

@@ -11,6 +11,7 @@ from lxml import etree
 
 from tui.model import xml
 from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
+from tui.model.command import typed
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Quiesce
@@ -89,6 +90,16 @@ class Entry:
     def snapshot(self) -> TakeSnapshot | None:
         """The snapshot that it takes, and whose mirrors it holds."""
         return next((s for s in self.steps if isinstance(s, TakeSnapshot)), None)
+
+    @property
+    def ways_out(self) -> str:
+        """The commands that bring a plan to its end which takes a snapshot with mirrors: those end once it is taken."""
+        if self.snapshot is None:
+            return ""
+        name = self.snapshot.domain
+        if self.step is None:
+            return self.snapshot.deletions
+        return f"{typed('virt-mirror', 'resume', name)}, or {typed('virt-mirror', 'undo', name)}"
 
     @property
     def serving(self) -> ServeThere | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tui.model import disk_checks
+from tui.model.command import typed
 from tui.model.disk import Disk
 from tui.model.facts import UseKind
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.merge_case import MergeCase, MergeFacts, find_layer
 from tui.model.quantity import size
 from tui.model.request import CommitRequest, MergeRequest
+from tui.model.snapshot import SnapshotFacts
 from tui.model.storage import FileSource
 from tui.model.text import listed, printable
 
@@ -148,19 +150,21 @@ def check_snapshots(case: MergeCase) -> Iterator[Finding]:
             "Look on the host: virsh snapshot-list",
         )
         return
-    names = [
-        printable(one.name)
+    hit = [
+        one
         for one in known
         if (one.lost_by(merged, case.keeper.path) if case.commits else one.files & merged)
     ]
-    if not names:
+    if not hit:
         return
+    names = [printable(one.name) for one in hit]
     if case.commits:
         yield case.unless_accepted(
             refused(
                 "snapshots",
                 f"The snapshots {_some(names)} need images that this changes; they could not be gone back to.",
-                "Delete them with libvirt first, or accept the loss with --lose-snapshots.",
+                f"Delete them, which merges their overlays as well: {_deletions(case, hit)}. Or accept the loss with "
+                "--lose-snapshots.",
                 Acceptance.LOSE_SNAPSHOTS,
             )
         )
@@ -168,8 +172,16 @@ def check_snapshots(case: MergeCase) -> Iterator[Finding]:
         yield warning(
             "snapshots",
             f"The snapshots {_some(names)} name images that leave the chain; libvirt cannot delete them any more.",
-            "Remove their metadata afterwards: virsh snapshot-delete --metadata",
+            f"Have them forgotten afterwards: {_deletions(case, hit, '--metadata-only')}",
         )
+
+
+def _deletions(case: MergeCase, snapshots: Iterable[SnapshotFacts], *how: str) -> str:
+    """What deletes them, those first that come after others."""
+    command = ("virt-mirror", "snapshot", "delete", case.facts.domain.name)
+    each = [printable(typed(*command, one.name, *how)) for one in snapshots][::-1]
+    more = [f"and so on, {len(each)} in all"] if len(each) > _MOST_NAMES else []
+    return "; ".join([*each[:_MOST_NAMES], *more])
 
 
 def check_losses(case: MergeCase) -> Iterator[Finding]:

@@ -213,10 +213,12 @@ def _check_overlays(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
     for target, path, base in zip(snapshot.targets, snapshot.paths, snapshot.bases, strict=True):
         active = facts.domain.active_layer(target)
         if active is not None and active.path not in (path, base, mirrors.get(target)):
+            # Another plan on this disk would be refused for the sake of this one.
+            onto = ("--base", path, "--active", "--wait", "--pivot")
             yield refused(
                 "layer-above",
                 f"{printable(target)} is on {printable(active.path)} by now, which is none of this snapshot's images.",
-                f"Merge that first: virt-mirror commit {printable(facts.domain.name)} {printable(target)} --shallow",
+                f"Merge that first: {printable(virsh('blockcommit', facts.domain.name, target, *onto))}",
             )
 
 

@@ -21,10 +21,17 @@ class SnapshotFacts:
     """The notes tell of it: what holds it stays where it is, whatever becomes of the disk."""
     inside: frozenset[str] = frozenset()
     """Those that have its state in them, beside what is written there later."""
+    overlays: frozenset[str] = frozenset()
+    """Those with nothing of its state in them, since they hold what was written later."""
+
+    @property
+    def still(self) -> frozenset[str]:
+        """Those that have to stay as they are."""
+        return self.files - self.inside - self.overlays
 
     def lost_by(self, merged: Iterable[str], keeper: str) -> bool:
         """Whether its state is gone when images are committed into another one."""
-        return not self.files.isdisjoint(merged) or keeper in self.files - self.inside
+        return not self.files.isdisjoint(merged) or keeper in self.still
 
 
 def files_of(text: str) -> frozenset[str]:
