@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from textual import events
+from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
@@ -16,7 +17,7 @@ from tests.hierarchy_facts import known
 from tests.snapshot_view import DOMAIN, SNAPSHOTS, form_opened, host, last, live_plan, method
 from tests.test_live_plan import NETWORK
 from tests.test_snapshot_form import on_volume_and_raw, remark, words
-from tui.app.dialogs.fields import Check, Choice, More
+from tui.app.dialogs.fields import Check, Choice, Field, More
 from tui.app.dialogs.plan_view import PlanView
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
@@ -55,8 +56,9 @@ async def filled_in(screen: Screen, form: SnapshotForm, **values: str | bool) ->
 
 
 def asked(form: SnapshotForm, *names: str) -> list[str]:
-    """Those of the fields that are in view once the options are unfolded."""
-    return [name for name in names if form.query_one(f"#{name}-field").display]
+    """Those of the fields that mean something at present."""
+    fields = {name: form.query_one(f"#{name}-field") for name in names}
+    return [name for name, field in fields.items() if field.display and not field.disabled]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +189,7 @@ async def test_a_mirror_takes_what_it_does_not_go_with_out_of_view() -> None:
         assert remark(form, "mirror-1") == ""
         await screen.until(lambda: words(form, 1) == "● qemu  ○ skip")
         assert "taken by qemu alone" in remark(form, "method-1")
+        assert remark(form, "quiesce") == "Nothing is frozen beside a mirror."
         assert "internal, lvm, btrfs, manual: a snapshot" in form.query_one(PlanView).plain
         assert form.plan is not None
         form.query_one("#mirror-0", Input).value = ""
@@ -243,6 +246,30 @@ async def test_what_was_chosen_comes_back_with_what_can_be() -> None:
         request = control.requests[-1]
         assert isinstance(request, LiveSnapshotRequest)
         assert request.disks == (Wish("vda", Method.QEMU),)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("field", ["mirror-0", "memory", "name"])
+@played
+async def test_nothing_moves_while_one_types(size: tuple[int, int], field: str) -> None:
+    async with form_opened(on_volume(), size=size) as (screen, form):
+        put(form, "method_0", "qemu")
+        await filled_in(screen, form, more=True)
+
+        def places() -> dict[str | None, Region]:
+            return {widget.id: widget.region for widget in form.fields.query(Field) if widget.display}
+
+        entry = form.query_one(f"#{field}", Input)
+        entry.focus()
+        entry.scroll_visible(animate=False)
+        await screen.until(lambda: form.fields.region.contains_region(entry.region))
+        before = places()
+        # With the memory, and with a mirror, other methods are proposed for the second disk.
+        for key in ("slash", "m", "backspace", "n" if field == "name" else "backspace"):
+            await screen.press(key)
+            assert places() == before
+            await screen.until(lambda: not form.checking)
+            assert places() == before
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

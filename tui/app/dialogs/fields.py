@@ -224,14 +224,19 @@ class Field(Vertical):
         label: str,
         *parts: Widget,
         unit: str = "",
+        room: int = 0,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
-        """Label the parts, which stand side by side; all words are ours."""
+        """Label the parts, which stand side by side; all words are ours.
+
+        ``room`` is how many lines the remark has in any case, so that nothing below moves when there is another.
+        """
         super().__init__(id=id, classes=classes)
         self._label = label
         self._parts = parts
         self._unit = unit
+        self._room = room
         self._note = ""
         self._problem = ""
 
@@ -242,7 +247,10 @@ class Field(Vertical):
             yield from self._parts
             if self._unit:
                 yield Static(Content(self._unit), classes="unit")
-        yield Static(classes="remark", markup=False)
+        remark = Static(classes="remark", markup=False)
+        remark.styles.min_height = self._room
+        remark.set_class(bool(self._room), "-some")
+        yield remark
 
     @property
     def remark(self) -> str:
@@ -262,5 +270,5 @@ class Field(Vertical):
     def _show(self) -> None:
         remark = self.query_one(".remark", Static)
         remark.update(shown(self.remark))
-        remark.set_class(bool(self.remark), "-some")
+        remark.set_class(bool(self.remark or self._room), "-some")
         remark.set_class(bool(self._problem), "-problem")

@@ -27,7 +27,7 @@ class Options(Vertical):
     @property
     def count(self) -> int:
         """How many are not as usual."""
-        fields = (field for field in self.query(Field) if field.display)
+        fields = (field for field in self.query(Field) if field.display and not field.disabled)
         return sum(
             self.changed(widget)
             for field in fields

@@ -24,6 +24,8 @@ _NOTES = {
     Method.MANUAL: "By your own command, while the guest stands still.",
     Method.NO: "Left out: the disk goes on as it is.",
 }
+_ROOM = 2
+"""Lines that the longest of them takes, and the longest reason for a proposal."""
 _WITH_FILE = (Method.QEMU, Method.BTRFS)
 _UNKNOWN = ""
 """What is chosen while the host has not said what can be."""
@@ -43,13 +45,15 @@ class DiskFields(Vertical):
         """What was last chosen for the user."""
         self._preferred = _UNKNOWN
         """What the user has chosen instead of a proposal."""
+        self._logical = False
+        """Whether it lies in a pool whose snapshots have a size."""
 
     def compose(self) -> ComposeResult:
         """One field a line."""
         number = self._number
         words = ((_UNKNOWN, "as its storage does it best"),)
         choice = Choice(words, glyphs=self._glyphs, id=f"method-{number}")
-        yield Field(shown(self._target, width=12).plain, choice, id=f"method-{number}-field")
+        yield Field(shown(self._target, width=12).plain, choice, room=_ROOM, id=f"method-{number}-field")
         for name in ("file", "volume", "size"):
             yield Field(f"  {name}", Entry(id=f"{name}-{number}"), id=f"{name}-{number}-field")
 
@@ -72,18 +76,24 @@ class DiskFields(Vertical):
         self._put = self._preferred if self._preferred in dict(fit) else offer.proposed.value
         choice.offer(fit, self._put)
         self._offer = offer
+        self._logical |= Method.LVM in offer.fit
         self._input("file").propose(offer.place)
         self._input("volume").propose(offer.volume)
         self._input("size").propose(size(offer.room))
         self.explain()
 
     def explain(self) -> None:
-        """Say what is chosen, and ask for what belongs to it."""
+        """Say what is chosen, and ask for what belongs to it.
+
+        Another method may come of what is typed elsewhere: it has as many lines.
+        """
         self.query_one(f"#method-{self._number}-field", Field).note(_note(self.method, self._offer))
-        asked = {"file": self.method in _WITH_FILE}
-        asked["volume"] = asked["size"] = self.method is Method.LVM
-        for name, needed in asked.items():
-            self._field(name).display = needed
+        by_volume = self.method is Method.LVM
+        self._field("file").display = not by_volume
+        self._field("file").disabled = self.method not in _WITH_FILE
+        self._field("volume").display = by_volume
+        self._field("size").display = self._logical
+        self._field("size").disabled = not by_volume
 
     @property
     def target(self) -> str:
@@ -154,9 +164,7 @@ class DiskFields(Vertical):
 
 
 def _note(method: Method | None, offer: Offer | None) -> str:
-    """Why that one is proposed, or what it does, and that there are others."""
+    """Why that one is proposed, or what it does."""
     if method is None or offer is None:
         return ""
-    words = f"Proposed: {offer.why}." if method is offer.proposed else _NOTES[method]
-    unfit = " or ".join(", ".join(other.value for other, _ in offer.unfit).rsplit(", ", 1))
-    return f"{words} The plan says why not {unfit}." if unfit else words
+    return f"Proposed: {offer.why}." if method is offer.proposed else _NOTES[method]

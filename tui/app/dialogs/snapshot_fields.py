@@ -25,11 +25,11 @@ from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
 _QUIESCE = tuple((one.value, one.value) for one in (Quiesce.AUTO, Quiesce.REQUIRED, Quiesce.NO))
 _QUIESCE_NOTES = {
-    Quiesce.AUTO: "File systems are frozen if the guest's agent answers.",
-    Quiesce.REQUIRED: "Without an agent that freezes them, nothing is taken.",
-    Quiesce.NO: "As after a power cut; the guest recovers from its journal.",
+    Quiesce.AUTO: "File systems are frozen if the agent answers.",
+    Quiesce.REQUIRED: "Nothing is taken unless the agent freezes them.",
+    Quiesce.NO: "As after a power cut, from which it recovers.",
 }
-_MEMORY = "Only together with qemu. The guest runs on while it is written."
+_MEMORY = "With qemu alone; the guest runs on meanwhile."
 _COMMAND = "VIRT_MIRROR_DOMAIN, _DISKS and _SNAPSHOT tell it what it is for."
 _NO_COMMAND = "Name the command that does it. Only the command line can wait for you (--wait)."
 _LIMIT = "30"
@@ -64,8 +64,11 @@ class SnapshotFields(FoldingFields):
         yield Field("Name", Entry(self._proposed, id="name"), id="name-field")
         yield Field("Description", Entry(placeholder="none", id="description"))
         yield from self._disks.values()
-        yield Field("Command", Entry(placeholder="run here, by sh", id="command"), id="command-field")
-        yield Field("Memory", Entry(placeholder="not held; or a file for it", id="memory"), id="memory-field")
+        command = Field("Command", Entry(placeholder="run here, by sh", id="command"), id="command-field")
+        command.display = False
+        yield command
+        memory = Entry(placeholder="not held; or a file for it", id="memory")
+        yield Field("Memory", memory, room=1, id="memory-field")
         yield Field("Quiesce", Choice(_QUIESCE, glyphs=glyphs, id="quiesce"), id="quiesce-field")
         yield Field("", Check("the guest may be paused for it", id="pause"), id="pause-field")
         yield Field("At most", Entry(_LIMIT, id="limit"), unit="seconds at a standstill", id="limit-field")
@@ -73,7 +76,8 @@ class SnapshotFields(FoldingFields):
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
-        self.query_one("#command-field", Field).note(_COMMAND)
+        self._field("command").note(_COMMAND)
+        self._field("memory").note(_MEMORY)
         self._explain()
 
     def offer(self, offers: Iterable[Offer]) -> None:
@@ -119,9 +123,7 @@ class SnapshotFields(FoldingFields):
             name,
             description=self._text("description"),
             disks=tuple(wish for disk in self._disks.values() if (wish := disk.wish)),
-            quiesce=Quiesce(self.query_one("#quiesce", Choice).value)
-            if self._may_be_frozen
-            else Quiesce.AUTO,
+            quiesce=Quiesce.AUTO if self._unfrozen else Quiesce(self.query_one("#quiesce", Choice).value),
             pause=self._may_be_paused,
             limit=limit,
             command=command,
@@ -184,8 +186,13 @@ class SnapshotFields(FoldingFields):
         return "" if self._inside else self._text("memory")
 
     @property
-    def _may_be_frozen(self) -> bool:
-        return not (self._inside or self._memory or self._mirrors)
+    def _unfrozen(self) -> str:
+        """Why nothing is frozen, whatever is chosen."""
+        if self._mirrors:
+            return "Nothing is frozen beside a mirror."
+        if self._inside:
+            return "Nothing to freeze: the guest stands still."
+        return "Nothing is frozen where the memory is held." if self._memory else ""
 
     @property
     def _may_pause(self) -> bool:
@@ -197,7 +204,10 @@ class SnapshotFields(FoldingFields):
 
     @property
     def _may_stand_still(self) -> bool:
-        return self._may_be_frozen or self._may_be_paused
+        return not self._unfrozen or self._may_be_paused
+
+    def _field(self, name: str) -> Field:
+        return self.query_one(f"#{name}-field", Field)
 
     def _text(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
@@ -232,18 +242,20 @@ class SnapshotFields(FoldingFields):
     def _explain(self) -> None:
         for disk in self._disks.values():
             disk.explain()
+        if self._by_hand:
+            self._field("command").display = True
+        # Greyed, not taken away: a letter that is typed in one field must not move another.
         for name, asked in (
             ("command", self._by_hand),
             # What is filled in there stands in the way of mirrors, as the plan says.
             ("memory", not self._inside and not (self._mirrors and not self._memory)),
-            ("quiesce", self._may_be_frozen),
+            ("quiesce", not self._unfrozen),
             ("pause", self._may_pause),
             ("limit", self._may_stand_still),
         ):
-            self.query_one(f"#{name}-field", Field).display = asked
-        self.query_one("#memory-field", Field).note(_MEMORY if self._text("memory") else "")
+            self._field(name).disabled = not asked
         quiesce = Quiesce(self.query_one("#quiesce", Choice).value)
-        self.query_one("#quiesce-field", Field).note(_QUIESCE_NOTES[quiesce])
+        self._field("quiesce").note(self._unfrozen or _QUIESCE_NOTES[quiesce])
         self._options.explain(self._overlaid)
         self.tell_options(some=bool(self._overlaid))
 

@@ -16,6 +16,8 @@ from tui.app.widgets.entry import Entry
 
 _MIRROR = "none; a second file for what is new"
 _MIRRORED = "All that is new goes there too, until you pivot or cancel. By qemu alone; nothing is frozen."
+_ROOM = 2
+"""Lines that this takes."""
 _REUSE = {
     False: "The files are there, and stand on the present images.",
     True: "Files and mirrors are there, and say what they stand on.",
@@ -37,7 +39,8 @@ class SnapshotOptions(Options):
         for number, target in enumerate(self._targets):
             unit = f"of {shown(target, width=12).plain}"
             mirror = Entry(placeholder=_MIRROR, id=f"mirror-{number}")
-            yield Field("Mirror", mirror, unit=unit, id=f"mirror-{number}-field")
+            room = 0 if number else _ROOM
+            yield Field("Mirror", mirror, unit=unit, room=room, id=f"mirror-{number}-field")
         limit = Entry(placeholder="no limit", id="bandwidth")
         yield Field("Speed limit", limit, unit="MiB/s", id="bandwidth-field")
         synchronous = Check("synchronous writes: the guest waits", id="synchronous")
@@ -49,21 +52,18 @@ class SnapshotOptions(Options):
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
+        if self._targets:
+            self.field("mirror-0").note(_MIRRORED)
         self.field("bandwidth").note(_LIMIT)
 
     def explain(self, overlaid: Sequence[str]) -> None:
         """Say what is chosen, and ask for what belongs to it, where these disks get overlays."""
         mirrored = bool(self.mirrors(overlaid))
-        noted = False
         for number, target in enumerate(self._targets):
-            field = self.field(f"mirror-{number}")
-            field.display = target in overlaid
-            said = bool(self.text(f"mirror-{number}")) and field.display and not noted
-            field.note(_MIRRORED if said else "")
-            noted = noted or said
+            self.field(f"mirror-{number}").disabled = target not in overlaid
         for name in ("bandwidth", "synchronous"):
-            self.field(name).display = mirrored
-        self.field("no-metadata").display = not mirrored
+            self.field(name).disabled = not mirrored
+        self.field("no-metadata").disabled = mirrored
         self.field("reuse").note(_REUSE[mirrored] if self.reuse else "")
         self.field("no-metadata").note(_NO_METADATA if self.no_metadata else "")
 
