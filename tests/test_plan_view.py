@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
@@ -15,8 +16,10 @@ from tests.mirror_form import a_domain, in_form, settle
 from tests.settled import until
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.fields import Check
+from tui.app.dialogs.flow import Flow, Line
 from tui.app.dialogs.mirror import MirrorForm
-from tui.app.dialogs.plan_view import PlanView
+from tui.app.dialogs.plan_view import HANG, PlanView, plan_lines, xml_line
+from tui.app.glyphs import UNICODE
 from tui.model.finding import fine
 from tui.model.plan import Plan
 
@@ -91,3 +94,33 @@ def test_a_form_pages_its_plan_while_it_is_filled_in() -> None:
         assert form.focused is focused
 
     in_form(act, control=control, domain=a_domain())
+
+
+LONG = "/var/lib/libvirt/images/customers/of-the-north"
+XML = f"""<disk type='file'>
+  <source file='{LONG}/{LONG}/a.qcow2'/>
+</disk>"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_too_wide_is_broken_at_its_joints_and_set_in(size: tuple[int, int]) -> None:
+    plan = a_plan(findings=(fine("f", f"No disk uses {LONG}/{LONG}/{LONG}/vda.qcow2."),))
+    command = f"cp {LONG}/{LONG}/{LONG}/vda.qcow2 {LONG}/b.qcow2 --sparse=always --reflink=auto --verbose"
+    by_hand = Line(Content("$ "), Content(command), HANG)
+
+    async def act(pilot: Pilot[None], dialog: ConfirmPlan) -> None:
+        view = dialog.query_one(PlanView)
+        view.show([*plan_lines(plan, UNICODE, "h"), by_hand, *map(xml_line, XML.splitlines())])
+        await pilot.pause()
+        flow = view.query_one(Flow)
+        rows = [row.plain for row in flow.laid_out(flow.content_size.width)]
+        assert rows[1] == "✓ No disk uses"
+        assert rows[2].startswith("  /var")
+        assert rows[2].endswith("/")
+        command_at = next(n for n, row in enumerate(rows) if row.startswith("$ cp"))
+        xml_at = rows.index("<disk type='file'>")
+        assert all(row.startswith("    ") and row[4] != " " for row in rows[command_at + 1 : xml_at])
+        assert rows[xml_at + 1] == "  <source"
+        assert all(row.startswith("    ") and row[4] != " " for row in rows[xml_at + 2 : -1])
+
+    in_dialog(lambda: ConfirmPlan(plan, "h", verb="Pivot"), act, size=size)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui.app.glyphs import DIM
 from tui.app.text import cut, join, pad, styled
+from tui.app.wrap import wrapped
 
 _NARROWEST = 8
 """Cells that a text gets at least, however wide its lead is."""
@@ -22,6 +23,8 @@ class Line:
 
     lead: Content
     body: Content = Content("")  # noqa: RUF009  immutable
+    hang: int = 0
+    """Cells by which it is set in further where it goes on."""
 
     @property
     def is_heading(self) -> bool:
@@ -31,9 +34,9 @@ class Line:
     def wrapped(self, width: int) -> Iterator[Content]:
         """As many lines of so many cells as it takes."""
         indent = self.lead.cell_length
-        lines = self.body.wrap(max(_NARROWEST, width - indent)) or [Content("")]
-        yield join(self.lead, lines[0])
-        yield from (join(" " * indent, line) for line in lines[1:])
+        first, *others = wrapped(self.body, max(_NARROWEST, width - indent), self.hang)
+        yield join(self.lead, first)
+        yield from (join(" " * (indent + self.hang), line) for line in others)
 
 
 EMPTY = Line(Content(""))

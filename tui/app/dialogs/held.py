@@ -17,8 +17,8 @@ from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line
 from tui.app.dialogs.passages import Passages
-from tui.app.dialogs.plan_view import finding_lines
-from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.dialogs.plan_view import finding_lines, xml_line
+from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.text import join, shown
 from tui.engine.control import Level, Outcome
 from tui.model.methods import Method
@@ -104,5 +104,5 @@ def _is_xml(text: str) -> bool:
 
 def _lines(title: str, text: str) -> Iterator[Line]:
     yield Line(Content(""), Content(title).stylize("bold"))
-    yield from (Line(Content("  "), shown(line, DIM)) for line in text.splitlines())
+    yield from (xml_line(f"  {line}") for line in text.splitlines())
     yield EMPTY

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.message import Message
 
 from tui.app import chains
@@ -23,6 +24,8 @@ from tui.model.steps import StartCopy
 
 _PLACE = 16
 """Cells for the directory of a layer: two chains of the same names lie in different ones."""
+HANG = 2
+"""Cells by which a command or an element is set in further where it goes on."""
 _ORDER = (Severity.REFUSED, Severity.WARNING, Severity.FINE)
 
 
@@ -56,11 +59,11 @@ def plan_lines(plan: Plan, glyphs: Glyphs, host: str) -> Iterator[Line]:
         (
             "Steps",
             (
-                Line(styled(f"{number} ", DIM), shown(s.title))
+                Line(styled(f"{number:>{len(str(len(plan.steps)))}} ", DIM), shown(s.title))
                 for number, s in enumerate(plan.ahead, len(plan.steps) - len(plan.ahead) + 1)
             ),
         ),
-        ("By hand", (Line(styled("$ ", DIM), shown(command)) for command in plan.commands)),
+        ("By hand", (Line(styled("$ ", DIM), shown(command), HANG) for command in plan.commands)),
         ("Destination XML", _xml_lines(plan)),
     ]
     between = False
@@ -94,10 +97,16 @@ def chain_block(redrawn: Redrawn, glyphs: Glyphs) -> tuple[str, tuple[Line, ...]
     return f"Chain of {shown(redrawn.target).plain}, now and then", (*before, EMPTY, *map(drawn, then))
 
 
+def xml_line(text: str) -> Line:
+    """A line of a definition, set in as it is there, and further where it goes on."""
+    tag = text.lstrip(" ")
+    return Line(Content(" " * (len(text) - len(tag))), shown(tag, DIM), HANG)
+
+
 def _xml_lines(plan: Plan) -> Iterator[Line]:
     for step in plan.steps:
         if isinstance(step, StartCopy):
-            yield from (Line(styled("", DIM), shown(line, DIM)) for line in step.xml.splitlines())
+            yield from map(xml_line, step.xml.splitlines())
 
 
 PAGING = (
