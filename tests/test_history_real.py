@@ -24,6 +24,7 @@ from tui.engine.history import History
 from tui.engine.host import Host
 from tui.model.history import Record, Result
 from tui.model.job import Phase
+from tui.model.methods import Method, Wish
 from tui.model.request import Ending, LiveSnapshotRequest, RecoverRequest, Then
 
 SLOW = 1 * MIB
@@ -117,6 +118,20 @@ def test_how_long_a_guest_stood_still_for_a_snapshot(
         still = last(host).figures.still_seconds
         assert still is not None
         assert 0 < still < PATIENCE
+
+
+def test_how_long_a_guest_stood_still_for_a_snapshot_that_failed(
+    hypervisor: Hypervisor, guest: Guests, history: History
+) -> None:
+    vm = guest()
+    with watched(hypervisor, history=history) as host:
+        by_hand = (Wish("vda", Method.MANUAL),)
+        wish = LiveSnapshotRequest(vm.uuid, "s1", disks=by_hand, command="exit 3", pause=True)
+        carried_out(host, wish, End.FAILED)
+        failed = last(host)
+        assert failed.result is Result.FAILED
+        assert failed.figures.still_seconds is not None
+        assert 0 < failed.figures.still_seconds < PATIENCE
 
 
 def test_where_nothing_can_be_kept_a_plan_ends_as_ever(

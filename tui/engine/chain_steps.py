@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tui.engine.control import Level
 from tui.engine.errors import StepFailed
 from tui.engine.quiescing import frozen
-from tui.engine.steps import Left, await_shown, happened, run, undo
+from tui.engine.steps import Left, await_shown, happened, run, telling, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.figures import Figures
@@ -48,7 +48,7 @@ def _(step: TakeOverlay, host: Host, left: threading.Event) -> tuple[Finding, ..
     overlays = dict(zip(step.targets, step.paths, strict=True))
     found: list[Finding] = []
     try:
-        with frozen(host, step.uuid, step.domain, found) if step.quiesce else nullcontext():
+        with telling(found), frozen(host, step.uuid, step.domain, found) if step.quiesce else nullcontext():
             host.connection().snapshot_disks(step.uuid, overlay_xml(overlays, step.others))
     finally:
         host.refresh(step.uuid)

@@ -11,7 +11,7 @@ from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.needs import needed_by
 from tui.engine.quiescing import paused
-from tui.engine.steps import await_end, happened, run
+from tui.engine.steps import await_end, happened, run, telling
 from tui.model import tracking
 from tui.model.destination import parse_destination
 from tui.model.domain import RunState
@@ -38,7 +38,7 @@ def _(step: EndJobs, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     if step.ending is not Ending.CANCEL:
         _insist_on_sync(step, host.state, targets)
     found: list[Finding] = []
-    with paused(host, step.uuid, step.domain, found) if pause else nullcontext():
+    with telling(found), paused(host, step.uuid, step.domain, found) if pause else nullcontext():
         if step.ending is Ending.CANCEL:
             for target in step.targets:
                 _ask_end(step, host, target)

@@ -11,6 +11,8 @@ HostError              the host, or the way to it, said no
 
 from __future__ import annotations
 
+from tui.model.finding import Finding
+
 
 class HostError(Exception):
     """A sentence for the user, and libvirt's code where libvirt said it."""
@@ -21,6 +23,8 @@ class HostError(Exception):
         self.message = message
         self.code = code
         self.remedy = remedy
+        self.found: tuple[Finding, ...] = ()
+        """What was found until then, all the same."""
 
     def __str__(self) -> str:
         """The sentences in one line, with the code that can be searched for."""

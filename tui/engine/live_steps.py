@@ -15,7 +15,7 @@ from tui.engine import journal
 from tui.engine.chain_steps import reached_files
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
-from tui.engine.steps import happened, run, undo
+from tui.engine.steps import happened, run, telling, undo
 from tui.engine.volume_steps import made_volume
 from tui.model.finding import Finding, Severity, fine
 from tui.model.live_steps import (
@@ -42,7 +42,7 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
     found: list[Finding] = []
     made: list[SnapshotVolume] = []
     try:
-        with _standing_still(step, host, found):
+        with telling(found), _standing_still(step, host, found):
             # What is easiest to take back comes first.
             for volume in step.volumes:
                 host.connection().create_volume(volume.pool, snapshot_volume_xml(volume))

@@ -54,6 +54,9 @@ def memory_written(
         except NoConnection:
             raise
         except HostError as error:
+            if runs and standstill.begun and (still := standstill.seconds()) is not None:
+                stood = f"{domain} stood still for {still:.2f} s."
+                found.append(fine("stood-still", stood, Figures(still_seconds=still)))
             if watch.late:
                 message = (
                     f"The memory of {domain} was not written within {step.limit:g} s; the guest goes on."

@@ -56,6 +56,11 @@ class Standstill:
         """When it stopped, while it stands still; seconds on a monotonic clock."""
         return self._since
 
+    @property
+    def begun(self) -> bool:
+        """Whether it was heard to stop."""
+        return self._since is not None or self._took > 0
+
     def seconds(self) -> float | None:
         """All in all, once it goes on; ``None`` where it was not heard to stand still, or to go on."""
         with self._changed:

@@ -103,6 +103,7 @@ class PlanRun:
             self._sign_off()
             self.outcome = Outcome(End.LEFT, "What was started goes on in QEMU.")
         except HostError as error:
+            self._found += error.found
             self.outcome = self._give_up(error)
         except Exception as error:  # noqa: BLE001  # the outermost boundary of this thread
             self.outcome = Outcome(
@@ -179,7 +180,8 @@ class PlanRun:
             try:
                 self._write(self._step)
                 return steps.run(step, self._host, self._left)
-            except NoConnection:
+            except NoConnection as error:
+                self._found += error.found
                 self._host.log(
                     f"The connection broke during “{step.title}”; to be looked at when the host is back.",
                     Level.WARNING,

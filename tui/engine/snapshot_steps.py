@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tui.engine import journal
 from tui.engine.chain_steps import removed, take_back_overlays
 from tui.engine.memory import memory_written
-from tui.engine.steps import await_shown, happened, run, undo
+from tui.engine.steps import await_shown, happened, run, telling, undo
 from tui.model.finding import Finding, fine
 from tui.model.snapshot import files_of
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def _(step: TakeSnapshot, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     found: list[Finding] = []
     try:
-        with memory_written(step, host, left, found) if step.memory is not None else nullcontext():
+        written = memory_written(step, host, left, found) if step.memory is not None else nullcontext()
+        with telling(found), written:
             host.connection().take_snapshot(step)
     finally:
         host.refresh(step.uuid)

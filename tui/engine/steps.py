@@ -6,13 +6,14 @@ Those that begin jobs are in ``tui.engine.begin_steps``, those that end and prov
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from tui.engine.connection import Connection
 from tui.engine.control import Level
-from tui.engine.errors import NoConnection, StepFailed
+from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.model.chain_steps import TakeOverlay
 from tui.model.finding import Finding
 from tui.model.host import HostState, Link
@@ -65,6 +66,16 @@ def undo(step: Step, host: Host, since: float, *, failed: bool) -> list[str]:  #
         HostError: when that did not work.
     """
     return []
+
+
+@contextmanager
+def telling(found: list[Finding]) -> Iterator[None]:
+    """A failure takes along what was found: a guest that stood still for it has stood still."""
+    try:
+        yield
+    except HostError as error:
+        error.found = (*found, *error.found)
+        raise
 
 
 def await_shown(step: TakeOverlay | TakeSnapshot, host: Host, what: str) -> None:
