@@ -6,11 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fake_host import FakeControl, default_plan, make_disk, make_domain, make_job, make_state, uuid_of
+from tests.fake_host import (
+    FakeControl,
+    default_plan,
+    make_disk,
+    make_domain,
+    make_job,
+    make_mirror,
+    make_state,
+    uuid_of,
+)
 from tui.cli import arguments
 from tui.cli.main import run
 from tui.engine.control import Control, End, Outcome
@@ -336,6 +346,16 @@ def test_hostile_names_are_shown_and_do_nothing(capsys: pytest.CaptureFixture[st
     assert "vm[prod]\\x1b[2J" in said
     assert "/[/x]" in said
     assert "\x1b" not in said
+
+
+def test_a_copy_to_another_host_is_listed_with_that_and_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    address = "nbd://10.0.0.2:61000/0000000a"
+    copied = make_domain(disks=[make_disk(mirror=make_mirror(address))])
+    job = replace(make_job(destination=address), named="host-b:/fast/c.raw")
+    assert invoke("list", hosts=(FakeControl(states=make_state(copied, jobs=[job])),)) == 0
+    said = capsys.readouterr().out
+    assert "⇉ mirror: host-b:/fast/c.raw\n" in said
+    assert "nbd" not in said
 
 
 def in_python(script: str) -> subprocess.CompletedProcess[str]:

@@ -77,7 +77,8 @@ def _disk_lines(state: HostState, domain: Domain, disk: Disk, draw: Glyphs) -> I
     yield from _chain_lines(disk.chain, "      ")
     job = state.job(domain.uuid, disk.target)
     if disk.mirror and disk.mirror.destination:
-        yield f"      {draw.mirror} mirror: {_layer(disk.mirror.destination)}"
+        named = printable(job.named) if job else ""
+        yield f"      {draw.mirror} mirror: {named or _layer(disk.mirror.destination)}"
     if job and not job.phase.ended:
         yield f"      {draw.mirror} {job.type}: {job_words(state, job, draw)}"
 
