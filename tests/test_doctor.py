@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 
 import pytest
 
 from tests.conftest import MakePool
-from tests.engine import PATIENCE, accepted, job_in, watched
+from tests.engine import PATIENCE, accepted, carried_out, copy_request, job_in, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.test_cli_real import program
+from tui.engine.history import History
 from tui.engine.host import Host
 from tui.model.finding import Severity
+from tui.model.host import HostState
 from tui.model.job import Phase
-from tui.model.request import MoveRequest
+from tui.model.request import MoveRequest, Then
 
 SLOW = 2 * MIB
 
@@ -82,6 +86,62 @@ def test_an_image_that_nothing_refers_to(hypervisor: Hypervisor, guest: Guests, 
         reasons = [f.reason for f in host.examine() if f.check == "image-unused"]
     assert any(str(lonely) in reason for reason in reasons)
     assert not any(str(used) in reason for reason in reasons)
+
+
+def left(host: Host, guest: Guest | None = None) -> list[str]:
+    """What is said of images that plans have left, one line each."""
+    uuid = guest.uuid if guest else None
+    return [f"{f.reason} {f.remedy}" for f in host.examine(uuid) if f.check == "image-left"]
+
+
+def at_rest(host: Host, guest: Guest) -> None:
+    """Wait until the host shows that a plan has ended: what it names is in use until then."""
+
+    def ended(state: HostState) -> bool | None:
+        domain = state.domain(guest.uuid)
+        mirrored = domain is None or any(disk.mirror for disk in domain.disks)
+        return None if mirrored or state.entries_of(guest.uuid) else True
+
+    assert host.wait_for(ended, timeout=PATIENCE)
+
+
+def test_what_plans_have_left_until_it_is_used_or_something_else(
+    hypervisor: Hypervisor, guest: Guests, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made, other = guest(disks=[DiskSpec(layers=2)]), guest(running=False)
+    place, directory = made.directory / "kept copy.qcow2", tmp_path_factory.mktemp("d")
+    history = History(directory / "history.jsonl")
+    with watched(hypervisor, history=history) as host:
+        carried_out(host, copy_request(made, place, then=Then.KEEP))
+        at_rest(host, made)
+        (said,) = left(host)
+        plan = history.read().records[-1].plan
+        assert said.startswith(f"{made.name}: “Mirror vda of {made.name}” ({plan}) left {place}, ")
+        assert said.endswith(f"rm -- '{place}'")
+        assert left(host, made) == [said]
+        assert left(host, other) == []
+        carried_out(host, MoveRequest(made.uuid, str(directory)))
+        at_rest(host, made)
+        moved, kept = left(host, made)
+        assert f" left {place}, " in kept
+        assert all(str(image) in moved for image in made.images())
+        # What any domain is defined on is used, and so is what that stands on.
+        source = f"<source file='{made.images()[-1]}'/>"
+        xml = re.sub("<source file='[^']*'(/>| index='[0-9]*'/>)", source, other.xml(inactive=True))
+        document = other.directory / "on-old.xml"
+        document.write_text(xml)
+        hypervisor.virsh("define", document)
+        host.refresh(other.uuid)
+        host.wait_for(
+            lambda s: (
+                True if (d := s.domain(other.uuid)) and d.is_on("vda", str(made.images()[-1])) else None
+            ),
+            timeout=PATIENCE,
+        )
+        assert not any(str(image) in line for line in left(host) for image in made.images())
+        # Who writes to it makes something of it that no plan has left.
+        os.utime(place, (host.clock() + 60, host.clock() + 60))
+        assert not any(str(place) in line for line in left(host))
 
 
 def test_from_the_command_line(hypervisor: Hypervisor, guest: Guests) -> None:

@@ -9,8 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fake_host import GIB, NOW, default_plan, make_job, make_samples, make_state, uuid_of
+from tests.fake_host import (
+    GIB,
+    NOW,
+    default_plan,
+    make_disk,
+    make_domain,
+    make_job,
+    make_mirror,
+    make_samples,
+    make_state,
+    uuid_of,
+)
 from tests.records import MIGRATED, make_record
+from tui.model.doctor import DoctorFacts, LeftImages, Volume, examine
 from tui.model.figures import Figures, together
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.history import (
@@ -20,6 +32,7 @@ from tui.model.history import (
     amounts_of,
     document,
     kind_of,
+    left_by,
     line_of,
     parse_record,
 )
@@ -54,6 +67,7 @@ RECORDS = st.builds(
     reached=st.just(0),
     result=st.sampled_from(Result),
     figures=FIGURES,
+    left=STEP_TITLES,
 )
 
 
@@ -71,6 +85,40 @@ def test_what_a_later_version_adds_is_passed_over() -> None:
     assert parse_record(json.dumps(more)) == MIGRATED
     less = document(MIGRATED) | {"figures": {}}
     assert parse_record(json.dumps(less)).figures == Figures()
+    earlier = document(make_record(left=("/a",)))
+    del earlier["left"]
+    assert parse_record(json.dumps(earlier)).left == ()
+
+
+def test_what_a_guest_has_left_is_what_it_was_on_and_is_not_now() -> None:
+    before = make_domain(disks=[make_disk("vda", "/slow/top", "/base"), make_disk("vdb", "/slow/vdb")])
+    now = make_domain(disks=[make_disk("vda", "/fast/top", "/base"), make_disk("vdb", "/slow/vdb")])
+    plan = default_plan(EndRequest(DB01, ("vda",), Ending.PIVOT), make_state(before))
+    assert left_by(plan, before, now) == ("/slow/top",)
+    assert left_by(plan, before, before) == ()
+    assert left_by(plan, before, None) == ()
+    # The destination of a mirror is left by whoever ends it, even if that is not seen yet.
+    mirrored = make_domain(disks=[make_disk("vda", "/slow/top", mirror=make_mirror("/fast/copy"))])
+    assert left_by(plan, mirrored, mirrored) == ("/fast/copy",)
+
+
+def test_what_is_left_is_told_until_something_uses_it() -> None:
+    images = (("/slow/a b", GIB), ("/slow/c", GIB))
+    left = LeftImages(DB01, "db01", "p1", "Move db01", NOW - 7200, images)
+    state = make_state(make_domain(disks=[make_disk("vda", "/fast/top")]))
+    facts = DoctorFacts(state, now=NOW, left=(left,), volumes=(Volume("/slow/c", "slow"),))
+    (finding,) = examine(facts)
+    assert finding.check == "image-left"
+    assert "“Move db01” (p1) left /slow/a b, /slow/c, 2 GiB, 2h00m ago; nothing" in finding.reason
+    assert finding.remedy == "When nothing elsewhere needs it either: rm -- '/slow/a b' /slow/c"
+    assert examine(replace(facts, domain=uuid_of("web01")))[0].check == "healthy"
+    (finding,) = examine(replace(facts, needed=frozenset({"/slow/c"})))
+    assert finding.remedy.endswith("rm -- '/slow/a b'")
+    # A chain that nobody sees to its end may stand on any of them.
+    unseen = make_disk("vda", "/fast/top")
+    unseen = replace(unseen, chain=replace(unseen.chain, complete=False))
+    found = examine(replace(facts, state=make_state(make_domain(disks=[unseen]))))
+    assert [finding.check for finding in found] == ["chain-unknown", "image-unused"]
 
 
 @pytest.mark.parametrize(

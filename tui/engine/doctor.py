@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.history import History
 from tui.engine.look import POOLS_OF_FILES, snapshots_of, unless_refused, with_chains
+from tui.engine.own_files import FileTrouble
 from tui.engine.room import taken
 from tui.model import xml
 from tui.model.definition import parse_domain
-from tui.model.doctor import DoctorFacts, PutAway, Volume, examine
+from tui.model.doctor import DoctorFacts, LeftImages, PutAway, Volume, examine
 from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding
 from tui.model.hierarchy_noted import notes_of
@@ -24,10 +28,20 @@ if TYPE_CHECKING:
     from tui.engine.connection import Connection
 
 
+_WRITTEN_OUT = 5.0
+"""Seconds after a plan within which what it left may still be written to."""
+
+
 def diagnose(
-    connection: Connection, state: HostState, uuid: str | None, *, local: bool, now: float
+    connection: Connection,
+    state: HostState,
+    uuid: str | None,
+    *,
+    local: bool,
+    now: float,
+    history: History | None = None,
 ) -> tuple[Finding, ...]:
-    """Examine a domain, or the whole host.
+    """Examine a domain, or the whole host; ``history`` knows what plans have left there.
 
     Raises:
         NoConnection: when the host went away meanwhile.
@@ -37,14 +51,19 @@ def diagnose(
         state = replace(state, domains=tuple(map(with_chains, state.domains)))
     persistent: dict[str, Definition] = {}
     problems: dict[str, tuple[str, ...]] = {}
+    left = tuple(_left(history, state)) if local and history else ()
     needed = set[str]()
     for domain in chosen:
         problems[domain.uuid] = journal.read(domain.definition.plans, domain.uuid)[1]
+    # Whether an image is needed any domain may say.
+    for domain in state.domains if left else chosen:
+        snapshots = snapshots_of(connection, domain)
+        needed.update(*(snapshot.files for snapshot in snapshots or ()))
+        left = left if snapshots is not None else ()
         if domain.state.active and domain.persistent:
             text = unless_refused(lambda u=domain.uuid: connection.inactive_xml(u))  # type: ignore[misc]
             if text is not None:
                 persistent[domain.uuid] = parse_domain(text)
-        needed.update(*(snapshot.files for snapshot in snapshots_of(connection, domain) or ()))
     volumes = _volumes(connection) if uuid is None else ()
     put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
     missing = frozenset(
@@ -54,8 +73,37 @@ def diagnose(
         for held in note.disks
         if local and held.path and not os.path.lexists(held.path)
     )
-    facts = DoctorFacts(state, uuid, persistent, problems, volumes, frozenset(needed), put_away, missing, now)
+    facts = DoctorFacts(
+        state, uuid, persistent, problems, volumes, frozenset(needed), put_away, missing, now, left
+    )
     return examine(facts)
+
+
+def _left(history: History, state: HostState) -> Iterator[LeftImages]:
+    """What plans on this host have left, as far as it is there and nobody has written to it since."""
+    try:
+        records = history.read().records
+    except FileTrouble:
+        # Whoever opens the history is told.
+        return
+    seen = set[str]()
+    for record in reversed(records):
+        if record.uri != state.uri:
+            continue
+        images = []
+        for path in record.left:
+            if path in seen:
+                continue
+            seen.add(path)
+            with suppress(OSError):
+                status = os.stat(path, follow_symlinks=False)  # noqa: PTH116  a path of a record
+                # Another image may have the name by now.
+                if stat.S_ISREG(status.st_mode) and status.st_mtime <= record.ended + _WRITTEN_OUT:
+                    images.append((path, taken(status)))
+        if images:
+            yield LeftImages(
+                record.uuid, record.domain, record.plan, record.title, record.ended, tuple(images)
+            )
 
 
 def _put_away(domain: Domain, *, local: bool) -> Iterator[PutAway]:

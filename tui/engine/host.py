@@ -165,7 +165,14 @@ class Host(Picture):
 
     def examine(self, uuid: str | None = None) -> tuple[Finding, ...]:
         """Look for what is wrong or left over, on one domain or everywhere."""
-        found = diagnose(self.connection(), self._state, uuid, local=self.local, now=self.clock())
+        found = diagnose(
+            self.connection(),
+            self._state,
+            uuid,
+            local=self.local,
+            now=self.clock(),
+            history=self.history,
+        )
         return tuple(finding.addressed(*self.named) for finding in found)
 
     def snapshots(self, uuid: str) -> SnapshotView:

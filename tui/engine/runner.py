@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from tui.engine.errors import AlreadyThere, HostError, JobCancelled, NoConnectio
 from tui.engine.history import result_of
 from tui.model.figures import together
 from tui.model.finding import Finding, fine
-from tui.model.history import Record, amounts_of, kind_of, undoes
+from tui.model.history import Record, amounts_of, kind_of, left_by, undoes
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
 from tui.model.migrate_steps import CompareThere, CopyLayersThere, Migrate
@@ -61,6 +62,7 @@ class PlanRun:
         self._found: tuple[Finding, ...] = ()
         """What was proved so far."""
         self._began_at = host
+        self._before = host.state.domain(plan.uuid)
         self._begun = now = host.clock()
         new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now)
         self._entry = replace(plan.resumed, owner=new.owner, heartbeat=now) if plan.resumed else new
@@ -141,9 +143,15 @@ class PlanRun:
             result=result_of(plan, outcome),
             message=outcome.message,
             figures=together([*measured, amounts_of(plan, self._step, host.state.jobs)]),
+            left=() if outcome.end is End.LEFT else self._left_there(),
         )
         if trouble := host.history.append(record):
             host.log(trouble, Level.WARNING)
+
+    def _left_there(self) -> tuple[str, ...]:
+        host = self._began_at
+        left = left_by(self.plan, self._before, host.state.domain(self.plan.uuid)) if host.local else ()
+        return tuple(path for path in left if os.path.lexists(path))
 
     def _do_all(self) -> Outcome:
         first = self.plan.resumed.reached if self.plan.resumed else 0

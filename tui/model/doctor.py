@@ -43,6 +43,21 @@ class PutAway:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftImages:
+    """Images that a plan has left where they were, or made and left."""
+
+    uuid: str
+    domain: str
+    plan: str
+    """Its id."""
+    title: str
+    since: float
+    """When it ended, seconds since the epoch."""
+    images: tuple[tuple[str, int], ...]
+    """Their paths, and the bytes that they take."""
+
+
+@dataclass(frozen=True, slots=True)
 class DoctorFacts:
     """All that is looked at."""
 
@@ -61,6 +76,8 @@ class DoctorFacts:
     missing: frozenset[str] = frozenset()
     """Paths of what holds the state of a snapshot by notes, of those that are not there."""
     now: float = 0.0
+    left: tuple[LeftImages, ...] = ()
+    """Those that are there, the latest plan first."""
 
 
 def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
@@ -72,6 +89,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
         for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _held)
         for finding in check(domain, facts)
     ]
+    findings += _left_images(facts)
     if facts.domain is None:
         findings += _images(facts)
     return tuple(findings) or (fine("healthy", "Nothing is left over, and nothing is amiss."),)
@@ -216,17 +234,33 @@ def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             )
 
 
+def _left_unused(facts: DoctorFacts) -> list[tuple[LeftImages, dict[str, int]]]:
+    """What plans have left and nothing on this host refers to, with the bytes that each image takes."""
+    if any(disk.chain.layers and not disk.chain.complete for d in facts.state.domains for disk in d.disks):
+        # Any of them may be what such a chain stands on.
+        return []
+    used = _used(facts)
+    unused = [(left, {path: taken for path, taken in left.images if path not in used}) for left in facts.left]
+    return [(left, images) for left, images in unused if images]
+
+
+def _left_images(facts: DoctorFacts) -> Iterator[Finding]:
+    """Images that plans have left on purpose."""
+    for left, images in _left_unused(facts):
+        if facts.domain in (None, left.uuid):
+            age = duration(max(0.0, facts.now - left.since))
+            yield warning(
+                "image-left",
+                f"{printable(left.domain)}: “{printable(left.title)}” ({printable(left.plan)}) left "
+                f"{', '.join(map(printable, images))}, {size(sum(images.values()))}, {age} ago; nothing on this host "
+                "uses that.",
+                f"When nothing elsewhere needs it either: {typed('rm', '--', *images)}",
+            )
+
+
 def _images(facts: DoctorFacts) -> Iterator[Finding]:
     """Images in pools that nothing on this host refers to."""
-    used = set(facts.needed)
-    for domain in facts.state.domains:
-        for disk in domain.disks:
-            used |= disk.local_paths
-    for entry in facts.state.entries:
-        for step in entry.steps:
-            used |= {path for name in ("path", "source") if (path := getattr(step, name, None))}
-            used |= set(getattr(step, "paths", ()))
-            used |= {path for image in getattr(step, "images", ()) for path in (image.source, image.path)}
+    used = _used(facts).union(*(images for _, images in _left_unused(facts)))
     for volume in facts.volumes:
         if volume.path not in used:
             taken = f", {size(volume.allocated)}" if volume.allocated is not None else ""
@@ -236,3 +270,18 @@ def _images(facts: DoctorFacts) -> Iterator[Finding]:
                 "in no snapshot and in no plan of this host.",
                 "It may be a template, or another host's: remove it only when you know what it is.",
             )
+
+
+def _used(facts: DoctorFacts) -> set[str]:
+    """Every path that something on this host refers to."""
+    used = set(facts.needed)
+    for domain in facts.state.domains:
+        used |= domain.local_paths
+    for definition in facts.persistent.values():
+        used |= definition.local_paths
+    for entry in facts.state.entries:
+        for step in entry.steps:
+            used |= {path for name in ("path", "source") if (path := getattr(step, name, None))}
+            used |= set(getattr(step, "paths", ()))
+            used |= {path for image in getattr(step, "images", ()) for path in (image.source, image.path)}
+    return used

@@ -59,6 +59,11 @@ class Definition:
     problems: tuple[str, ...] = ()
     """What could not be understood and is missing here, a sentence each."""
 
+    @property
+    def local_paths(self) -> frozenset[str]:
+        """Every file and device that it names."""
+        return frozenset(path for disk in self.disks for path in disk.local_paths)
+
     def disk(self, target: str) -> Disk | None:
         """The disk of that target name, or ``None``."""
         return next((disk for disk in self.disks if disk.target == target), None)
@@ -92,6 +97,11 @@ class Domain:
     def disks(self) -> tuple[Disk, ...]:
         """All drives in the order of the definition."""
         return self.definition.disks
+
+    @property
+    def local_paths(self) -> frozenset[str]:
+        """Every file and device that its disks use now."""
+        return self.definition.local_paths
 
     def disk(self, target: str) -> Disk | None:
         """The disk of that target name, or ``None``."""

@@ -10,11 +10,15 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from tui.model.chain_steps import TakeOverlay
+from tui.model.domain import Domain
 from tui.model.figures import Figures, together
 from tui.model.job import Job
+from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
 from tui.model.request import EndRequest, RecoverRequest, Request
-from tui.model.steps import AwaitEnd, AwaitSync, Begin
+from tui.model.snapshot_steps import TakeSnapshot
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, StartCopy
 
 _LARGEST = 2**63 - 1
 """More than this nobody has ever counted."""
@@ -60,6 +64,8 @@ class Record:
     message: str
     """One sentence."""
     figures: Figures
+    left: tuple[str, ...] = ()
+    """Images that it left, which were still there at its end; nothing where nobody here could see that."""
 
     @property
     def took(self) -> float:
@@ -102,6 +108,25 @@ def kind_of(request: Request | None) -> str:
 def undoes(request: Request | None) -> bool:
     """Whether it is that an interrupted plan is taken back."""
     return isinstance(request, RecoverRequest) and request.undo
+
+
+def left_by(plan: Plan, before: Domain | None, now: Domain | None) -> tuple[str, ...]:
+    """The images that a guest was on before a plan, and those that were made for it, of which it uses none now.
+
+    Of a guest that went to another host nobody sees here what it uses there.
+    """
+    if before is None or now is None or any(isinstance(step, Migrate) for step in plan.steps):
+        return ()
+    made = set[str]()
+    for step in plan.steps:
+        match step:
+            case StartCopy():
+                made.add(step.path)
+            case TakeOverlay() | TakeSnapshot():
+                made.update(step.paths)
+    # That a mirror has ended may be seen later; whoever asks for what is left looks whether it is in use.
+    uses = {path for disk in now.disks for path in disk.chain.local_paths}
+    return tuple(sorted(path for path in (before.local_paths | made) - uses if path.startswith("/")))
 
 
 def amounts_of(plan: Plan, reached: int, jobs: Iterable[Job]) -> Figures:
@@ -160,6 +185,7 @@ def parse_record(line: str) -> Record:
             reached=min(_count(found["reached"]), len(steps)),
             result=Result(found["result"]),
             figures=_figures(found["figures"]),
+            left=_texts(found.get("left", [])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UnreadableRecord from error
