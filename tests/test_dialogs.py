@@ -39,13 +39,13 @@ from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.speed import SpeedDialog
 from tui.app.glyphs import ASCII
 from tui.model.finding import fine, refused, warning
-from tui.model.job import Phase
+from tui.model.job import Job, Phase
 from tui.model.queue import Limits
 
 DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "confirm": lambda text: ConfirmPlan(hostile_plan(text), text, verb=text),
     "question": lambda text: Question(text, text, text[:9], text[:9]),
-    "speed": lambda text: SpeedDialog(hostile_job(text)),
+    "speed": lambda text: SpeedDialog(hostile_job(text), lambda: hostile_job(text)),
     "details": lambda text: JobDetails(lambda: hostile_job(text), lambda: NOW),
     "connect": ConnectDialog,
     "save": SaveDialog,
@@ -116,7 +116,7 @@ def test_ascii_signs_only() -> None:
     for samples in ((), make_samples()):
         job = make_job(samples=samples, cur=0, end=0 if not samples else GIB)
         in_dialog(lambda: JobDetails(lambda: job, lambda: NOW, glyphs=ASCII), act)  # noqa: B023  used at once
-        in_dialog(lambda: SpeedDialog(job, glyphs=ASCII), act)  # noqa: B023  used at once
+        in_dialog(lambda: SpeedDialog(job, lambda: job, glyphs=ASCII), act)  # noqa: B023  used at once
 
 
 # The question before a plan
@@ -236,7 +236,10 @@ def test_what_is_no_limit_is_answered_with_a_sentence(text: str) -> None:
 @pytest.mark.parametrize(("typed", "answer"), [("128", 128 * MIB), ("0", 0), ("", 0)])
 def test_a_limit_is_answered_in_bytes(typed: str, answer: int) -> None:
     job = make_job(bandwidth=64 * MIB)
-    assert in_dialog(lambda: SpeedDialog(job), pressing("ctrl+a", "ctrl+k", *typed, "enter")) == answer
+    assert (
+        in_dialog(lambda: SpeedDialog(job, lambda: job), pressing("ctrl+a", "ctrl+k", *typed, "enter"))
+        == answer
+    )
 
 
 def test_a_bad_limit_is_explained_and_not_answered() -> None:
@@ -245,7 +248,7 @@ def test_a_bad_limit_is_explained_and_not_answered() -> None:
         assert "whole number" in dialog.query_one("#limit-field", Field).remark
         assert dialog.query_one("#set", Button).disabled
 
-    assert in_dialog(lambda: SpeedDialog(make_job()), act) is UNANSWERED
+    assert in_dialog(lambda: SpeedDialog(make_job(), make_job), act) is UNANSWERED
 
 
 def test_the_present_rate_and_limit_are_shown() -> None:
@@ -255,7 +258,43 @@ def test_the_present_rate_and_limit_are_shown() -> None:
         assert "64 MiB/s" in text
         assert dialog.query_one("#limit", Input).value == "64"
 
-    in_dialog(lambda: SpeedDialog(make_job(bandwidth=64 * MIB, samples=make_samples())), act)
+    job = make_job(bandwidth=64 * MIB, samples=make_samples())
+    in_dialog(lambda: SpeedDialog(job, lambda: job), act)
+
+
+def test_the_rate_goes_on_while_a_limit_is_typed() -> None:
+    jobs: list[Job | None] = [make_job(bandwidth=64 * MIB)]
+
+    async def act(pilot: Pilot[None], dialog: SpeedDialog) -> None:
+        flow = dialog.query_one("#now", Flow)
+        assert "100 MiB/s" not in flow.plain
+        await pilot.press("ctrl+a", "ctrl+k", "7")
+        jobs[0] = make_job(bandwidth=32 * MIB, samples=make_samples())
+        dialog.look()
+        assert "100 MiB/s" in flow.plain
+        assert "32 MiB/s" in flow.plain
+        assert "in sync in about 30s" in flow.plain
+        assert dialog.query_one("#limit", Input).value == "7"
+        assert not dialog.query_one("#set", Button).disabled
+
+    first = jobs[0]
+    assert first is not None
+    assert in_dialog(lambda: SpeedDialog(first, lambda: jobs[0]), act) is UNANSWERED
+
+
+@pytest.mark.parametrize("ended", [make_job(phase=Phase.DONE), None])
+def test_of_a_job_that_has_ended_no_limit_is_answered(ended: Job | None) -> None:
+    jobs: list[Job | None] = [make_job()]
+
+    async def act(pilot: Pilot[None], dialog: SpeedDialog) -> None:
+        assert not dialog.query_one("#set", Button).disabled
+        jobs[0] = ended
+        # Before the dialog has looked again by itself.
+        await pilot.press("7", "enter")
+        assert dialog.query_one("#set", Button).disabled
+        assert "there is nothing to limit" in dialog.query_one("#now", Flow).plain
+
+    assert in_dialog(lambda: SpeedDialog(make_job(), lambda: jobs[0]), act) is UNANSWERED
 
 
 # Help, connecting, saving

@@ -291,7 +291,11 @@ class Deeds:
             if bandwidth is not None:
                 self.propose(aim, SpeedRequest(aim.uuid, job.target, bandwidth), "Set the limit")
 
-        self._screen.app.push_screen(SpeedDialog(job, glyphs=self._glyphs), propose)
+        def now() -> Job | None:
+            jobs = reversed(aim.control.state.jobs)
+            return next((one for one in jobs if one.key == job.key and one.number == job.number), None)
+
+        self._screen.app.push_screen(SpeedDialog(job, now, glyphs=self._glyphs), propose)
 
     def tune(self, aim: Aim, now: Callable[[], Migration | None]) -> None:
         """Show how far a migration is, and propose what is chosen to be changed of it."""
