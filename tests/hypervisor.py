@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,8 @@ _PROGRAMS: Final = ("libvirtd", "virsh", "unshare", "qemu-img", "qemu-io", "qemu
 _USER_NAMESPACE: Final = ("unshare", "--user", "--map-root-user", "--map-auto", "--mount")
 _PORTS: Final = 64
 """Ports for migrations to one host."""
-_FIRST_PORT: Final = 49152
-_numbers = count(os.getpid())
+_FIRST_PORT: Final = 10240
+"""From here on up to those that Linux gives to anybody who connects to something."""
 
 _DAEMON: Final = """\
 host_uuid = "{uuid}"
@@ -99,7 +100,8 @@ class Hypervisor:
         self.name: Final = name
         self.uri: Final = f"qemu+unix:///system?socket={self.root}/sock/libvirt-sock"
         self.small: Final = self.root / "small" if privileged and small else None
-        self._prepare()
+        first, self._hold_on_ports = _ports()
+        self._prepare(first)
         settings: keeper.Settings = {
             "root": str(self.root),
             "name": name,
@@ -184,16 +186,16 @@ class Hypervisor:
             if self._keeper.stdin is not None and not self._keeper.stdin.closed:
                 self._keeper.stdin.close()  # the sign to end
             self._keeper.wait(60)
+        self._hold_on_ports.close()
         if self.root.exists():
             # The keeper did not even start, so nothing runs and nothing is mounted.
             shutil.rmtree(self.root)
 
-    def _prepare(self) -> None:
+    def _prepare(self, first: int) -> None:
         for name in ("etc", "lib", "cache", "log", "run", "run/lock", "sock", "small"):
             (self.root / name).mkdir()
         (self.root / "hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {self.name}\n")
         (self.root / "libvirtd.conf").write_text(_DAEMON.format(root=self.root, uuid=uuid4()))
-        first = _FIRST_PORT + next(_numbers) % 250 * _PORTS
         (self.root / "etc" / "qemu.conf").write_text(_QEMU.format(first=first, last=first + _PORTS - 1))
 
     def _ask(self, command: str) -> str:
@@ -210,6 +212,23 @@ class Hypervisor:
             msg = f"{answer.strip() or 'the private hypervisor ended'}:\n{self.log()}"
             raise UnavailableError(msg)
         return answer.removeprefix("ok").strip()
+
+
+def _ports() -> tuple[int, socket.socket]:
+    """The first of the ports for migrations to one host, and what keeps all other hosts off them until it is closed.
+
+    libvirt looks whether a port is free, and QEMU takes it a moment later: two that look in the same ports meet there.
+    """
+    for first in count(_FIRST_PORT, _PORTS):
+        # A name that only one can have, and that vanishes with its process.
+        hold = socket.socket(socket.AF_UNIX)
+        try:
+            hold.bind(f"\0virt-mirror-tests-{first}")
+        except OSError:
+            hold.close()
+        else:
+            return first, hold
+    raise AssertionError
 
 
 def _need_user_namespace() -> None:
