@@ -8,15 +8,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any, Final
 from unittest.mock import patch
 
 from textual.app import App
 from textual.pilot import Pilot
 
-from tui.app.dialogs.asking import Asker
-
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds after which what is waited for is taken not to come."""
 _ROUNDS: Final = 3
 """Rounds of the event loop with nothing to do, after which it is at rest."""
@@ -34,9 +33,9 @@ async def running(
     app.animation_level = "none"
     others = frozenset(threading.enumerate())
 
-    async def at_rest(_least: float = 0, most: float = 1) -> None:
+    async def at_rest(_least: float = 0, _most: float = 0) -> None:
         loop = asyncio.get_running_loop()
-        deadline, quiet = time.monotonic() + most, 0
+        deadline, quiet = time.monotonic() + PATIENCE, 0
         while quiet < _ROUNDS and time.monotonic() < deadline:
             working = _at_work(others)
             await asyncio.sleep(0.0005 if working else 0)
@@ -69,13 +68,19 @@ def _at_work(others: frozenset[threading.Thread]) -> bool:
     """Whether a thread of the application does something, other than to wait for another thread."""
     frames = sys._current_frames()  # noqa: SLF001
     here = threading.current_thread()
-    for thread in threading.enumerate():
-        if thread is here or thread in others:
-            continue
-        asker = getattr(getattr(thread, "_target", None), "__self__", None)
-        if isinstance(asker, Asker) and asker._next:  # noqa: SLF001  it is told, and has not woken up yet
-            return True
-        frame = frames.get(thread.ident or 0)
-        if frame is not None and frame.f_code.co_filename != threading.__file__:
-            return True
-    return False
+    mine = (thread for thread in threading.enumerate() if thread is not here and thread not in others)
+    found = (frames.get(thread.ident or 0) for thread in mine)
+    return any(frame is not None and not _waits(frame) for frame in found)
+
+
+def _waits(frame: FrameType) -> bool:
+    """Whether a thread waits to be told something.
+
+    On a busy machine it may be long until one runs that was just started, or was told already.
+    """
+    if frame.f_code.co_filename != threading.__file__:
+        return False
+    inside = frame.f_locals
+    if (waiter := inside.get("waiter")) is not None:
+        return bool(waiter.locked() and not inside.get("gotit"))
+    return "join" in (frame.f_code.co_name, frame.f_back.f_code.co_name if frame.f_back else "")
