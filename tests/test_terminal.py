@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from tests import outside
 from tests.engine import command
 from tui.lab import embedded
 
-PATIENCE = 40.0
+PATIENCE = 100.0
 """Seconds; everything here starts processes, on whatever machine this is."""
 
 _numbers = count(1)
@@ -123,7 +123,8 @@ def demo_root() -> Iterator[Path]:
         root = Path(directory) / "lab"
         yield root
         for pid in _guests(root):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def start(terminal: Terminal, lab: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_demo_whose_terminal_is_gone_leaves_nothing(
     assert len(guests) == 3
     terminal.close()
     outside.wait_for(lambda: not demo_root.exists(), PATIENCE, "the lab is removed")
-    assert not [pid for pid in guests if _is_qemu(Path(f"/proc/{pid}"))]
+    assert not [pid for pid in guests if _qemu(Path(f"/proc/{pid}"))]
 
 
 def test_a_lab_that_was_kept_stays_until_it_is_removed(
@@ -240,8 +241,7 @@ def test_a_lab_that_was_kept_stays_until_it_is_removed(
 def _guests(lab: Path) -> list[int]:
     """The processes of the guests in a lab."""
     own = os.fsencode(lab)
-    running = filter(_is_qemu, Path("/proc").iterdir())
-    return [int(one.name) for one in running if own in (one / "cmdline").read_bytes()]
+    return [int(one.name) for one in Path("/proc").iterdir() if own in _qemu(one)]
 
 
 def _program(lab: Path) -> int:
@@ -260,11 +260,13 @@ def _program(lab: Path) -> int:
 
 
 def _is_open_anywhere(path: Path) -> bool:
-    return any(outside.is_open(int(p.name), path) for p in Path("/proc").iterdir() if _is_qemu(p))
+    return any(outside.is_open(int(p.name), path) for p in Path("/proc").iterdir() if _qemu(p))
 
 
-def _is_qemu(process: Path) -> bool:
+def _qemu(process: Path) -> bytes:
+    """What a QEMU was started with; nothing for any other process, and for one that is gone."""
     try:
-        return process.name.isdigit() and b"qemu-system" in (process / "cmdline").read_bytes()
+        words = (process / "cmdline").read_bytes() if process.name.isdigit() else b""
     except OSError:
-        return False
+        return b""
+    return words if b"qemu-system" in words else b""
