@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from tests.engine import PATIENCE
 from tests.guests import Guests
 from tests.hypervisor import MIB, Hypervisor, UnavailableError
 from tests.linux_guest import Kernel, LinuxGuests, install_kernel
 from tests.linux_kernel import UnobtainableError
 from tests.preflight import Bench
 from tests.storage import NbdServer, Pool, cloning_file_system
+from tui.engine import host
 from tui.engine.connection import Connection, Event
 
 if TYPE_CHECKING:
@@ -40,6 +42,14 @@ class MakeNbd(Protocol):
 
     def __call__(self, size: int = 64 * MIB, *, tcp: bool = False) -> NbdServer:
         """A disk of so many bytes, on a UNIX socket or on a port of the loopback address."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _time_to_part() -> Iterator[None]:
+    """However busy the machine is: what a plan has still to write down when its host is closed, the next one reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "FAREWELL", PATIENCE)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import outside
 from tests.guests import Guest
 from tests.hypervisor import Hypervisor
 from tui.engine import journal
@@ -28,8 +29,7 @@ from tui.model.request import CopyRequest, Ending, EndRequest, Request
 from tui.model.storage import Chain, FileSource, Layer
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30.0
-"""Seconds after which something that should happen is taken not to happen."""
+PATIENCE = outside.PATIENCE
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def left_in_the_middle(guest: Guest, plan: Plan, kind: type) -> None:
 def cut_off(guest: Guest, wish: dict[str, object], number: int, when: str) -> None:
     """Have a program of its own carry out a wish for a guest, and die at a step; see ``tests.killed``."""
     words = [sys.executable, "-m", "tests.killed", guest.hypervisor.uri, json.dumps(wish), str(number), when]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     # libvirtd 9.0 itself has died of a client that was cut off, once in thousands of times; an init system would
     # start it again.

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from lxml import etree
 
 from tests.hypervisor import MIB, VirshError
-from tests.outside import is_open, wait_for
+from tests.outside import PATIENCE, is_open, wait_for
 from tui.lab import images
 from tui.lab.guest import boot_sector, domain_xml
 
@@ -142,7 +142,7 @@ class Guest:
             source=_source(element),
         )
 
-    def wait_ready(self, target: str = "vda", timeout: float = 30) -> None:
+    def wait_ready(self, target: str = "vda", timeout: float = PATIENCE) -> None:
         """Wait until libvirt says that a disk's mirror is in sync."""
 
         def ready() -> bool:

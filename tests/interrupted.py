@@ -16,10 +16,10 @@ from tui.model.storage import Chain, FileSource, Layer
 def main(uri: str, uuid: str, path: str, then: str, bandwidth: str) -> None:
     """Copy vda of a domain, and say how far it is."""
     host = Host(uri)
-    host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=30)
+    host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=60)
     chain = Chain((Layer(FileSource(path)),), complete=False)
     run = host.run(host.plan(CopyRequest(uuid, "vda", chain, then=Then(then), bandwidth=int(bandwidth))))
-    host.wait_for(lambda s: True if (job := s.job(uuid, "vda")) and not job.starting else None, timeout=30)
+    host.wait_for(lambda s: True if (job := s.job(uuid, "vda")) and not job.starting else None, timeout=60)
     sys.stdout.write("started\n")
     sys.stdout.flush()
     run.wait()

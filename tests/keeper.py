@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypedDict
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 60.0
 """Seconds after which libvirtd won't start or stop any more."""
 
 _ENTER: Final = r"""

@@ -114,7 +114,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
 
     steps.run = counted  # type: ignore[assignment]
     host = Host(uri)
-    host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=30)
+    host.wait_for(lambda s: True if s.listed and s.unread == 0 else None, timeout=60)
     outcome = host.run(host.plan(request(**json.loads(wish)))).wait()
     sys.stderr.write(f"it came to its end: {outcome}\n")
 

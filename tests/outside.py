@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PATIENCE: Final = 60.0
+"""Seconds after which something that should happen is taken not to happen, on whatever machine this is."""
 _INTERVAL: Final = 0.01
 _QEMU_IMG_DIFFERS: Final = 1
 _QEMU_IMG_LEAKS: Final = 3
 
 
-def wait_for(predicate: Callable[[], object], timeout: float = 30, what: str = "") -> None:
+def wait_for(predicate: Callable[[], object], timeout: float = PATIENCE, what: str = "") -> None:
     """Return as soon as something is true; for facts that no event tells.
 
     Args:
@@ -33,7 +35,7 @@ def wait_for(predicate: Callable[[], object], timeout: float = 30, what: str = "
         raise AssertionError(msg)
 
 
-def is_writing(path: Path, timeout: float = 30) -> bool:
+def is_writing(path: Path, timeout: float = PATIENCE) -> bool:
     """Whether somebody writes to a file: True as soon as it changes, False after ``timeout`` seconds."""
 
     def seen() -> tuple[int, int, int]:
@@ -90,12 +92,13 @@ def check(path: Path, image_format: str = "qcow2") -> int:
 
 
 def open_files(pid: int) -> set[tuple[int, int]]:
-    """Device and inode of everything that a process has open."""
+    """Device and inode of everything that a process has open; nothing of one that is gone."""
     found = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # It may be closed between reading the directory and looking.
-            status = entry.stat()
-            found.add((status.st_dev, status.st_ino))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # It may be closed between reading the directory and looking.
+                status = entry.stat()
+                found.add((status.st_dev, status.st_ino))
     return found
 
 

@@ -107,7 +107,7 @@ class Bench:
         def seen() -> bool:
             return any(isinstance(e, BlockJobChanged) and e.event is event for e in self.events)
 
-        wait_for(seen, 30, f"the event {event}")
+        wait_for(seen, what=f"the event {event}")
 
     def finish(self, guest: Guest, *, pivot: bool = False, target: str = "vda") -> None:
         """Wait until the copy is in sync, and end it."""

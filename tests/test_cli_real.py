@@ -34,7 +34,7 @@ def program(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == status, done.stderr
     return done
@@ -84,11 +84,11 @@ def test_interrupted_it_leaves_the_job(hypervisor: Hypervisor, guest: Guests) ->
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        outside.wait_for(lambda: vm.mirror() is not None, 30, "the mirror")
+        outside.wait_for(lambda: vm.mirror() is not None, what="the mirror")
         assert process.stdout is not None
         process.stdout.readline()
         os.kill(process.pid, signal.SIGINT)
-        _said, complained = process.communicate(timeout=30)
+        _said, complained = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"virt-mirror -c '{hypervisor.uri}' cancel {vm.name} vda" in complained
     assert vm.mirror() is not None

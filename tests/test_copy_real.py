@@ -214,7 +214,7 @@ def test_a_copy_that_is_waited_for_is_cancelled_and_has_not_failed(
         run = host.run(accepted(host, copy_request(vm, made, bandwidth=SLOW)))
         job_in(host, vm, Phase.COPYING)
         carried_out(host, end_request(vm, Ending.CANCEL))
-        outcome = run.wait(30)
+        outcome = run.wait(PATIENCE)
     assert outcome is not None
     assert (outcome.end, outcome.cancelled) == (End.FAILED, True)
     assert [line.text for line in said if line.level is not Level.INFO] == []
@@ -322,7 +322,7 @@ def test_a_copy_crawls_before_its_destination_is_full(
         )
         run = host.run(accepted(host, request))
         slowed = host.wait_for(
-            lambda s: j if (j := s.job(made.uuid, "vda")) and j.remark else None, timeout=30
+            lambda s: j if (j := s.job(made.uuid, "vda")) and j.remark else None, timeout=PATIENCE
         )
         assert slowed is not None
         assert "crawls until there is room" in (slowed.remark or "")
@@ -330,7 +330,7 @@ def test_a_copy_crawls_before_its_destination_is_full(
         assert f"{512 * 1024}" in made.virsh("blockjob", "vda", "--info", "--bytes")
         ballast.unlink()
         assert host.wait_for(
-            lambda s: True if (j := s.job(made.uuid, "vda")) and not j.remark else None, timeout=30
+            lambda s: True if (j := s.job(made.uuid, "vda")) and not j.remark else None, timeout=PATIENCE
         )
         assert f"{SLOW}" in made.virsh("blockjob", "vda", "--info", "--bytes")
         outcome = run.wait(PATIENCE)

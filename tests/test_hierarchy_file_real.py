@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import accepted, carried_out, command, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, accepted, carried_out, command, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import Hypervisor
 from tests.real_snapshots import (
@@ -171,7 +171,7 @@ def test_an_import_that_fails_half_way_is_taken_back(hypervisor: Hypervisor, gue
     last = text.rindex("virtio")
     path.write_text(text[:last] + text[last:].replace("virtio", "ferry", 1))
     with watched(hypervisor) as host:
-        outcome = host.run(accepted(host, wish(vm, path))).wait(30)
+        outcome = host.run(accepted(host, wish(vm, path))).wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.FAILED, outcome
         assert "1 snapshots that were defined are forgotten" in outcome.message
@@ -199,7 +199,7 @@ def test_an_import_that_was_cut_short(
     def cut_short(host: Host) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(Connection, "redefine_snapshot", dies)
-            outcome = host.run(accepted(host, wish(vm, path))).wait(30)
+            outcome = host.run(accepted(host, wish(vm, path))).wait(PATIENCE)
             assert outcome is not None
             assert outcome.end is End.FAILED
         assert sorted(snapshots(vm)) == ["own", "s1", "s2"]

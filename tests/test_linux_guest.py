@@ -7,8 +7,6 @@ import pytest
 from tests.linux_content import needs_recovery, proved
 from tests.linux_guest import LinuxDisk, LinuxGuests, run, seed_of
 
-pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
-
 
 def test_a_disk_holds_what_was_said_to_be_on_it(linux_guest: LinuxGuests) -> None:
     made = linux_guest([LinuxDisk(layers=2), LinuxDisk()], agent=True)

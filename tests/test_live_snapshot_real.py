@@ -262,7 +262,7 @@ def test_a_part_that_cannot_be_taken_takes_the_others_back(
         plan = accepted(host, wish(made, {"vda": Method.QEMU, "vdb": Method.BTRFS}, pause=True))
         strange = Path(f"{Path(old[0]).with_suffix('')}.s1")
         strange.write_text("somebody's")
-        outcome = host.run(plan).wait(60)
+        outcome = host.run(plan).wait(2 * PATIENCE)
         assert outcome is not None
         assert outcome.end is End.FAILED
         assert journal_is_empty(host)
@@ -334,7 +334,6 @@ def test_a_commit_keeps_what_a_clone_stands_on(hypervisor: Hypervisor, cloning: 
         assert "snapshots" in " ".join(refusals(plan)), plan.findings
 
 
-@pytest.mark.timeout(300)
 def test_volumes_hold_the_same_instant_as_overlays(
     hypervisor: Hypervisor, group: LogicalPool, linux_guest: LinuxGuests, tmp_path: Path
 ) -> None:

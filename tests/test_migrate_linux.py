@@ -21,8 +21,6 @@ from tui.engine.control import End, Outcome
 from tui.model.finding import Acceptance
 from tui.model.migrate_request import Convergence, CopyStorage
 
-pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
-
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -333,7 +333,7 @@ def test_changed_while_it_runs(hypervisor: Hypervisor, other: Hypervisor, guest:
         wait_for(lambda: state_at(hypervisor, made) == "paused", what="it is paused")
         assert run.outcome is None
         carried_out(host, MigrationTuneRequest(made.uuid, Tune.BANDWIDTH, 0))
-        outcome = run.wait(PATIENCE / 4)
+        outcome = run.wait(PATIENCE / 2)
         assert outcome is not None, "at the old speed it takes longer than that"
         assert outcome.end is End.DONE, outcome.message
         assert state_at(other, made) == "running"
@@ -351,7 +351,7 @@ def test_switched_over_before_its_memory_is_there(
         assert host.wait_for(partial(fetches_memory, made), timeout=PATIENCE), run.outcome
         assert refusals(host.plan(MigrationTuneRequest(made.uuid, Tune.CALL_BACK))) == {"past-the-switch"}
         carried_out(host, MigrationTuneRequest(made.uuid, Tune.BANDWIDTH, 0))
-        outcome = run.wait(PATIENCE / 4)
+        outcome = run.wait(PATIENCE / 2)
         assert outcome is not None, "at the old speed it takes longer than that"
         assert outcome.end is End.DONE, outcome.message
         assert state_at(other, made) == "running"

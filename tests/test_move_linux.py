@@ -23,8 +23,6 @@ from tests.ssh_server import SshServer
 from tui.model.finding import Severity
 from tui.model.request import Ending, EndRequest, How, MoveRequest, Shared, Then
 
-pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
-
 DEEP = LinuxDisk(layers=3)
 DEEP_RELATIVE = LinuxDisk(layers=3, relative_backing=True)
 ON_RAW = LinuxDisk(layers=2, format="raw")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import accepted, carried_out, command, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, accepted, carried_out, command, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import backing_file, check, images_equal, is_writing, wait_for
@@ -171,8 +171,8 @@ def test_an_image_that_came_into_use_meanwhile_stays(
     with watched(hypervisor) as host:
         plan = accepted(host, move(made, there, delete_source=True))
         neighbour = standing_on(base, guest)
-        assert host.wait_for(lambda s: s.domain(neighbour.uuid), timeout=30)
-        outcome = host.run(plan).wait(30)
+        assert host.wait_for(lambda s: s.domain(neighbour.uuid), timeout=PATIENCE)
+        outcome = host.run(plan).wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
         left = [f.reason for f in outcome.findings if f.check == "source-left"]

@@ -24,7 +24,7 @@ from tui.model.queue import Item, Limits, Queue, State
 from tui.model.request import CopyRequest, RecoverRequest, Request
 from tui.model.storage import Chain, FileSource, Layer
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NAMES = tuple("abcdef")
 DONE = Outcome(End.DONE, "Done.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import carried_out, cut_off, journal_is_empty, refusals, watched
+from tests.engine import PATIENCE, carried_out, cut_off, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import check, is_writing, wait_for
@@ -113,7 +113,9 @@ def test_an_end(
     kill(made, number, when, ending=ending.value)
     with watched(hypervisor) as host:
         wait_for(lambda: made.state() == "running", what="the guest goes on")
-        assert host.wait_for(lambda s: True if not s.entries or s.entries[0].snapshot else None)
+        assert host.wait_for(
+            lambda s: True if not s.entries or s.entries[0].snapshot else None, timeout=PATIENCE
+        )
         request = SnapshotEndRequest(made.uuid, "s1", ending)
         # All of it may have happened, but for the journal of the end itself.
         if "no-such-snapshot" not in refusals(host.plan(request)):

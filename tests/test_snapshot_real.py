@@ -391,7 +391,9 @@ def test_the_guest_is_powered_off_while_it_is_held(
         assert host.wait_for(lambda s: True if not s.active_jobs else None, timeout=PATIENCE)
         assert refusals(host.plan(end(vm, Ending.PIVOT))) == {"domain-not-running"}
         vm.virsh("start")
-        assert host.wait_for(lambda s: True if (d := s.domain(vm.uuid)) and d.state.active else None)
+        assert host.wait_for(
+            lambda s: True if (d := s.domain(vm.uuid)) and d.state.active else None, timeout=PATIENCE
+        )
         assert refusals(host.plan(end(vm, Ending.PIVOT))) == {"mirror-gone"}
         (finding,) = host.examine(vm.uuid)
         assert finding.check == "mirrors-gone"

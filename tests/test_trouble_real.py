@@ -119,7 +119,7 @@ def test_two_clients_see_the_same_and_one_of_them_acts(hypervisor: Hypervisor, g
         assert seen.plan == run.plan.id
         assert refusals(two.plan(copy_request(vm, vm.directory / "other.qcow2")))
         carried_out(two, end_request(vm, Ending.CANCEL))
-        outcome = run.wait(30)
+        outcome = run.wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.FAILED
         assert job_in(one, vm, Phase.CANCELLED)
@@ -136,12 +136,12 @@ def test_the_daemon_goes_in_mid_copy(hypervisor: Hypervisor, guest: Guests, kill
         run = host.run(accepted(host, copy_request(vm, new, bandwidth=SLOW, then=Then.PIVOT)))
         job_in(host, vm, Phase.COPYING)
         hypervisor.stop_daemon(kill=kill)
-        assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=30)
+        assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=PATIENCE)
         hypervisor.start_daemon()
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=30)
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
         assert job_in(host, vm, Phase.COPYING)
         vm.virsh("blockjob", "vda", "--bandwidth", "0")
-        outcome = run.wait(30)
+        outcome = run.wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
     assert vm.source() == str(new)
@@ -155,12 +155,12 @@ def test_the_guest_is_powered_off(hypervisor: Hypervisor, guest: Guests, bandwid
         run = host.run(accepted(host, copy_request(vm, new, bandwidth=bandwidth)))
         job_in(host, vm, Phase.COPYING if bandwidth else Phase.IN_SYNC)
         if not bandwidth:
-            run.wait(30)
+            run.wait(PATIENCE)
         vm.virsh("destroy")
         job = job_in(host, vm, Phase.FAILED)
         assert str(vm.images()[0]) in (job.remark or "")
         if bandwidth:
-            outcome = run.wait(30)
+            outcome = run.wait(PATIENCE)
             assert outcome is not None
             assert outcome.end is End.FAILED
         else:
@@ -259,10 +259,10 @@ def test_a_guest_that_outruns_its_destination_is_paused_for_the_pivot(
     new = vm.directory / "copy.qcow2"
     with watched(hypervisor) as host:
         run = host.run(accepted(host, copy_request(vm, new)))
-        assert run.wait(30)
+        assert run.wait(PATIENCE)
         # Slower than the guest writes: as it is, the destination never catches up.
         host.connection().set_speed(vm.uuid, "vda", SLOW)
-        outcome = host.run(accepted(host, end_request(vm, Ending.PIVOT, pause=True))).wait(60)
+        outcome = host.run(accepted(host, end_request(vm, Ending.PIVOT, pause=True))).wait(2 * PATIENCE)
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
     assert vm.source() == str(new)
@@ -285,7 +285,7 @@ def test_when_one_of_two_pivots_fails_it_is_said_what_is_where(hypervisor: Hyper
         plan = accepted(host, end_request(vm, Ending.PIVOT, "vda", "vdb"))
         # QEMU opens the chain below a shallow copy at the pivot, and will not find it.
         moved_base.rename(vm.directory / "hidden")
-        outcome = host.run(plan).wait(60)
+        outcome = host.run(plan).wait(2 * PATIENCE)
         assert outcome is not None
         assert outcome.end is End.FAILED
         assert f"vda is on {vm.directory / 'new-vda'}" in outcome.message
@@ -303,10 +303,10 @@ def test_a_host_that_falls_silent_is_lost_and_comes_back(
     vm = guest()
     with watched(hypervisor) as host:
         with hypervisor.frozen():
-            lost = host.wait_for(lambda s: s if s.link is Link.LOST else None, timeout=30)
+            lost = host.wait_for(lambda s: s if s.link is Link.LOST else None, timeout=PATIENCE)
             assert lost is not None
             assert "stopped answering" in (lost.error or "")
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=30)
+        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
         assert host.state.domain(vm.uuid) is not None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tui.engine.turns import Turns
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 MOMENT = 0.05
 """Seconds in which something would have happened that must not."""
 
