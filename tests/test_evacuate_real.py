@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine import command, journal_is_empty, watched
+from tests.engine import PATIENCE, command, journal_is_empty, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import is_writing, wait_for
@@ -50,7 +50,7 @@ class Evacuation(Queued):
         def there(state: HostState) -> bool | None:
             return guest.uuid in state.migrations or None
 
-        assert self.host.wait_for(there, timeout=30)
+        assert self.host.wait_for(there, timeout=PATIENCE)
 
     def has_arrived(self, guest: Guest) -> bool:
         image = Path(source_at(self._other, guest) or "")
@@ -58,8 +58,8 @@ class Evacuation(Queued):
         return gone and image.parent == self.places[guest.name] and is_writing(image)
 
     def has_stayed(self, guest: Guest) -> bool:
-        gone = state_at(self._other, guest) is None and not list(self.places[guest.name].iterdir())
-        return gone and is_writing(Path(guest.chain()[0]))
+        wait_for(lambda: state_at(self._other, guest) is None, what="nothing of it is there")
+        return not list(self.places[guest.name].iterdir()) and is_writing(Path(guest.chain()[0]))
 
 
 @pytest.fixture
@@ -198,10 +198,10 @@ def test_an_evacuation_that_is_interrupted(
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: state_at(other, second), 30, "the first one is on its way")
+    wait_for(lambda: state_at(other, second), what="the first one is on its way")
     assert state_at(other, first) is None
     os.kill(process.pid, signal.SIGINT)
-    said, complained = process.communicate(timeout=60)
+    said, complained = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 130, complained
     assert f"{first.name}: cancelled" in complained
     assert f"{second.name}: cancelled" in complained

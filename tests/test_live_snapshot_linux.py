@@ -21,8 +21,6 @@ from tui.model.methods import Method, Quiesce, Wish
 from tui.model.plan import Plan
 from tui.model.request import LiveSnapshotRequest, RecoverRequest
 
-pytestmark = pytest.mark.timeout(300)  # The first guest of a machine has to be downloaded.
-
 QCOW2 = LinuxDisk()
 DEEP = LinuxDisk(layers=2)
 RAW = LinuxDisk(format="raw")
@@ -140,13 +138,15 @@ def test_without_an_agent_and_a_pause_several_instants_are_refused(
 
 
 AGENT = "qemu-ga --daemonize --statedir=/run --pidfile=/run/qemu-ga.pid"
+FROZEN = "while ! [ -e /run/qga.state.isfrozen ]; do sleep 1; done; sleep 1"
+"""The agent notes it just before it freezes anything."""
 RESTART = f"kill -9 $(cat /run/qemu-ga.pid); sleep 4; exec {AGENT}"
 
 
 def test_the_agent_dies_while_all_is_frozen(hypervisor: Hypervisor, linux_guest: LinuxGuests) -> None:
     """It is started again, as an init system does, and the guest goes on as soon as it answers."""
     made = linux_guest([QCOW2, RAW], agent=True)
-    words = {"path": "/bin/sh", "arg": ["-c", f"sleep 3; {RESTART}"]}
+    words = {"path": "/bin/sh", "arg": ["-c", f"{FROZEN}; {RESTART}"]}
     made.virsh("qemu-agent-command", json.dumps({"execute": "guest-exec", "arguments": words}))
     disks = tuple(Wish(target, Method.MANUAL) for target in made.targets)
     with watched(hypervisor) as host:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -27,7 +28,8 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tests.outside import allocated, check, image_info, images_equal, is_writing
+from tests.memory import with_memory
+from tests.outside import allocated, check, image_info, images_equal, is_writing, wait_for
 from tests.ssh_server import SshServer
 from tests.test_ssh_real import socket_of
 from tests.two_hosts import (
@@ -220,7 +222,7 @@ OFF = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>16</memory><o
 
 @pytest.mark.parametrize("how", ["both go", "the first is called back", "the first comes late"])
 def test_two_guests_stand_on_one_base(
-    hypervisor: Hypervisor, other: Hypervisor, guest: Guests, how: str
+    hypervisor: Hypervisor, other: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The second waits for what the first brings, and keeps it when the first does not go after all."""
     first = guest(disks=[DiskSpec(layers=2, data=8 * MIB)], delay=20)
@@ -230,22 +232,31 @@ def test_two_guests_stand_on_one_base(
     second = guest(disks=[DISK.format(path=overlay)])
     there, maps = directory_at(other, first)
     inc = {"maps": maps, "storage": CopyStorage.INC}
+    pass_on, begun, go_on = carrying.pass_on, threading.Event(), threading.Event()
+
+    def held(*given: Any) -> None:
+        if begun.is_set():
+            go_on.wait(PATIENCE)
+        pass_on(*given)
+
+    monkeypatch.setattr(carrying, "pass_on", held)
     with watched(hypervisor) as host, removed_from(other, first), removed_from(other, second):
         log = log_of(host)
         one = host.run(accepted(host, migration(first, other, bandwidth=SLOW, **inc)))
         assert host.wait_for(partial(brings, first), timeout=PATIENCE), one.outcome
+        begun.set()
         plan = accepted(host, migration(second, other, **inc))
         assert "layer-coming" in {finding.check for finding in plan.findings}
         two = host.run(plan)
-        assert host.wait_for(lambda s: s.migrations.get(second.uuid), timeout=PATIENCE), two.outcome
+        wait_for(lambda: any("is waited for" in line.text for line in log), what="the second one waits")
         if how == "the first is called back":
             one.leave()
+        go_on.set()
         if how == "the first comes late":
             disks = partial(copies_disks, first)
             assert host.wait_for(disks, timeout=PATIENCE), one.outcome
             one.leave()
         outcomes = [run.wait(2 * PATIENCE) for run in (one, two)]
-        assert any("is waited for" in line.text for line in log)
         ends = [outcome.end if outcome else None for outcome in outcomes]
         assert (
             ends
@@ -278,7 +289,8 @@ def test_what_a_domain_that_is_off_stands_on_stays(
 
     A snapshot may need it as well, beside what the domain is on.
     """
-    made = guest(disks=[DiskSpec(layers=3, data=8 * MIB)], delay=20)
+    # Its memory keeps it here until it is called back.
+    made = with_memory(guest, 32 * MIB, disks=[DiskSpec(layers=3, data=8 * MIB)], delay=20)
     base, mid, _top = made.images()
     there, maps = directory_at(other, made)
     overlay = there / "off.qcow2"

@@ -90,7 +90,9 @@ def test_killed_and_found_again(
         went = not undo or (number, MOMENTS.index(when)) > (PIVOT, 0)
         if undo and went:
             # What has gone over is brought to its end, and not half of it back.
-            assert host.wait_for(lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True)
+            assert host.wait_for(
+                lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True, timeout=PATIENCE
+            )
             assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"past-the-pivot"}
         carried_out(host, RecoverRequest(made.uuid, undo=undo and not went))
         assert journal_is_empty(host)
@@ -128,32 +130,39 @@ def test_the_connection_is_cut_at_every_step(
     """Whoever lost the connection goes on by himself, wherever he was."""
     monkeypatch.setattr(engine_host, "RETRY_DELAYS", (0.05,))
     made = guest(disks=[DiskSpec(layers=2, data=8 * MIB), DiskSpec(data=4 * MIB)])
-    run, cuts = steps.run, 0
+    run, happened = steps.run, steps.happened
+
+    def found_done(step: Step, host: Host) -> bool:
+        done = happened(step, host)
+        if done:
+            passed.add(step)
+        return done
 
     def cut(step: Step, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-        nonlocal cuts
         fresh = step not in seen
         seen.append(step)
         if when == "before" and fresh:
-            cuts += 1
             host.lose("cut by the test")
         found = run(step, host, left)
         if when == "after" and fresh:
-            cuts += 1
             host.lose("cut by the test")
             # As when the answer to the call was lost on the way.
             raise NoConnection("cut by the test")
         return found
 
     seen: list[Step] = []
+    # What happens by itself, as that a mirror is in sync, may have happened before its turn. It is passed over if the
+    # connection breaks right then once more, as it does when an answer from before the cut is missed only now.
+    passed: set[Step] = set()
     monkeypatch.setattr(steps, "run", cut)
+    monkeypatch.setattr(steps, "happened", found_done)
     with watched(hypervisor) as host:
         plan = accepted(host, MoveRequest(made.uuid, str(tmp_path), merge_overlay=True, delete_source=True))
         outcome = host.run(plan).wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
         assert journal_is_empty(host)
-    assert cuts == len(set(plan.steps))
+    assert set(seen) | passed == set(plan.steps)
     for target in ("vda", "vdb"):
         assert made.mirror(target) is None
         assert {Path(path).parent for path in made.chain(target)} == {tmp_path}

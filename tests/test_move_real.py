@@ -26,6 +26,8 @@ from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverReque
 
 CHAIN = DiskSpec(layers=3, data=8 * MIB)
 SLOW = 6 * MIB
+SLOWER = MIB
+"""For what does not come to its end: it leaves time to do something meanwhile, on whatever machine."""
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_a_move_that_fails_takes_everything_back(hypervisor: Hypervisor, guest: 
     made = guest(disks=[CHAIN])
     before = made.chain()
     with watched(hypervisor) as host:
-        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOWER)))
         job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
         made.virsh("blockjob", "vda", "--abort")
         outcome = run.wait(PATIENCE)
@@ -212,7 +214,7 @@ def test_the_guest_is_powered_off_in_the_middle(hypervisor: Hypervisor, guest: G
     made = guest(disks=[CHAIN])
     before = made.chain()
     with watched(hypervisor) as host:
-        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOWER)))
         job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
         made.virsh("destroy")
         outcome = run.wait(PATIENCE)
@@ -221,7 +223,9 @@ def test_the_guest_is_powered_off_in_the_middle(hypervisor: Hypervisor, guest: G
         # What the guest wrote meanwhile is in the overlay, and only a running guest can have it merged back.
         assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"domain-not-running"}
         made.virsh("start")
-        assert host.wait_for(lambda s: True if (d := s.domain(made.uuid)) and d.state.active else None)
+        assert host.wait_for(
+            lambda s: True if (d := s.domain(made.uuid)) and d.state.active else None, timeout=PATIENCE
+        )
         assert "job-gone" in refusals(host.plan(RecoverRequest(made.uuid, undo=False)))
         carried_out(host, RecoverRequest(made.uuid, undo=True))
         assert journal_is_empty(host)
@@ -251,7 +255,7 @@ def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, t
     made = guest(disks=[CHAIN])
     before = made.chain()
     with watched(hypervisor) as host:
-        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOWER)))
         job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
         assert refusals(host.plan(RecoverRequest(made.uuid, undo=False))) == {"plan-in-progress"}
         carried_out(host, RecoverRequest(made.uuid, undo=True))
@@ -313,7 +317,7 @@ def test_a_chain_that_the_definition_lists_is_renewed_in_it(
 def test_an_incomplete_chain_is_not_pivoted_to(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
     made = guest(disks=[CHAIN])
     with watched(hypervisor) as host:
-        run = host.run(accepted(host, move(made, there, bandwidth=SLOW)))
+        run = host.run(accepted(host, move(made, there, bandwidth=SLOWER)))
         job_in(host, made, Phase.IN_SYNC)
         assert "chain-incomplete" in refusals(host.plan(EndRequest(made.uuid, ("vda",), Ending.PIVOT)))
         run.leave()

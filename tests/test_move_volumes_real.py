@@ -40,7 +40,7 @@ from tui.engine.host import Host
 from tui.model.finding import Finding, Severity
 from tui.model.job import Phase
 from tui.model.request import Ending, How, MoveRequest, RecoverRequest, Then
-from tui.model.steps import Step
+from tui.model.steps import AwaitSync, Step
 from tui.model.volume_steps import MakeVolume, RemoveVolume
 
 if TYPE_CHECKING:
@@ -281,7 +281,9 @@ def test_killed_and_found_again(
         assert "plan-interrupted" in {finding.check for finding in host.examine(made.uuid)}
         went = not undo or (number, MOMENTS.index(when)) > (PIVOT, 0)
         if undo and went:
-            assert host.wait_for(lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True)
+            assert host.wait_for(
+                lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True, timeout=PATIENCE
+            )
             assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"past-the-pivot"}
         request = RecoverRequest(made.uuid, undo=undo and not went)
         plan = host.plan(request)
@@ -326,7 +328,8 @@ def test_the_connection_is_cut_at_every_step(
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
         assert journal_is_empty(host)
-    assert len(seen) == len(plan.steps)
+    # It may be in sync before its turn, and is passed over if the connection breaks right then once more.
+    assert {type(step) for step in plan.steps if step not in seen} <= {AwaitSync}
     assert len(group.volumes()) == 1
     assert made.chain() == [str(group.path / group.volumes()[0])]
 

@@ -12,7 +12,7 @@ from tui.model.host import Link
 from tui.model.job import Job, JobType, Phase
 from tui.model.request import Ending, SpeedRequest
 
-CHAIN = DiskSpec(layers=3, data=16 * MIB)
+CHAIN = DiskSpec(size=128 * MIB, layers=3, data=32 * MIB)
 SLOW = ("--bandwidth", "1")
 
 

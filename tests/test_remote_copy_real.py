@@ -144,7 +144,7 @@ def test_cancelled_it_leaves_nothing(hypervisor: Hypervisor, there: str, guest: 
 def test_it_fails_with_its_server(
     hypervisor: Hypervisor, other: Hypervisor, guest: Guests, image: Path
 ) -> None:
-    made = guest(disks=[DiskSpec(data=48 * MIB)])
+    made = guest(disks=[DiskSpec(size=256 * MIB, data=128 * MIB)])
     with watched(hypervisor) as host:
         # QEMU notices with its next write, and takes its time to that with a low limit.
         run = host.run(accepted(host, wish(made, other.uri, image, bandwidth=16 * MIB)))
@@ -166,7 +166,9 @@ def test_of_a_guest_that_is_gone_the_rest_is_tidied_up(
     made = guest()
     with watched(hypervisor) as host:
         carried_out(host, wish(made, other.uri, image))
-        assert host.wait_for(lambda s: True if s.entries and s.entries[0].step is None else None)
+        assert host.wait_for(
+            lambda s: True if s.entries and s.entries[0].step is None else None, timeout=PATIENCE
+        )
         (held,) = host.examine(made.uuid)
         assert "the copy to host-b is in sync and waits" in held.reason
         assert f"keep {made.name} vda" in held.remedy
