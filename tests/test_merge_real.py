@@ -222,6 +222,8 @@ def test_the_guest_is_powered_off_in_the_middle(hypervisor: Hypervisor, guest: G
     with watched(hypervisor) as host:
         run = host.run(accepted(host, CommitRequest(made.uuid, "vda", bandwidth=SLOW)))
         job_in(host, made, Phase.COPYING)
+        # It is waited for, and nothing more is written into the journal of a guest that runs no more.
+        assert host.wait_for(lambda s: True if any(e.reached for e in s.entries) else None, timeout=PATIENCE)
         made.virsh("destroy")
         outcome = run.wait(PATIENCE)
         assert outcome is not None
