@@ -58,6 +58,10 @@ def _then_die(call: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+def _whose_call_dies(preparation: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *given: _then_die(preparation(*given))
+
+
 def request(uuid: str, **given: Any) -> Request:
     """The wish in plain words: a snapshot by its diskspecs, its end, else a move."""
     if "specs" in given:
@@ -105,6 +109,7 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
             carrying.pass_on = _then_die(pass_on)
             FilesHere.put_away = _then_die(put_away)  # type: ignore[method-assign]
             FilesHere.ask = _then_die(ask)  # type: ignore[method-assign]
+            Connection.cloning = _whose_call_dies(Connection.cloning)  # type: ignore[method-assign]
             for call in _TURNING:
                 setattr(Connection, call, _then_die(getattr(Connection, call)))
         found = run(step, host, left)

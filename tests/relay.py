@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, Self
 
 HERE: Final = "127.0.0.1"
@@ -20,8 +21,9 @@ class Relay:
         sent: all that went to the other side, connection by connection.
     """
 
-    def __init__(self) -> None:
-        """Listen."""
+    def __init__(self, beyond: Path | None = None) -> None:
+        """Listen; what comes goes to the other host, or to a UNIX socket."""
+        self._beyond = beyond
         self._server = socket.create_server((HERE, 0))
         self.port: Final[int] = self._server.getsockname()[1]
         self.sent: Final[list[bytearray]] = []
@@ -47,11 +49,18 @@ class Relay:
         self._threads.append(thread)
         thread.start()
 
+    def _far(self) -> socket.socket:
+        if self._beyond is None:
+            return socket.create_connection((BEYOND, self.port))
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(str(self._beyond))
+        return far
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._server.accept()
-                far = socket.create_connection((BEYOND, self.port))
+                far = self._far()
                 self._lines += (near, far)
                 heard = bytearray()
                 self.sent.append(heard)

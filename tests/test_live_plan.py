@@ -15,9 +15,10 @@ from tui.model.destination import parse_destination
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
 from tui.model.facts import CopyFacts, ImageFacts, LayerFacts, PathFacts, PathKind, Sizes
+from tui.model.file_volume import FileVolume, clone_xml, parse_file_volume
 from tui.model.finding import Acceptance
 from tui.model.journal import Entry, entry_xml, parse_entry
-from tui.model.live_case import DiskFacts, LiveFacts, LogicalVolume, MemoryFacts, proposed, unfit
+from tui.model.live_case import DiskFacts, FilePool, LiveFacts, LogicalVolume, MemoryFacts, proposed, unfit
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.live_steps import NoteSnapshot, TakeInternal, TakeTogether, snapshot_volume_xml
 from tui.model.methods import Method, Quiesce, Wish
@@ -363,6 +364,80 @@ def test_wishes_that_make_no_sense() -> None:
     taken_place = replace(known, disks={**known.disks, "vdb": there})
     assert "destination-exists" in refusals(plan(taken_place))
     assert "files-elsewhere" in refusals(plan(replace(known, reached=False)))
+
+
+def in_a_pool(*, listed: bool = True, reached: bool = True) -> LiveFacts:
+    known = facts(RAW, agent=False)
+    pool = FilePool("fast pool", "/slow", listed=listed)
+    shares = True if reached else None
+    return replace(
+        known, reached=reached, disks={"vdb": replace(known.disks["vdb"], pool=pool, shares_blocks=shares)}
+    )
+
+
+def test_libvirt_clones_a_raw_volume_of_a_pool() -> None:
+    made = plan(in_a_pool())
+    assert refusals(made) == set()
+    step = taken(made)
+    assert step.commands == ("virsh vol-clone --pool 'fast pool' --vol vdb.raw --newname vdb.s1 --reflink",)
+    assert step.undo_commands == ("virsh vol-delete vdb.s1 --pool 'fast pool'",)
+    assert "cloned by libvirt, since its pool fast pool holds it as a raw volume" in dict(made.facts)["disk"]
+    (note,) = (step for step in made.steps if isinstance(step, NoteSnapshot))
+    (held,) = parse_noted(note.note).disks
+    assert (held.path, held.pool, held.volume) == ("/slow/vdb.s1", "fast pool", "vdb.s1")
+    assert (held.method, held.format) == (Method.BTRFS, "raw")
+    entry = Entry("p1", "u", "title", made.steps, 0, "me", NOW, NOW)
+    assert parse_entry(entry_xml(entry), "u") == entry
+
+
+def test_a_pool_that_is_behind_looks_first() -> None:
+    commands = taken(plan(in_a_pool(listed=False), pause=True, quiesce=Quiesce.NO)).commands
+    assert commands[0] == "virsh pool-refresh 'fast pool'"
+
+
+def test_libvirt_clones_where_nobody_else_can() -> None:
+    known = in_a_pool(reached=False)
+    assert {held.method for held in plan(known).held} == {"qemu"}
+    made = plan(known, Wish("vdb", Method.BTRFS))
+    assert (refusals(made), "reflink-untried" in warnings(made)) == (set(), True)
+    elsewhere = plan(known, Wish("vdb", Method.BTRFS, path="/fast/vdb.s1"))
+    assert "files-elsewhere" in refusals(elsewhere)
+
+
+def test_a_clone_that_goes_elsewhere_is_made_where_its_image_lies() -> None:
+    made = plan(in_a_pool(), Wish("vdb", Method.BTRFS, path="/slow/deep/vdb.s1"))
+    assert taken(made).commands == ("cp --reflink=always -- /slow/vdb.raw /slow/deep/vdb.s1",)
+    assert "cloned where it lies" in dict(made.facts)["disk"]
+
+
+def test_a_pool_whose_files_cannot_share_blocks_is_no_way() -> None:
+    known = in_a_pool()
+    known = replace(known, disks={"vdb": replace(known.disks["vdb"], shares_blocks=False)})
+    made = plan(known, Wish("vdb", Method.BTRFS))
+    assert "method-unfit" in refusals(made)
+    assert "cannot let files share blocks" in dict(made.offers[0].unfit)[Method.BTRFS]
+
+
+VOLUME_XML = (
+    "<volume type='file'><name>vdb.raw</name><target><path>/slow/vdb.raw</path><format type='{format}'/>"
+    "<permissions><mode>0640</mode><owner>64055</owner><group>108</group></permissions>"
+    "<timestamps><ctime>1795319262.618061821</ctime></timestamps>{more}</target></volume>"
+)
+
+
+def test_a_clone_has_the_owner_of_its_origin_and_cannot_be_written() -> None:
+    origin = parse_file_volume(VOLUME_XML.format(format="raw", more=""))
+    assert origin == FileVolume(
+        raw=True, mode=0o640, owner="64055", group="108", changed=1795319262.618061821
+    )
+    made = parse_file_volume(clone_xml("a<b", origin))
+    assert made == replace(origin, mode=0o440, changed=0)
+    assert "<name>a&lt;b</name><allocation>0</allocation>" in clone_xml("a<b", origin)
+
+
+@pytest.mark.parametrize(("form", "more"), [("qcow2", ""), ("raw", "<encryption format='luks'/>")])
+def test_what_libvirt_would_convert_is_no_raw_volume(form: str, more: str) -> None:
+    assert not parse_file_volume(VOLUME_XML.format(format=form, more=more)).raw
 
 
 def undo_of(known_: LiveFacts, *wishes: Wish, **more: Any) -> str:

@@ -13,10 +13,12 @@ from tui.engine.files import Files, look_there
 from tui.engine.look import LOGICAL, Look, snapshots_of, unless_refused
 from tui.model import xml
 from tui.model.disk import Disk
-from tui.model.facts import PathFacts
+from tui.model.facts import PathFacts, same_name
+from tui.model.file_volume import parse_file_volume
 from tui.model.hierarchy import KnownSnapshot, parse_known
 from tui.model.live_case import (
     DiskFacts,
+    FilePool,
     LiveDisk,
     LiveFacts,
     LogicalVolume,
@@ -29,6 +31,8 @@ from tui.model.request import LiveSnapshotRequest
 from tui.model.snapshot_case import overlay_request, taken_disks
 from tui.model.storage import BlockSource, FileSource, Layer
 
+_CLONING = ("dir", "fs")
+"""Types of pools in whose directories libvirt may be able to let files share blocks."""
 _SAMPLE = 0.5
 """Seconds over which it is seen how fast a guest writes."""
 
@@ -72,7 +76,9 @@ def _disk_facts(disk: Disk, look: Look, files: Files | None) -> DiskFacts:
         return known
     match active.source:
         case FileSource(path=path):
-            return replace(known, shares_blocks=files.shares_blocks(path) if files else None)
+            shares = files.shares_blocks(path) if files else None
+            pool = _pool_of(path, look) if active.format == "raw" else None
+            return replace(known, shares_blocks=shares, pool=pool)
         case BlockSource(dev=path):
             return replace(known, logical=_logical(path, look))
     return known
@@ -101,14 +107,32 @@ def _lies_at(path: str, look: Look, files: Files | None) -> PathFacts:
 def _logical(path: str, look: Look) -> LogicalVolume | None:
     """The volume of a logical pool that a device is."""
     directory, name = posixpath.split(path)
+    found = _pool_at(directory, look, (LOGICAL,))
+    if found is None or unless_refused(lambda: look.connection.volume_in(found[0], name)) is None:
+        return None
+    return LogicalVolume(found[0], name, xml.number(xml.content(found[1], "available")))
+
+
+def _pool_of(path: str, look: Look) -> FilePool | None:
+    """The pool that holds a raw image as a raw volume, or will when it has looked."""
+    directory = posixpath.dirname(same_name(path))
+    found = _pool_at(directory, look, _CLONING)
+    if found is None:
+        return None
+    text = unless_refused(lambda: look.connection.volume_xml(path))
+    # What a guest writes can look like another format, and libvirt copies those without sharing anything.
+    if text is not None and not parse_file_volume(text).raw:
+        return None
+    return FilePool(found[0], directory, listed=text is not None)
+
+
+def _pool_at(directory: str, look: Look, kinds: tuple[str, ...]) -> tuple[str, xml.Element] | None:
+    """The active pool of one of these types that has its volumes in a directory: its name, and what libvirt says."""
     for text in unless_refused(look.connection.pools) or ():
         pool = xml.parse(text)
-        target = (pool.findtext("target/path") or "").rstrip("/")
-        pool_name = pool.findtext("name")
-        if pool.get("type") != LOGICAL or target != directory or not pool_name:
-            continue
-        if unless_refused(lambda pool_name=pool_name: look.connection.volume_in(pool_name, name)) is not None:  # type: ignore[misc]
-            return LogicalVolume(pool_name, name, xml.number(xml.content(pool, "available")))
+        target, name = pool.findtext("target/path"), pool.findtext("name")
+        if pool.get("type") in kinds and target and same_name(target) == directory and name:
+            return name, pool
     return None
 
 

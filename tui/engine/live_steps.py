@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import journal
@@ -17,8 +19,10 @@ from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
 from tui.engine.steps import happened, run, telling, undo
 from tui.engine.volume_steps import made_volume
+from tui.model.file_volume import clone_xml, parse_file_volume
 from tui.model.finding import Finding, Severity, fine
 from tui.model.live_steps import (
+    Clone,
     DropHeld,
     NoteSnapshot,
     SnapshotVolume,
@@ -27,9 +31,10 @@ from tui.model.live_steps import (
     snapshot_volume_xml,
 )
 from tui.model.methods import Quiesce
-from tui.model.steps import RemoveDestination
+from tui.model.steps import RemoveDestination, Step
 from tui.model.text import printable
 from tui.model.volume_steps import RemoveVolume
+from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -40,15 +45,16 @@ _MAX_REASON = 300
 @run.register(TakeTogether)
 def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     found: list[Finding] = []
-    made: list[SnapshotVolume] = []
+    made: list[RemoveVolume] = []
+    # Whatever can be looked at before the guest stands still is looked at now.
+    making = [_making(step, volume, host) for volume in step.volumes]
+    making += [_cloning(step, clone, host) for clone in step.clones]
     try:
         with telling(found), _standing_still(step, host, found):
             # What is easiest to take back comes first.
-            for volume in step.volumes:
-                host.connection().create_volume(volume.pool, snapshot_volume_xml(volume))
-                made.append(volume)
-            for clone in step.clones:
-                reached_files(host).clone(clone.source, clone.path)
+            for make, removals in making:
+                make()
+                made += removals
             if step.manual and step.command:
                 _run_command(step)
             elif step.manual:
@@ -61,13 +67,53 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
         raise
     except HostError as error:
         # Only now it is known that those whose names anybody could have given are this plan's.
-        for volume in made:
-            _remove_volume(step, volume, host)
+        for removal in made:
+            run(removal, host, left)
         # Whoever reads it wants to know that the guest goes on.
         how = "the guest goes on" if step.pause or step.freezes else ""
         error.message = f"{error.message.rstrip('.')}; {how}." if how else error.message
         raise
     return tuple(found)
+
+
+_Making = tuple[Callable[[], object], tuple[RemoveVolume, ...]]
+"""What makes a volume or a clone, and what removes it if a later part fails; undoing the step removes other files."""
+
+
+def _making(step: TakeTogether, volume: SnapshotVolume, host: Host) -> _Making:
+    make = partial(host.connection().create_volume, volume.pool, snapshot_volume_xml(volume))
+    return make, (_removal(step, volume.target, volume.pool, volume.path),)
+
+
+def _cloning(step: TakeTogether, clone: Clone, host: Host) -> _Making:
+    """What makes a clone, in a single call where libvirt does it.
+
+    Raises:
+        StepFailed: when its pool does not hold the image as a raw volume, or the clone already.
+    """
+    if clone.pool is None:
+        return partial(reached_files(host).clone, clone.source, clone.path), ()
+    connection, pool, shown = host.connection(), printable(clone.pool), printable(clone.source)
+    if connection.volume_xml(clone.source) is None or connection.lists_volume(clone.pool, clone.name):
+        # A pool knows its directory as it was at its last look: images may have come, and clones gone.
+        connection.refresh_pool(clone.pool)
+    text = connection.volume_xml(clone.source)
+    if text is None:
+        message = f"The pool {pool} does not show {shown}."
+        raise StepFailed(message, remedy="Look at the pool, and at the plan again.")
+    if connection.lists_volume(clone.pool, clone.name):
+        message = f"{shown} could not be cloned to {printable(clone.path)}: it exists already."
+        raise StepFailed(message)
+    try:
+        origin = parse_file_volume(text)
+    except InvalidXML as error:
+        message = f"What libvirt says of {shown} cannot be read: {error}."
+        raise StepFailed(message) from error
+    if not origin.raw:
+        message = f"The pool {pool} takes {shown} for something else than a raw image, and would not share its blocks."
+        raise StepFailed(message, remedy="Look at the plan again, which then does without the pool.")
+    make = partial(connection.cloning(clone.pool, clone.origin), clone_xml(clone.name, origin))
+    return make, (_removal(step, clone.target, clone.pool, clone.path),)
 
 
 @contextmanager
@@ -134,20 +180,19 @@ def _(step: TakeTogether, host: Host) -> bool:
     # The command of the user's own leaves nothing to be seen, and half of it all is nothing.
     if step.manual:
         return False
-    paths = [clone.path for clone in step.clones]
+    paths = [clone.path for clone in step.clones if clone.pool is None]
     there = not paths or (host.files is not None and host.files.existing(paths) == set(paths))
-    volumes = all(host.connection().volume_in(volume.pool, volume.name) for volume in step.volumes)
+    names = [(volume.pool, volume.name) for volume in step.volumes]
+    names += [(clone.pool, clone.name) for clone in step.clones if clone.pool is not None]
+    volumes = all(host.connection().volume_in(pool, name) for pool, name in names)
     return there and volumes and (step.overlays is None or happened(step.overlays, host))
 
 
 @undo.register(TakeTogether)
 def _(step: TakeTogether, host: Host, since: float, *, failed: bool) -> list[str]:
     remarks = undo(step.overlays, host, since, failed=failed) if step.overlays else []
-    nobody = threading.Event()
     for clone in step.clones:
-        if host.files is not None and host.files.existing([clone.path]):
-            removal = RemoveDestination(step.uuid, step.domain, clone.target, clone.path, since)
-            remarks += [finding.reason for finding in run(removal, host, nobody)]
+        remarks += _undo_clone(step, clone, host, since)
     for volume in step.volumes:
         if host.connection().volume_in(volume.pool, volume.name) is None:
             continue
@@ -156,13 +201,28 @@ def _(step: TakeTogether, host: Host, since: float, *, failed: bool) -> list[str
                 f"Whether the volume {volume.name} of the pool {volume.pool} is this plan's nobody can tell."
             )
             continue
-        remarks += _remove_volume(step, volume, host)
+        remarks += _reasons(_removal(step, volume.target, volume.pool, volume.path), host)
     return remarks
 
 
-def _remove_volume(step: TakeTogether, volume: SnapshotVolume, host: Host) -> list[str]:
-    gone = RemoveVolume(step.uuid, step.domain, volume.target, volume.pool, volume.name, volume.path)
-    return [finding.reason for finding in run(gone, host, threading.Event())]
+def _undo_clone(step: TakeTogether, clone: Clone, host: Host, since: float) -> list[str]:
+    if clone.pool is not None:
+        if host.connection().volume_in(clone.pool, clone.name) is None:
+            return []
+        # Anybody could have given one its name.
+        gone = replace(_removal(step, clone.target, clone.pool, clone.path), since=since)
+        return _reasons(gone, host)
+    if host.files is None or not host.files.existing([clone.path]):
+        return []
+    return _reasons(RemoveDestination(step.uuid, step.domain, clone.target, clone.path, since), host)
+
+
+def _removal(step: TakeTogether, target: str, pool: str, path: str) -> RemoveVolume:
+    return RemoveVolume(step.uuid, step.domain, target, pool, posixpath.basename(path), path)
+
+
+def _reasons(step: Step, host: Host) -> list[str]:
+    return [finding.reason for finding in run(step, host, threading.Event())]
 
 
 # Inside of images

@@ -6,9 +6,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.files import CLOCK_SLACK
+from tui.engine.logical import devices
 from tui.engine.needs import needed_by
 from tui.engine.steps import happened, run, undo
 from tui.model.command import typed
+from tui.model.file_volume import parse_file_volume
 from tui.model.finding import Finding, fine, warning
 from tui.model.quantity import size
 from tui.model.text import printable
@@ -79,12 +82,18 @@ def _removed(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:
     connection = host.connection()
     try:
         found = connection.volume_in(step.pool, step.name)
+        if found is None and not devices([step.path]):
+            # A directory may have changed since its pool looked last.
+            connection.refresh_pool(step.pool)
+            found = connection.volume_in(step.pool, step.name)
         if found is None:
             return _unseen(step, host)
         needed = needed_by([step.path, found.path], step.uuid, host, whole_host=False)
         if needed:
             path, why = next(iter(needed.items()))
             return _left_there(step, f"{path} {why}, and stays.")
+        if step.since and _older(found.path, step.since, connection):
+            return _left_there(step, f"{step.path} is older than the plan and stays.")
         connection.delete_volume_in(step.pool, step.name)
     except NoConnection:
         raise
@@ -92,6 +101,11 @@ def _removed(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:
         # A pool that was stopped, or a device that somebody holds open.
         return _left_there(step, f"{step.path} stays: {error}")
     return (fine("volume-removed", f"{step.path} was deleted."),)
+
+
+def _older(path: str, since: float, connection: Connection) -> bool:
+    text = connection.volume_xml(path)
+    return text is not None and parse_file_volume(text).changed < since - CLOCK_SLACK
 
 
 def _unseen(step: RemoveVolume, host: Host) -> tuple[Finding, ...]:

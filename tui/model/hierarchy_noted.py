@@ -83,7 +83,9 @@ def plan_forget(
 ) -> Plan:
     """Delete what only the notes know of a snapshot, and with ``known`` what libvirt knows of it."""
     domain = facts.domain
-    files = tuple(held.path for held in note.disks if held.method is Method.BTRFS and held.path)
+    files = tuple(
+        held.path for held in note.disks if held.method is Method.BTRFS and held.path and held.pool is None
+    )
     volumes = tuple(
         (held.target, held.pool, held.volume, held.path or "")
         for held in note.disks

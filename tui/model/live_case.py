@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
-from tui.model.facts import CopyFacts, PathFacts
+from tui.model.facts import CopyFacts, PathFacts, same_name
 from tui.model.hierarchy import KnownSnapshot
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.mirrored_snapshot import Kind, Snapshot, file_disk, memory_file
@@ -33,6 +34,16 @@ class LogicalVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePool:
+    """The active pool in whose directory the raw image of a disk lies: libvirt can clone it there."""
+
+    name: str
+    directory: str
+    listed: bool = True
+    """Whether the pool knows the image; it may be behind what is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class DiskFacts:
     """All that decides how a disk can be snapshot."""
 
@@ -41,6 +52,7 @@ class DiskFacts:
     shares_blocks: bool | None = None
     """Whether files beside its active layer can share blocks with it; ``None`` where nobody could try."""
     logical: LogicalVolume | None = None
+    pool: FilePool | None = None
     place: PathFacts = field(default_factory=PathFacts)
     """What lies where the clone is to go."""
     rate: float | None = None
@@ -170,6 +182,13 @@ class LiveDisk:
     def active(self) -> Layer:
         """What the guest writes to."""
         return self.disk.chain.layers[0]
+
+    @property
+    def pool(self) -> FilePool | None:
+        """Where libvirt makes its clone; ``None`` where that goes elsewhere, or the file is cloned where it lies."""
+        pool = self.facts.pool
+        beside = pool is not None and posixpath.dirname(same_name(self.path or "")) == pool.directory
+        return pool if beside and self.method is Method.BTRFS else None
 
 
 def live_disk(request: LiveSnapshotRequest, facts: DiskFacts) -> LiveDisk:

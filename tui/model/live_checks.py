@@ -107,11 +107,11 @@ def _check_overlay(disk: LiveDisk) -> Iterator[Finding]:
 
 def _check_clone(case: LiveCase, disk: LiveDisk) -> Iterator[Finding]:
     known, path, shown = disk.facts, disk.path or "", printable(disk.target)
-    if not case.facts.reached:
+    if disk.pool is None and not case.facts.reached:
         yield refused(
             "files-elsewhere",
             f"The image of {shown} can be handled neither here nor through ssh.",
-            "Use qemu, or run virt-mirror on that host.",
+            "Use qemu, or run virt-mirror on that host; libvirt itself clones raw volumes of pools.",
         )
     yield from check_new_file(path, known.place)
     if known.shares_blocks is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lxml import etree
 
@@ -99,10 +100,7 @@ def _steps(case: LiveCase, overlays: TakeSnapshot | None, now: float) -> Iterato
         quiesce=rest.quiesce,
         pause=rest.pause,
         limit=request.limit,
-        clones=tuple(
-            Clone(disk.target, disk.active.path, disk.path or "", _format(disk))
-            for disk in case.held_by(Method.BTRFS)
-        ),
+        clones=tuple(map(_clone, case.held_by(Method.BTRFS))),
         volumes=tuple(_volume(case, disk) for disk in case.held_by(Method.LVM)),
         manual=_targets(case.held_by(Method.MANUAL)),
         command=request.command,
@@ -132,6 +130,12 @@ def _internal(case: LiveCase) -> Snapshot:
 
 def _format(disk: LiveDisk) -> str:
     return disk.active.format or "raw"
+
+
+def _clone(disk: LiveDisk) -> Clone:
+    clone = Clone(disk.target, disk.active.path, disk.path or "", _format(disk))
+    pool = disk.pool
+    return replace(clone, pool=pool.name, unlisted=not pool.listed) if pool else clone
 
 
 def _volume(case: LiveCase, disk: LiveDisk) -> SnapshotVolume:
@@ -169,7 +173,11 @@ def _kept(case: LiveCase, disk: LiveDisk) -> Layer | None:
 
 def _noted(case: LiveCase, disk: LiveDisk) -> Held:
     kept = _kept(case, disk)
-    volume = _volume(case, disk) if disk.method is Method.LVM else None
+    volume: SnapshotVolume | Clone | None = None
+    if disk.method is Method.LVM:
+        volume = _volume(case, disk)
+    elif disk.pool is not None:
+        volume = _clone(disk)
     return Held(
         disk.target,
         disk.method,
@@ -267,7 +275,12 @@ def _words(request: LiveSnapshotRequest, disk: LiveDisk) -> str:
         case Method.QEMU:
             return f"by qemu: what is new goes to {place}{because}"
         case Method.BTRFS:
-            return f"by btrfs: {place} shares its blocks{because}"
+            how = "cloned where it lies"
+            if disk.pool is not None:
+                how = (
+                    f"cloned by libvirt, since its pool {printable(disk.pool.name)} holds it as a raw volume"
+                )
+            return f"by btrfs: {place} shares its blocks, {how}{because}"
         case Method.LVM if disk.facts.logical is not None:
             return f"by lvm: {printable(disk.volume)} with {size(disk.room)} for what changes{because}"
         case Method.INTERNAL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from lxml import etree
@@ -19,11 +20,35 @@ class Clone:
     source: str
     path: str
     format: str
+    pool: str | None = None
+    """The pool in which libvirt makes it, beside its origin; ``None`` is a file that is cloned where it lies."""
+    unlisted: bool = False
+    """Whether the pool does not know the image yet, and has to look at its directory first."""
+
+    @property
+    def origin(self) -> str:
+        """The name of the image as a volume."""
+        return posixpath.basename(self.source)
+
+    @property
+    def name(self) -> str:
+        """Its own name as a volume."""
+        return posixpath.basename(self.path)
 
     @property
     def command(self) -> str:
         """What a person would type."""
-        return typed("cp", "--reflink=always", "--", self.source, self.path)
+        if self.pool is None:
+            return typed("cp", "--reflink=always", "--", self.source, self.path)
+        which = ("--pool", self.pool, "--vol", self.origin, "--newname", self.name)
+        return virsh("vol-clone", *which, "--reflink")
+
+    @property
+    def undo_command(self) -> str:
+        """What a person would type to remove it."""
+        if self.pool is None:
+            return typed("rm", "--", self.path)
+        return virsh("vol-delete", self.name, "--pool", self.pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +135,9 @@ class TakeTogether:
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
-        commands = [virsh("domfsfreeze", self.domain)] if self.freezes else []
+        behind = dict.fromkeys(clone.pool for clone in self.clones if clone.pool and clone.unlisted)
+        commands = [virsh("pool-refresh", pool) for pool in behind]
+        commands += [virsh("domfsfreeze", self.domain)] if self.freezes else []
         commands += [virsh("suspend", self.domain)] if self.pause else []
         commands += [volume.command for volume in self.volumes]
         commands += [clone.command for clone in self.clones]
@@ -129,7 +156,7 @@ class TakeTogether:
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
         commands = self.overlays.undo_commands if self.overlays else ()
-        removed = [typed("rm", "--", clone.path) for clone in self.clones]
+        removed = [clone.undo_command for clone in self.clones]
         removed += [virsh("vol-delete", volume.name, "--pool", volume.pool) for volume in self.volumes]
         return (*commands, *removed)
 

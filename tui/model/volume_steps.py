@@ -66,6 +66,8 @@ class RemoveVolume:
     pool: str
     name: str
     path: str
+    since: float = 0
+    """What was changed before that, in seconds since the epoch, stays: its name does not tell whose it is."""
 
     @property
     def title(self) -> str:
