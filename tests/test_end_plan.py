@@ -16,6 +16,9 @@ from tui.model.facts import EndFacts, Running, Use, UseKind, running_on
 from tui.model.finding import Severity
 from tui.model.job import JobType, Phase, Progress
 from tui.model.journal import Entry
+from tui.model.migrate_request import Tune
+from tui.model.migrate_steps import TuneMigration
+from tui.model.migration import Migration, MigrationPhase
 from tui.model.plan import Plan
 from tui.model.request import Ending, EndRequest, SpeedRequest
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy
@@ -253,6 +256,42 @@ def test_speed() -> None:
     assert refusals(plan_speed(SpeedRequest(UUID, "vda", 2**63), facts, "p9")) == {"bandwidth"}
     assert refusals(plan_speed(SpeedRequest(UUID, "vda", -1), facts, "p9")) == {"bandwidth"}
     assert refusals(plan_speed(SpeedRequest(UUID, "vdb", 5), facts, "p9")) == {"no-job"}
+
+
+GOING = Migration(UUID, "db01", "host-b", MigrationPhase.DISKS, led=False)
+
+
+@pytest.mark.parametrize(
+    ("migration", "call_back", "limit"),
+    [
+        (GOING, "virt-mirror cancel db01", "virt-mirror speed db01 MIB"),
+        # Somebody has begun it with virsh.
+        (None, "virsh domjobabort db01", "virsh migrate-setspeed db01 MIB"),
+    ],
+)
+@pytest.mark.parametrize("job", [(), (running(phase=Phase.COPYING, progress=HALF),)])
+def test_what_copies_the_disks_of_a_migration_is_nobodys_mirror(
+    migration: Migration | None, call_back: str, limit: str, job: tuple[Running, ...]
+) -> None:
+    facts = known(*job, migration=migration, migrating=True)
+    plans = [end(facts, ending, "vda") for ending in Ending]
+    plans += [end(facts, Ending.PIVOT), end(facts, Ending.KEEP)]
+    plans.append(plan_speed(SpeedRequest(UUID, "vda", 5), facts, "p9"))
+    for made in plans:
+        (finding,) = made.findings
+        assert (finding.check, made.refused, made.steps) == ("migrating", True, ())
+        assert finding.reason.startswith("db01 is on its way to ")
+        assert finding.remedy is not None
+        assert finding.remedy.endswith(limit if made is plans[-1] else call_back)
+
+
+def test_to_cancel_a_domain_on_its_way_is_to_call_it_back() -> None:
+    made = end(known(running(), migration=GOING, migrating=True), Ending.CANCEL)
+    assert not made.findings
+    assert made.steps == (TuneMigration(UUID, "db01", Tune.CALL_BACK),)
+    late = replace(GOING, phase=MigrationPhase.SWITCHING)
+    assert refusals(end(known(migration=late, migrating=True), Ending.CANCEL)) == {"past-the-switch"}
+    assert refusals(end(known(migrating=True), Ending.CANCEL)) == {"migrating"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,15 @@ from tui.cli.progress import Lines
 from tui.engine.control import End, Outcome
 from tui.model.chain_steps import MakeImage
 from tui.model.finding import Acceptance
-from tui.model.migrate_request import Convergence, CopyStorage, MigrateRequest, TimeoutAction, Transport
+from tui.model.migrate_request import (
+    Convergence,
+    CopyStorage,
+    MigrateRequest,
+    MigrationTuneRequest,
+    TimeoutAction,
+    Transport,
+    Tune,
+)
 from tui.model.migrate_steps import MakeThere, Migrate
 from tui.model.migration import DiskOnTheWay, LayersOnTheWay, MemoryOnTheWay, Migration, MigrationPhase
 from tui.model.on_the_way import with_migration
@@ -123,6 +131,29 @@ def test_what_makes_no_sense(line: str, message: str, capsys: pytest.CaptureFixt
 
 def way(phase: MigrationPhase, memory: MemoryOnTheWay | None = None, *disks: DiskOnTheWay) -> Migration:
     return Migration(DB01, "db01", "host-b", phase, disks, memory)
+
+
+@pytest.mark.parametrize(
+    ("line", "tune", "value"),
+    [
+        ("speed db01 8", Tune.BANDWIDTH, 8 * MIB),
+        ("speed db01 8 --bytes", Tune.BANDWIDTH, 8),
+        ("tune db01 --max-downtime 900", Tune.DOWNTIME, 900),
+        ("tune db01 --postcopy", Tune.POSTCOPY, 0),
+        ("tune db01 --suspend", Tune.SUSPEND, 0),
+    ],
+)
+def test_how_it_goes_on_is_changed(
+    line: str, tune: Tune, value: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = replace(way(MigrationPhase.MEMORY, MemoryOnTheWay(100, 40)), postcopy=True, led=False)
+    control = FakeControl(states=replace(make_state(), migrations={DB01: sent}))
+    assert invoke(*line.split(), "--yes", hosts=(control,)) == 0
+    assert control.requests == [MigrationTuneRequest(DB01, tune, value)]
+    assert len(control.runs) == 1
+    staying = FakeControl()
+    assert invoke(*line.split(), "--yes", hosts=(staying,)) == 3
+    assert "db01 is on its way to no other host" in capsys.readouterr().err
 
 
 def test_how_far_it_is_in_words() -> None:

@@ -12,7 +12,7 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.memory import with_memory
 from tests.outside import wait_for
 from tests.test_cli_real import program
-from tests.two_hosts import directory_at, migration, removed_from, state_at
+from tests.two_hosts import as_before, directory_at, migration, removed_from, state_at
 from tui.engine.control import End
 from tui.engine.host import Host
 from tui.model.migrate_request import Convergence, MigrationTuneRequest, TimeoutAction, Tune
@@ -103,6 +103,42 @@ def test_a_guest_that_outruns_its_disk(hypervisor: Hypervisor, other: Hypervisor
         assert outcome.end is End.DONE, outcome.message
         assert state_at(other, made) == "running"
         assert second.wait_for(lambda s: None if s.migrations else True, timeout=PATIENCE)
+
+
+def test_another_program_changes_it_and_calls_it_back(
+    hypervisor: Hypervisor, other: Hypervisor, guest: Guests
+) -> None:
+    """What copies its disks is nobody's mirror, and the commands for a domain on its way are for all of it."""
+    made = guest(disks=[DiskSpec(size=256 * MIB, data=192 * MIB)])
+    there, maps = directory_at(other, made)
+    with watched(hypervisor) as host, removed_from(other, made):
+        plan = accepted(host, migration(made, other, maps=maps, bandwidth=MIB))
+        cancel = f"virt-mirror -c '{hypervisor.uri}' cancel {made.name}"
+        assert f"{cancel}, or interrupt it" in dict(plan.facts)["undo"]
+        run = host.run(plan)
+        until(host, made, lambda m: bool(m.disks))
+        for words, right in (
+            (("pivot", made.name), cancel),
+            (("cancel", made.name, "vda"), cancel),
+            (("speed", made.name, "vda", "20"), f"speed {made.name} MIB"),
+        ):
+            said = program(hypervisor, *words, "--yes", status=3).stderr
+            assert (
+                f"{made.name} is on its way to host-b, and what copies its disks is a part of that." in said
+            )
+            assert said.rstrip().endswith(right)
+        assert not until(host, made, lambda m: bool(m.disks)).paused
+
+        program(hypervisor, "speed", made.name, "3", "--yes")
+        assert made.virsh("migrate-getspeed").strip() == "3"
+        program(hypervisor, "tune", made.name, "--max-downtime", "700", "--yes")
+        assert made.virsh("migrate-getmaxdowntime").strip() == "700"
+        program(hypervisor, "cancel", made.name, "--yes")
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.cancelled, outcome.message
+    as_before(made, hypervisor, other, {}, None)
+    assert list(there.iterdir()) == []
 
 
 def test_paused_on_its_way_it_still_comes_back(

@@ -20,7 +20,7 @@ from tui.cli.commands import (
     ListCommand,
     WriteCommand,
 )
-from tui.cli.migrate_arguments import add_evacuate, add_migrate
+from tui.cli.migrate_arguments import add_evacuate, add_migrate, add_tune
 from tui.cli.options import (
     COPY_LOSSES,
     Parser,
@@ -75,8 +75,8 @@ _ENDINGS = {
         "End the mirror of each DISK, which must be in sync. The guest stays, and DEST is a copy of this moment.",
     ),
     Ending.CANCEL: (
-        "give the job up; the guest stays where it is",
-        "Give up the job of each DISK. A destination that was made for the copy is removed.",
+        "give the job up, or call a migration back; the guest stays where it is",
+        "Give up the job of each DISK, and remove a destination that was made for it; call a migrating domain back.",
     ),
 }
 
@@ -123,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_snapshot(commands)
     add_migrate(commands)
     add_evacuate(commands)
+    add_tune(commands)
     add_recover(commands, "resume", "go on with an interrupted plan", undo=False)
     add_recover(commands, "undo", "take back what an interrupted plan did", undo=True)
     _add_history(commands)
@@ -280,11 +281,12 @@ def _add_speed(commands: Any) -> None:
     parser = add_command(
         commands,
         "speed",
-        "change the limit of a running job",
-        "Change the limit of a running job. It takes effect at once.",
+        "change the limit of a running job, or of a migration",
+        "Change the limit of a running job, or without DISK that of the memory of a domain on its way to another host."
+        " It takes effect at once.",
     )
     parser.add_argument("domain", metavar="DOMAIN", help="the guest")
-    parser.add_argument("disk", metavar="DISK", help="the disk with the job, as vda")
+    parser.add_argument("disk", metavar="DISK", nargs="?", help="the disk with the job, as vda")
     parser.add_argument("limit", metavar="MIB", help="limit in MiB/s; 0 takes it away")
     parser.add_argument("--bytes", action="store_true", help="the limit is in bytes/s")
     add_consent(parser)

@@ -22,7 +22,7 @@ from tui.cli.options import (
     port,
     seconds,
 )
-from tui.model.migrate_request import CopyStorage, TimeoutAction
+from tui.model.migrate_request import CopyStorage, TimeoutAction, Tune
 
 _ABOUT = (
     "Take a running domain to another host, with its memory, its storage and its snapshots. Both hosts are looked at"
@@ -30,6 +30,10 @@ _ABOUT = (
     " current, and the checkpoints are known there as they were here. If it fails, all is here as it was."
 )
 
+_TUNES = {
+    Tune.POSTCOPY: "switch over now, and fetch the rest of the memory afterwards; there is no way back",
+    Tune.SUSPEND: "pause it until it has arrived",
+}
 _EVACUATION = (
     "Take all running domains of a host to another one, one after the other, or those that are named, in that order."
     " Each is planned first, and what cannot go is said with the reason; it does not stop the others. What goes wrong"
@@ -96,6 +100,28 @@ def add_evacuate(commands: Any) -> None:
     _add_way(parser)
     parser.set_defaults(
         make=lambda found: _evacuate(parser, found), migrate_disks="", dname=None, offline=False
+    )
+
+
+def add_tune(commands: Any) -> None:
+    """The command that changes a migration under way, whoever leads it."""
+    parser = add_command(
+        commands,
+        "tune",
+        "change how a migration goes on that is under way",
+        "Change how a domain goes on that is on its way to another host; its limit is changed with speed, and cancel"
+        " calls it back.",
+    )
+    parser.add_argument("domain", metavar="DOMAIN", help="the domain on its way")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument(
+        "--max-downtime", metavar="MS", type=count, help="milliseconds at a standstill at the end"
+    )
+    for tune, what in _TUNES.items():
+        how.add_argument(f"--{tune}", dest="tune", action="store_const", const=tune, help=what)
+    add_consent(parser)
+    parser.set_defaults(
+        make=lambda found: WriteCommand(found.domain, partial(requests.tune, found), consent=consent(found))
     )
 
 

@@ -19,7 +19,15 @@ from tui.model.destination import parse_destination
 from tui.model.domain import Domain
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest, SnapshotRevertRequest
 from tui.model.methods import Method, Quiesce, Wish
-from tui.model.migrate_request import Convergence, CopyStorage, MigrateRequest, TimeoutAction, Transport
+from tui.model.migrate_request import (
+    Convergence,
+    CopyStorage,
+    MigrateRequest,
+    MigrationTuneRequest,
+    TimeoutAction,
+    Transport,
+    Tune,
+)
 from tui.model.mirrored_snapshot import Kind, Snapshot, SnapshotDisk, memory_file, parse_snapshot
 from tui.model.quantity import moment_name
 from tui.model.request import (
@@ -129,8 +137,10 @@ def end(found: Namespace, ending: Ending, domain: Domain) -> EndRequest:
     return EndRequest(domain.uuid, _targets(found.disks, domain), ending, found.pause, waits)
 
 
-def speed(found: Namespace, limit: int, domain: Domain) -> SpeedRequest:
-    """Change the limit of a job."""
+def speed(found: Namespace, limit: int, domain: Domain) -> SpeedRequest | MigrationTuneRequest:
+    """Change the limit of a job, or without a disk that of a migration."""
+    if found.disk is None:
+        return MigrationTuneRequest(domain.uuid, Tune.BANDWIDTH, limit)
     return SpeedRequest(domain.uuid, find_target(domain, found.disk), limit)
 
 
@@ -200,6 +210,13 @@ def migrate(found: Namespace, limit: int, domain: Domain) -> MigrateRequest:
         abort_on_error=found.abort_on_error,
         accepted=losses(found),
     )
+
+
+def tune(found: Namespace, domain: Domain) -> MigrationTuneRequest:
+    """Change how a migration goes on."""
+    if found.max_downtime is not None:
+        return MigrationTuneRequest(domain.uuid, Tune.DOWNTIME, found.max_downtime)
+    return MigrationTuneRequest(domain.uuid, found.tune)
 
 
 def leave(found: Namespace, limit: int, domain: Domain) -> MigrateRequest:

@@ -196,18 +196,21 @@ def _recover_facts(look: Look) -> RecoverFacts:
     here = frozenset(entry.id for entry in look.under_way)
     disks = [disk for disk in look.domain.disks if not disk.empty]
     away = any(entry.migration for entry in look.entries)
-    uuid, connection = look.domain.uuid, look.connection
     return RecoverFacts(
         look.domain,
         look.entries,
         jobs_on(disks, look),
         here,
         look.now,
-        host_uuid=connection.host_uuid() if away else "",
-        migrating=away
-        and look.domain.state.active
-        and bool(unless_refused(lambda: connection.migrates(uuid))),
+        host_uuid=look.connection.host_uuid() if away else "",
+        migrating=away and _migrates(look),
     )
+
+
+def _migrates(look: Look) -> bool:
+    """Whether libvirt says that the domain is on its way to another host."""
+    connection, domain = look.connection, look.domain
+    return domain.state.active and bool(unless_refused(lambda: connection.migrates(domain.uuid)))
 
 
 # Snapshots
@@ -262,6 +265,8 @@ def _end_facts(request: EndRequest, look: Look) -> EndFacts:
         removable={copy.path: _removable(copy, whole, busy=copy.target in busy) for copy in copies},
         owner=journal.owner(),
         now=look.now,
+        migration=look.state.migrations.get(domain.uuid),
+        migrating=_migrates(look),
     )
 
 
@@ -286,4 +291,12 @@ def _removable(copy: StartCopy, look: Look, *, busy: bool) -> bool:
 def _speed_facts(request: SpeedRequest, look: Look) -> EndFacts:
     disk = look.domain.disk(request.target)
     running = jobs_on([disk], look) if disk else ()
-    return EndFacts(look.domain, running, look.entries, owner=journal.owner(), now=look.now)
+    return EndFacts(
+        look.domain,
+        running,
+        look.entries,
+        owner=journal.owner(),
+        now=look.now,
+        migration=look.state.migrations.get(request.uuid),
+        migrating=_migrates(look),
+    )

@@ -6,7 +6,7 @@ import re
 import shlex
 
 _OWN = re.compile(
-    r"\bvirt-mirror(?= (?:cancel|commit|copy|doctor|jobs|keep|list|move|pivot|pull|resume|snapshot|speed|undo)\b)"
+    r"\bvirt-mirror(?= (?:cancel|commit|copy|doctor|jobs|keep|list|move|pivot|pull|resume|snapshot|speed|tune|undo)\b)"
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tui.model.command import typed, virsh
 from tui.model.end_case import EndCase
-from tui.model.facts import Running
+from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.job import JobType, Phase
 from tui.model.request import Ending
@@ -17,6 +18,33 @@ _ENDS_IN = {
     Ending.KEEP: Phase.CANCELLING,
     Ending.CANCEL: Phase.CANCELLING,
 }
+
+
+def check_migrating(facts: EndFacts, *, limit: bool = False) -> Iterator[Finding]:
+    """Whether what copies the disks of a domain is its migration's, and of no use without that.
+
+    Args:
+        facts: what is known.
+        limit: whether only the speed is to change.
+    """
+    if facts.migration is None and not facts.migrating:
+        return
+    name = facts.domain.name
+    host = printable(facts.migration.host) if facts.migration else "another host"
+    if facts.migration is not None:
+        call_back, set_limit = (
+            typed("virt-mirror", "cancel", name),
+            typed("virt-mirror", "speed", name, "MIB"),
+        )
+    else:
+        call_back, set_limit = virsh("domjobabort", name), virsh("migrate-setspeed", name, "MIB")
+    yield refused(
+        "migrating",
+        f"{printable(name)} is on its way to {host}, and what copies its disks is a part of that.",
+        f"Set the limit of the migration: {set_limit}"
+        if limit
+        else f"Wait until it is there, or call it back: {call_back}",
+    )
 
 
 def check_targets(case: EndCase) -> Iterator[Finding]:

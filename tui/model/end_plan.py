@@ -12,12 +12,14 @@ from tui.model.end_case import EndCase, all_targets
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, refused
 from tui.model.job import JobType, Phase
+from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.plan import Plan
 from tui.model.quantity import rate, size
 from tui.model.request import Ending, EndRequest, SpeedRequest
 from tui.model.serve_steps import RemoveThere, StopServing
 from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, Step
 from tui.model.text import printable
+from tui.model.tune_plan import plan_tune
 from tui.model.volume_steps import RemoveVolume
 from tui.model.xml import InvalidXML
 
@@ -25,8 +27,16 @@ _VERBS = {Ending.PIVOT: "Pivot", Ending.KEEP: "Keep the copy of", Ending.CANCEL:
 
 
 def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
-    """Make the plan; a request without targets means every disk of the domain that has a job."""
+    """Make the plan; a request without targets means every disk of the domain that has a job.
+
+    To cancel all that goes on with a domain that is on its way to another host is to call it back.
+    """
+    if facts.migration is not None and request.ending is Ending.CANCEL and not request.targets:
+        back = MigrationTuneRequest(request.uuid, Tune.CALL_BACK)
+        return plan_tune(back, facts.domain, facts.migration, plan_id)
     case = EndCase(request, facts, tuple(dict.fromkeys(request.targets)) or all_targets(request, facts))
+    if elsewhere := tuple(end_checks.check_migrating(facts)):
+        return Plan(plan_id, _title(case), facts.domain.uuid, facts.domain.name, elsewhere, ())
     findings = [
         *end_checks.check_targets(case),
         *end_checks.check_pause(case),
@@ -46,10 +56,9 @@ def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
     except InvalidXML as error:
         reason = f"The destination cannot be written as XML: {printable(str(error))}."
         findings.append(refused("destination-xml", reason, "Pivot with virsh, or cancel."))
-    disks = " and ".join(printable(target) for target in case.targets) or "nothing"
     return Plan(
         id=plan_id,
-        title=f"{_verb(case)} {disks} of {case.name}",
+        title=_title(case),
         uuid=facts.domain.uuid,
         domain=facts.domain.name,
         findings=in_order(findings),
@@ -58,6 +67,11 @@ def plan_end(request: EndRequest, facts: EndFacts, plan_id: str) -> Plan:
         closes=case.closes,
         facts=_facts(case),
     )
+
+
+def _title(case: EndCase) -> str:
+    disks = " and ".join(printable(target) for target in case.targets) or "nothing"
+    return f"{_verb(case)} {disks} of {case.name}"
 
 
 def _verb(case: EndCase) -> str:
@@ -156,6 +170,9 @@ def plan_speed(request: SpeedRequest, facts: EndFacts, plan_id: str) -> Plan:
     """Make the plan to change the limit of a job."""
     domain, target = facts.domain, printable(request.target)
     name = printable(domain.name)
+    title = f"Change the limit of {target} of {name}"
+    if elsewhere := tuple(end_checks.check_migrating(facts, limit=True)):
+        return Plan(plan_id, title, domain.uuid, domain.name, elsewhere, ())
     job = facts.job(request.target)
     findings: list[Finding] = []
     if job is None:
@@ -168,7 +185,7 @@ def plan_speed(request: SpeedRequest, facts: EndFacts, plan_id: str) -> Plan:
     step = SetSpeed(domain.uuid, domain.name, request.target, request.bandwidth)
     return Plan(
         id=plan_id,
-        title=f"Change the limit of {target} of {name}",
+        title=title,
         uuid=domain.uuid,
         domain=domain.name,
         findings=in_order(findings),

@@ -11,6 +11,7 @@ from tui.model.disk import Disk, MirrorJob
 from tui.model.domain import Domain
 from tui.model.job import MIRROR_PHASES, JobType, Phase, Progress
 from tui.model.journal import Entry
+from tui.model.migration import Migration
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 
@@ -197,6 +198,10 @@ class EndFacts:
     owner: str = ""
     """How this process signs its plans."""
     now: float = 0.0
+    migration: Migration | None = None
+    """By which the domain is on its way to another host, where virt-mirror leads it."""
+    migrating: bool = False
+    """Whether it is on its way at all."""
 
     def job(self, target: str) -> Running | None:
         """The job on a disk."""

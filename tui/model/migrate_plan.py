@@ -247,8 +247,8 @@ def _facts(case: MigrateCase) -> Iterator[tuple[str, str]]:
         action = request.convergence.timeout_action
         yield "after", f"{duration(request.convergence.timeout)}: {action}"
     yield "definition", _definitions(case)
-    name = printable(facts.domain.name)
-    yield "undo", f"until the guest is switched over: virt-mirror undo {name}, or interrupt it"
+    back = "virt-mirror undo" if request.offline else "virt-mirror cancel"
+    yield "undo", f"until the guest is switched over: {back} {printable(facts.domain.name)}, or interrupt it"
 
 
 def _words(disk: MigratedDisk) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model.chain_steps import CopyImages
-from tui.model.command import virsh
+from tui.model.command import typed, virsh
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
@@ -122,7 +122,7 @@ def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding
         yield refused(
             "migrating",
             f"{printable(facts.domain.name)} is on its way to another host.",
-            f"Wait for the end of that, or call it back: {virsh('domjobabort', facts.domain.name)}",
+            f"Wait for the end of that, or call it back: {typed('virt-mirror', 'cancel', facts.domain.name)}",
         )
     else:
         yield fine("plan-left-over", f"{owner} does not work on it any more.")

@@ -34,7 +34,7 @@ def plan_tune(
     name = printable(domain.name)
     findings: list[Finding] = []
     if migration is None:
-        reason = f"{name} is on its way to no other host, as far as this program leads it."
+        reason = f"{name} is on its way to no other host, as far as virt-mirror leads it."
         findings.append(refused("not-migrating", reason, "Look at the jobs of this host."))
     elif _is_over(request.tune, migration.phase):
         reason = f"{name} is being switched over to {printable(migration.host)}, and nothing of that can be changed."
