@@ -30,6 +30,7 @@ from tui.app.dialogs.migration import Change, MigrationDialog
 from tui.app.glyphs import ASCII
 from tui.app.widgets.migrations import MigrationRow
 from tui.engine.control import End, Outcome
+from tui.model.domain import RunState
 from tui.model.finding import fine, warning
 from tui.model.host import HostState
 from tui.model.job import Phase
@@ -161,6 +162,16 @@ async def test_what_another_program_leads() -> None:
             assert words in jobs
         await screen.press("q")
         assert screen.app._exit, "it does not end with this program"  # noqa: SLF001
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_what_arrives(size: tuple[int, int]) -> None:
+    arriving = replace(DOMAIN, state=RunState.PAUSED, arriving_from="host-a")
+    async with opened(FakeControl(states=make_state(arriving)), size=size) as screen:
+        table = screen.painted(screen.main.domains.table)
+        assert "arriving" in table
+        assert table.count("from host-a") == 1
 
 
 @played

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tests.engine import PATIENCE, accepted, carried_out, log_of, refusals, watched
@@ -172,7 +173,11 @@ def test_it_is_switched_over_late_once_its_disks_are_there(
     made = with_memory(guest, 24 * MIB, disks=[DiskSpec(size=32 * MIB, data=24 * MIB)], delay=None)
     _there, maps = directory_at(other, made)
     late = Convergence(postcopy=True, timeout=0.1, timeout_action=TimeoutAction.POSTCOPY)
-    with watched(hypervisor) as host, removed_from(other, made):
+    with watched(hypervisor) as host, watched(other) as destination, removed_from(other, made):
+        stands: list[str] = []
+        destination.subscribe(
+            lambda s: stands.extend(d.standing for d in s.domains if d.uuid == made.uuid), lambda _line: None
+        )
         lines = log_of(host)
         phases: list[MigrationPhase] = []
         host.subscribe(lambda s: phases.extend(m.phase for m in s.migrations.values()), lambda _line: None)
@@ -180,6 +185,11 @@ def test_it_is_switched_over_late_once_its_disks_are_there(
         outcome = run.wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.DONE, outcome.message
+        assert destination.wait_for(
+            lambda s: True if (d := s.domain(made.uuid)) and d.standing == "running" else None,
+            timeout=PATIENCE,
+        )
+        assert [standing for standing, _times in groupby(stands)] == ["arriving from host-a", "running"]
     assert phases.index(MigrationPhase.DISKS) < phases.index(MigrationPhase.POSTCOPY)
     said = [line.text for line in lines if "is not there within" in line.text]
     assert [words.rpartition(": ")[2] for words in said] == [

@@ -22,7 +22,7 @@ from tests.engine import (
 from tests.guests import DiskSpec, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import allocated, is_writing, wait_for
-from tests.test_cli_real import ROOT, words
+from tests.test_cli_real import ROOT, program, words
 from tests.two_hosts import (
     LOOPBACK,
     SLOW,
@@ -75,13 +75,13 @@ def test_another_program_looks_on_for_long(
     hypervisor: Hypervisor, other: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal gives no sign of life on the way, and yet it is known that it goes on."""
-    made = guest(disks=[DiskSpec(data=32 * MIB)])
+    made = guest(disks=[DiskSpec(size=256 * MIB, data=192 * MIB)])
     there, maps = directory_at(other, made)
     with watched(hypervisor) as host, removed_from(other, made):
         run = host.run(accepted(host, migration(made, other, maps=maps, bandwidth=MIB)))
         assert host.wait_for(partial(copies_disks, made), timeout=PATIENCE), run.outcome
         monkeypatch.setattr(journal, "STALE_AFTER", 0.0)
-        with watched(hypervisor) as onlooker:
+        with watched(hypervisor) as onlooker, watched(other) as destination:
             assert [entry.stale(onlooker.clock()) for entry in onlooker.state.entries] == [True]
             seen = onlooker.state.migrations[made.uuid]
             assert not seen.led
@@ -93,9 +93,26 @@ def test_another_program_looks_on_for_long(
             assert onlooker.wait_for(gone_on, timeout=PATIENCE)
             assert abandoned(onlooker.state) == ()
             assert {f.check for f in onlooker.examine(made.uuid)} & {"plan-interrupted"} == set()
+
+            arriving = destination.state.domain(made.uuid)
+            assert arriving is not None
+            assert arriving.arriving_from == "host-a"
+            assert [entry.stale(destination.clock()) for entry in destination.state.entries] == [True]
+            assert abandoned(destination.state) == ()
+            assert {f.check for f in destination.examine(made.uuid)} == {"plan-in-progress"}
+            for undo in (False, True):
+                plan = destination.plan(RecoverRequest(made.uuid, undo=undo))
+                assert [finding.check for finding in plan.findings] == ["arriving"]
+            assert program(other, "jobs").stdout == "No jobs.\n"
+            assert f"{made.name}  arriving from host-a" in program(other, "list", made.name).stdout
+            assert "is arriving from host-a" in program(other, "resume", made.name, "--yes", status=3).stderr
+
             run.leave()
             assert run.wait(PATIENCE)
             assert onlooker.wait_for(lambda s: True if not s.migrations else None, timeout=PATIENCE)
+            assert destination.wait_for(
+                lambda s: True if s.domain(made.uuid) is None else None, timeout=PATIENCE
+            )
             assert journal_is_empty(onlooker)
     as_before(made, hypervisor, other, {}, None)
     assert list(there.iterdir()) == []

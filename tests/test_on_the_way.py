@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fake_host import MIB, NOW, make_disk, make_domain, make_samples, make_state
+from tests.fake_host import MIB, NOW, FakeControl, make_disk, make_domain, make_samples, make_state
+from tests.test_cli import invoke
+from tui.app.rows import matching, rows_of
 from tui.model.abandoned import abandoned
+from tui.model.arriving import plan_arriving
+from tui.model.doctor import DoctorFacts, examine
+from tui.model.domain import RunState
 from tui.model.host import HostState
 from tui.model.job import JobEvent, Sample
 from tui.model.journal import Entry
-from tui.model.migrate_steps import Migrate
+from tui.model.migrate_steps import Migrate, ProveArrival
 from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, MigrationPhase, about
 from tui.model.on_the_way import (
     led_elsewhere,
@@ -184,6 +189,56 @@ def test_what_another_program_leads_goes_on_however_old_its_journal_is() -> None
     assert led_elsewhere(on_the_way, frozenset()) == {UUID: STEP}
     assert abandoned(on_the_way) == ()
     assert on_the_way.interrupted(UUID, "vda") is None
+
+
+ARRIVAL = ProveArrival(UUID, "db01", "test:///a", "host-a", (), (), persistent=True, undefined=True)
+
+
+def test_a_plan_is_not_interrupted_while_its_domain_arrives() -> None:
+    """Its journal comes along as it was when it left."""
+    theirs = Entry("p1", UUID, "Migrate db01", (STEP, ARRIVAL), 0, "root@elsewhere:7", NOW, 0.0)
+    assert [theirs.brings_from(uuid) for uuid in ("u", "other")] == ["host-a", None]
+    assert replace(theirs, reached=1).brings_from("u") is None
+    arriving = replace(DOMAIN, arriving_from="host-a", state=RunState.PAUSED)
+    assert (arriving.standing, DOMAIN.standing) == ("arriving from host-a", "running")
+    state = replace(make_state(arriving), entries=(theirs,))
+    assert state.under_way(UUID)
+    assert abandoned(state) == ()
+    assert state.interrupted(UUID, "vda") is None
+    assert led_elsewhere(state, frozenset()) == {}
+    (found,) = examine(DoctorFacts(state, now=NOW))
+    assert (found.check, found.reason) == (
+        "plan-in-progress",
+        "db01 is arriving from host-a: root@elsewhere:7 is at “Migrate db01”.",
+    )
+    here = replace(STATE, entries=(theirs,))
+    assert not here.under_way(UUID)
+    assert abandoned(here) == (theirs,)
+
+
+def test_what_arrives_is_left_alone() -> None:
+    assert plan_arriving(DOMAIN, "p9") is None
+    plan = plan_arriving(replace(DOMAIN, arriving_from="host-a"), "p9")
+    assert plan is not None
+    assert plan.refused
+    assert [(f.reason, f.remedy) for f in plan.findings] == [
+        (
+            "db01 is arriving from host-a, and nothing can be done with it here before it has.",
+            "Wait for that, or call it back at host-a.",
+        )
+    ]
+
+
+def test_where_a_state_is_shown_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = replace(DOMAIN, arriving_from="host\x1b[31m", state=RunState.PAUSED)
+    state = make_state(hostile)
+    assert invoke("list", hosts=(FakeControl(states=state),)) == 0
+    said = capsys.readouterr().out
+    assert "db01  arriving from host" in said
+    assert "\x1b" not in said
+    rows = rows_of(0, state)
+    assert {(row.standing, row.arriving_from) for row in rows} == {("arriving", "host\x1b[31m")}
+    assert matching(rows, "arriving") == rows
 
 
 def test_what_is_led_here_does_not_end_by_what_is_not_led_elsewhere() -> None:

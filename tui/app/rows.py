@@ -44,6 +44,8 @@ class Row:
     """What a move has still to do below a mirror that is in sync."""
     migration: Migration | None = None
     """Of its domain, on its way to another host."""
+    arriving_from: str | None = None
+    """The host that its domain comes from, while it is on its way here."""
     queued: int | None = None
     """Which of those it is that wait in the queue."""
     first: bool = True
@@ -58,6 +60,11 @@ class Row:
     def target(self) -> str:
         """The disk's name; empty for a domain without disks."""
         return self.disk.target if self.disk else ""
+
+    @property
+    def standing(self) -> str:
+        """Where its domain is, in a word."""
+        return "arriving" if self.arriving_from else self.state.value
 
     @property
     def image(self) -> str:
@@ -130,6 +137,7 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
             below=below(state, domain.uuid, disk.target) if disk and state.entries else None,
             migration=state.migrations.get(domain.uuid),
+            arriving_from=domain.arriving_from,
         )
         for domain in state.domains
         for disk in (domain.disks or (None,))
@@ -161,9 +169,11 @@ def arranged(rows: Iterable[Row], order: Order) -> list[Row]:
 
 
 def _haystack(row: Row) -> str:
-    words = [row.name, row.host, row.state.value, row.target, row.image, row.path]
+    words = [row.name, row.host, row.standing, row.target, row.image, row.path]
     if row.migration:
         words += ["migrating", row.migration.host]
+    if row.arriving_from:
+        words.append(row.arriving_from)
     if row.job:
         words.append(row.below.word if row.below else row.job.phase.value)
     return "\n".join(words).casefold()
@@ -188,7 +198,7 @@ def _by_job(row: Row) -> tuple[int, int]:
 _KEYS: dict[Column, Callable[[Row], tuple[object, ...]]] = {
     Column.NAME: lambda row: (row.name.casefold(), row.number, row.uuid),
     Column.HOST: lambda row: (row.host.casefold(),),
-    Column.STATE: lambda row: (not row.state.active, row.state.value),
+    Column.STATE: lambda row: (not row.state.active, row.standing),
     Column.DISK: lambda row: (row.target,),
     Column.SIZE: lambda row: (row.capacity or 0,),
     Column.IMAGE: lambda row: (row.image,),

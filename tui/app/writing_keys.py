@@ -112,7 +112,7 @@ class WritingKeys(AimedKeys):
             return
         number = disk[0] if disk else 0
         state = self.picture.states[number]
-        staying = [domain for domain in state.domains if domain.uuid not in state.migrations]
+        staying = [domain for domain in state.domains if not state.under_way(domain.uuid)]
         if not staying:
             self.hint(f"There is no domain on {state.name} that could go.")
             return

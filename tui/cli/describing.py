@@ -65,7 +65,7 @@ def host_lines(state: HostState, domains: list[Domain], draw: Glyphs) -> Iterato
         yield ""
         glyph = draw.running if domain.state.active else draw.stopped
         transient = "" if domain.persistent else "  transient"
-        yield f"{glyph} {printable(domain.name)}  {domain.state}{transient}"
+        yield f"{glyph} {printable(domain.name)}  {printable(domain.standing)}{transient}"
         for disk in domain.disks:
             yield from _disk_lines(state, domain, disk, draw)
 

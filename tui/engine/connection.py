@@ -83,6 +83,8 @@ class Reading:
     on_the_way: bool = False
     """It stands still for a migration. One that arrives answers nothing about its disks until it is there, and who
     asks keeps its host from calling it off."""
+    fetching: bool = False
+    """It runs here, and its memory still follows from the host that it comes from."""
 
     @property
     def domain(self) -> Domain:
@@ -303,8 +305,14 @@ class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCall
                 self._domains.pop(uuid, None)
                 return None
             raise
-        on_the_way = (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
-        return Reading(uuid, xml, RUN_STATES.get(state, RunState.UNKNOWN), persistent, on_the_way)
+        return Reading(
+            uuid,
+            xml,
+            RUN_STATES.get(state, RunState.UNKNOWN),
+            persistent,
+            on_the_way=(state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION),
+            fetching=(state, reason) == (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY),
+        )
 
     def inactive_xml(self, uuid: str) -> str:
         """The persistent definition, with what is needed to define it again."""

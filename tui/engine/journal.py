@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tui.engine.connection import Connection
+from tui.engine.connection import Connection, Reading
 from tui.model.domain import Domain
 from tui.model.journal import Entry, entry_xml, namespace, parse_entry
 from tui.model.xml import InvalidXML
@@ -46,6 +46,22 @@ def remove_note(connection: Connection, domain: Domain, space: str) -> None:
         connection.set_metadata(domain.uuid, space, None, config=False, live=True)
     if domain.persistent:
         connection.set_metadata(domain.uuid, space, None, config=True, live=False)
+
+
+def seen(reading: Reading, connection: Connection) -> tuple[Domain, tuple[Entry, ...], tuple[str, ...]]:
+    """The domain of a look, the entries of its journal, and a sentence for each that cannot be read.
+
+    Raises:
+        InvalidXML: when its definition cannot be read.
+        HostError: when the host does not say who it is, which shows whether a domain goes or comes.
+    """
+    domain = reading.domain
+    entries, problems = read(domain.definition.plans, domain.uuid)
+    if entries and (reading.on_the_way or reading.fetching):
+        # A guest that comes and one that is switched over to another host stand still for the same reason.
+        origins = (entry.brings_from(connection.host_uuid()) for entry in entries)
+        domain = replace(domain, arriving_from=next(filter(None, origins), None))
+    return domain, entries, problems
 
 
 def read(plans: Iterable[str], uuid: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

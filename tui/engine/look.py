@@ -101,11 +101,10 @@ def look_at(
     if reading is None:
         return None
     try:
-        domain = reading.domain
+        domain, entries, _problems = journal.seen(reading, connection)
     except InvalidXML as error:
         message = f"The definition of this domain cannot be read: {error}."
         raise HostError(message, remedy="Look at it with virsh dumpxml.") from error
-    entries, _problems = journal.read(domain.definition.plans, uuid)
     return Look(connection, state, domain, entries, is_local(state.uri), now, under_way)
 
 

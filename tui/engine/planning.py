@@ -28,6 +28,7 @@ from tui.engine.look import (
 from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
 from tui.engine.remote_facts import remote_facts
+from tui.model.arriving import plan_arriving
 from tui.model.copy_plan import in_order, plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
@@ -103,6 +104,9 @@ def make_plan(
     look = look_at(request.uuid, connection, state, now, under_way)
     if look is None:
         return _unknown_domain(request, state, plan_id)
+    if arriving := plan_arriving(look.domain, plan_id):
+        # Who asked it anything more would keep its host from calling it back.
+        return arriving
     if isinstance(request, LISTS_IMAGES | PullRequest | MigrateRequest):
         look = look.with_jobs()
     plan = _planned(request, look, plan_id, made=now if made is None else made, files=files, host=host)

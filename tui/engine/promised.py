@@ -110,7 +110,7 @@ def carried_on(entry: Entry, look: Look) -> bool:
     if entry.owner == journal.owner():
         return any(one.id == entry.id for one in look.under_way)
     # A journal stands still while its domain is on its way.
-    return not entry.stale(look.now) or entry.uuid in look.state.migrations
+    return not entry.stale(look.now) or look.state.under_way(entry.uuid)
 
 
 def _left_of_copy(copy: StartCopy, look: Look) -> int:

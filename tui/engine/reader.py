@@ -14,7 +14,7 @@ from tui.engine.look import with_chains
 from tui.engine.on_the_way import leaves
 from tui.engine.pool import CallPool
 from tui.engine.recovery import forget_quarantines, recover
-from tui.model import on_the_way, tracking, xml
+from tui.model import tracking, xml
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.host import HostState
 from tui.model.job import Progress
@@ -158,11 +158,9 @@ class Reader:
         if reading is None:
             self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
             return
-        domain = reading.domain
-        definition = domain.definition
+        domain, entries, problems = journal.seen(reading, self._host.connection())
         if not listing and self._host.local and not reading.state.active:
             domain = with_chains(domain)
-        entries, problems = journal.read(definition.plans, uuid)
         for problem in problems:
             if problem not in self._told:
                 self._told.add(problem)
@@ -193,7 +191,7 @@ class Reader:
             self._find_jobs(domain)
         own = self._host.own_plans
         others = tuple(entry for entry in entries if entry.id not in own)
-        for step in filter(None, map(on_the_way.leads, others)):
+        for step in filter(None, (entry.leads for entry in others)):
             self._look_whether_it_leaves(step)
         if others and not self._host.read_only:
             recover(self._host, domain, others, self._released)

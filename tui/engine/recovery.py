@@ -40,7 +40,7 @@ def recover(host: Host, domain: Domain, entries: tuple[Entry, ...], released: se
         HostError: when the host refuses.
     """
     for entry in entries:
-        if not entry.stale(host.clock()) or entry.uuid in host.state.migrations:
+        if not entry.stale(host.clock()) or host.state.under_way(entry.uuid):
             continue
         if entry.id not in released:
             _release(host, domain, entry)

@@ -100,8 +100,9 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
     name = printable(domain.name)
     for entry in facts.state.entries_of(domain.uuid):
         if not facts.state.abandons(entry):
+            who = f"{name} is {printable(domain.standing)}" if domain.arriving_from else name
             yield fine(
-                "plan-in-progress", f"{name}: {printable(entry.owner)} is at “{printable(entry.title)}”."
+                "plan-in-progress", f"{who}: {printable(entry.owner)} is at “{printable(entry.title)}”."
             )
         elif entry.step is not None:
             yield warning(

@@ -82,6 +82,8 @@ class Domain:
     """The live definition of an active domain, else the persistent one."""
     state: RunState
     persistent: bool
+    arriving_from: str | None = None
+    """The host that it comes from, for people, while it is on its way from there to here."""
 
     @property
     def name(self) -> str:
@@ -92,6 +94,11 @@ class Domain:
     def uuid(self) -> str:
         """The UUID, which stays when the name changes."""
         return self.definition.uuid
+
+    @property
+    def standing(self) -> str:
+        """Its state, for people."""
+        return f"arriving from {self.arriving_from}" if self.arriving_from else self.state.value
 
     @property
     def disks(self) -> tuple[Disk, ...]:

@@ -124,8 +124,17 @@ class HostState:
         return entry if entry.reached < len(entry.steps) else None
 
     def abandons(self, entry: Entry) -> bool:
-        """Whether nobody carries a plan on; while its domain is on its way its journal stands still."""
-        return entry.stale(self.refreshed) and entry.uuid not in self.migrations
+        """Whether nobody carries a plan on."""
+        return entry.stale(self.refreshed) and not self.under_way(entry.uuid)
+
+    def under_way(self, uuid: str) -> bool:
+        """Whether a domain goes from here to another host, or comes: its journal stands still for so long."""
+        return uuid in self.migrations or self.arrives(uuid)
+
+    def arrives(self, uuid: str) -> bool:
+        """Whether a domain comes from another host, and is not here yet."""
+        domain = self.domain(uuid)
+        return domain is not None and domain.arriving_from is not None
 
     def entries_of(self, uuid: str) -> tuple[Entry, ...]:
         """Plans in progress on a domain."""

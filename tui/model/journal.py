@@ -16,7 +16,7 @@ from tui.model.domain import PLAN_NAMESPACE
 from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Quiesce
 from tui.model.migrate_request import Convergence, CopyStorage, TimeoutAction, Transport
-from tui.model.migrate_steps import MakeThere, Migrate, SetAside
+from tui.model.migrate_steps import MakeThere, Migrate, ProveArrival, SetAside
 from tui.model.request import Ending
 from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
@@ -135,6 +135,17 @@ class Entry:
     def migration(self) -> Migrate | None:
         """The step that takes the domain to another host."""
         return next((s for s in self.steps if isinstance(s, Migrate)), None)
+
+    @property
+    def leads(self) -> Migrate | None:
+        """The migration that it is at, unless its guest is off."""
+        return self.step if isinstance(self.step, Migrate) and not self.step.offline else None
+
+    def brings_from(self, host_uuid: str) -> str | None:
+        """The host that it is taking its domain from, for people, if it takes it to that one now."""
+        if self.leads is None or self.leads.host_uuid != host_uuid:
+            return None
+        return next((step.source_host for step in self.steps if isinstance(step, ProveArrival)), None)
 
     @property
     def filling(self) -> bool:

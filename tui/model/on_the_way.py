@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from tui.model.host import HostState
 from tui.model.job import JobEvent, Sample
-from tui.model.journal import Entry
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import DiskOnTheWay, LayersOnTheWay, Migration, MigrationPhase, phase_of
 from tui.model.tracking import SAMPLES_KEPT
@@ -57,7 +56,7 @@ def without_other(state: HostState, uuid: str) -> HostState:
 
 
 def led_elsewhere(state: HostState, own: frozenset[str]) -> dict[str, Migrate]:
-    """By domain UUID: the migrations that other programs lead, as the journals of the domains have them.
+    """By domain UUID: the migrations from here that other programs lead, as the journals of the domains have them.
 
     Libvirt changes no journal of a domain that is on its way: one that has begun goes on until libvirt says that it
     does not.
@@ -69,13 +68,11 @@ def led_elsewhere(state: HostState, own: frozenset[str]) -> dict[str, Migrate]:
     return {
         entry.uuid: step
         for entry in state.entries
-        if entry.id not in own and (step := leads(entry)) and not state.abandons(entry)
+        if entry.id not in own
+        and (step := entry.leads)
+        and not state.abandons(entry)
+        and not state.arrives(entry.uuid)
     }
-
-
-def leads(entry: Entry) -> Migrate | None:
-    """The migration that a plan is at, unless its guest is off."""
-    return entry.step if isinstance(entry.step, Migrate) and not entry.step.offline else None
 
 
 def _standing(seen: Migration, before: Migration | None) -> Migration:

@@ -77,7 +77,8 @@ class HostColumn(Items[Place]):
         mark = glyphs.to if item.coming else glyphs.tag if item.picked else " "
         sign = styled(glyphs.state(domain.state), STATE_STYLES[domain.state])
         memory = size(domain.definition.memory) if domain.definition.memory else ""
-        right = self._way(item.way, width) if item.way else styled(memory, DIM)
+        plain = "arriving" if domain.arriving_from else memory
+        right = self._way(item.way, width) if item.way else styled(plain, DIM)
         room = max(_SIZE, right.cell_length)
         name = max(1, width - _SIGNS - room)
         look = (
@@ -312,7 +313,7 @@ class HostsDialog(Dialog[None]):
         state = self._controls[number].state
         if self._controls[number].read_only:
             self._hint(f"{state.name} was opened read-only.")
-        elif domain.uuid in state.migrations:
+        elif state.under_way(domain.uuid):
             self._hint(f"{domain.name} is on its way already.")
         elif self._picked and self._source != number:
             self._hint("Domains leave one host at a time: U forgets what is picked.")

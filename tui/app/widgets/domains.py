@@ -125,9 +125,7 @@ class DomainTable(Items[Row]):
             case Column.HOST:
                 return shown(row.host, DIM, width=cells) if row.first else Content("")
             case Column.STATE:
-                return (
-                    shown(row.state.value, STATE_STYLES[row.state], width=cells) if row.first else Content("")
-                )
+                return shown(row.standing, STATE_STYLES[row.state], width=cells) if row.first else Content("")
             case Column.DISK:
                 return shown(row.target or self.glyphs.empty, plain, width=cells)
             case Column.SIZE:
@@ -136,12 +134,18 @@ class DomainTable(Items[Row]):
                 return shown(row.image, DIM, width=cells)
             case Column.PATH:
                 return shown_middle(row.path, DIM, width=cells)
-            case Column.JOB if row.migration:
-                # It is the domain that goes, and its disks with it.
-                words = migrations.cell(row.migration, self.glyphs) if row.first else ""
-                return styled(words, migrations.STYLE)
+            case Column.JOB if row.migration or row.arriving_from:
+                return self._way_cell(row, cells)
             case Column.JOB:
                 return self._job_cell(row)
+
+    def _way_cell(self, row: Row, cells: int) -> Content:
+        """It is the domain that goes or comes, and its disks with it."""
+        if not row.first:
+            return Content("")
+        if row.migration:
+            return styled(migrations.cell(row.migration, self.glyphs), migrations.STYLE)
+        return shown(f"from {row.arriving_from}", migrations.STYLE, width=cells)
 
     def _job_cell(self, row: Row) -> Content:
         if row.interrupted:
