@@ -238,6 +238,32 @@ async def test_a_button_calls_it_back() -> None:
         assert control.requests == [MigrationTuneRequest(UUID, Tune.CALL_BACK)]
 
 
+FINISHING = replace(
+    MEMORY,
+    phase=MigrationPhase.FINISHING,
+    memory=None,
+    downtime=None,
+    doing="its snapshots become known there",
+)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_what_has_gone_over_is_shown_and_not_called_back(size: tuple[int, int]) -> None:
+    gone = replace(away(FINISHING), domains=(make_domain("zoo"),))
+    control = FakeControl(states=gone)
+    async with opened(control, size=size) as screen:
+        await screen.press("3")
+        jobs = screen.painted(screen.main.jobs)
+        for words in ("db01 → host-b", "finishing", "its snapshots become known there"):
+            assert words in jobs
+        await screen.press("x")
+        assert "has gone over to host-b" in screen.notes[-1]
+        await screen.press("H")
+        assert "has gone over to host-b" in screen.notes[-1]
+        assert control.calls == []
+
+
 @played
 async def test_an_ended_job_of_that_domain_is_not_the_migration() -> None:
     control = FakeControl(states=away(jobs=[make_job(DOMAIN, phase=Phase.DONE)]))
@@ -310,7 +336,10 @@ async def test_the_other_domain_is_as_ever() -> None:
     [
         (MEMORY, "it is called back"),
         (replace(MEMORY, p2p=True), "goes on to host-b without this program"),
+        (replace(MEMORY, phase=MigrationPhase.PREPARING, p2p=True), "Only if the hosts have begun"),
         (replace(MEMORY, phase=MigrationPhase.POSTCOPY), "can lose the guest"),
+        (replace(MEMORY, phase=MigrationPhase.FINISHING), "R there brings the rest to its end"),
+        (replace(MEMORY, phase=MigrationPhase.UNDOING), "stays here"),
     ],
 )
 @played

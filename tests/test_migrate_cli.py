@@ -27,7 +27,7 @@ from tui.model.migrate_request import (
 )
 from tui.model.migrate_steps import MakeThere, Migrate
 from tui.model.migration import DiskOnTheWay, LayersOnTheWay, MemoryOnTheWay, Migration, MigrationPhase
-from tui.model.on_the_way import with_migration
+from tui.model.on_the_way import with_layers
 from tui.model.plan import Plan
 
 DB01 = uuid_of("db01")
@@ -159,6 +159,9 @@ def test_how_it_goes_on_is_changed(
 def test_how_far_it_is_in_words() -> None:
     disks = (DiskOnTheWay("vda", 30, 100), DiskOnTheWay("vdb", 100, 100, in_sync=True))
     assert way(MigrationPhase.PREPARING).words == "preparing"
+    aside = replace(way(MigrationPhase.PREPARING), doing="its snapshots are set aside")
+    assert aside.words == "preparing, its snapshots are set aside"
+    assert way(MigrationPhase.IN_SYNC, None, disks[1]).words == "in sync"
     assert (
         way(MigrationPhase.DISKS, None, *disks).words
         == "copying disks 65 %, in sync in –, vda 30 %, vdb in sync"
@@ -189,7 +192,7 @@ def test_jobs_tell_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["percent"] == layers.percent
     assert told["remaining_seconds"] is not None
     later = replace(layers, samples=samples[:1])
-    joined = with_migration(seen, replace(seen.migrations[DB01], layers=later)).migrations[DB01].layers
+    joined = with_layers(seen, DB01, MigrationPhase.LAYERS, later).migrations[DB01].layers
     assert joined is not None
     assert joined.samples == (*samples, *samples[:1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,20 +12,34 @@ from tests.test_cli import invoke
 from tui.app.rows import matching, rows_of
 from tui.model.abandoned import abandoned
 from tui.model.arriving import plan_arriving
+from tui.model.chain_steps import MakeImage
 from tui.model.doctor import DoctorFacts, examine
 from tui.model.domain import RunState
 from tui.model.host import HostState
 from tui.model.job import JobEvent, Sample
 from tui.model.journal import Entry
-from tui.model.migrate_steps import Migrate, ProveArrival
+from tui.model.migrate_steps import (
+    BringBack,
+    CompareThere,
+    CopyLayersThere,
+    MakeThere,
+    Migrate,
+    ProveArrival,
+    SetAside,
+)
 from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, MigrationPhase, about
 from tui.model.on_the_way import (
+    begun,
     led_elsewhere,
     with_disk_event,
+    with_layers,
     with_migration,
     with_pause,
+    with_phase,
+    with_step,
     without_other,
 )
+from tui.model.steps import Step
 
 DOMAIN = make_domain("db01", disks=[make_disk("vda"), make_disk("vdb")])
 UUID = DOMAIN.uuid
@@ -246,3 +261,87 @@ def test_what_is_led_here_does_not_end_by_what_is_not_led_elsewhere() -> None:
     assert without_other(here, UUID) is here
     assert without_other(with_migration(STATE, replace(way(FAST), led=False)), UUID) == STATE
     assert without_other(STATE, UUID) is STATE
+
+
+# The phases
+
+
+LED = replace(STEP, targets=("vda", "vdb"))
+IMAGE = MakeImage(UUID, "db01", "vda", "/i/vda", "raw", 1)
+
+
+@pytest.mark.parametrize(
+    ("step", "phase", "doing"),
+    [
+        (MakeThere("test:///b", "host-b", IMAGE), MigrationPhase.PREPARING, "images are made"),
+        (CompareThere(UUID, "db01", "test:///b", "host-b", (), (), ()), MigrationPhase.COMPARING, ""),
+        (CopyLayersThere(UUID, "db01", "test:///b", "host-b", (), (), ()), MigrationPhase.LAYERS, ""),
+        (SetAside(UUID, "db01", ("a",), ""), MigrationPhase.PREPARING, "set aside"),
+        (STEP, MigrationPhase.PREPARING, "the hosts agree"),
+        (BringBack(UUID, "db01", ("a",), "", None, (), ()), MigrationPhase.FINISHING, "become known there"),
+        (
+            ProveArrival(UUID, "db01", "test:///a", "host-a", (), (), persistent=True, undefined=True),
+            MigrationPhase.FINISHING,
+            "proved",
+        ),
+    ],
+)
+def test_each_step_is_in_a_phase(step: Step, phase: MigrationPhase, doing: str) -> None:
+    last = with_migration(STATE, way(FAST, phase=MigrationPhase.MEMORY, memory=MEMORY))
+    now = with_step(last, LED, step).migrations[UUID]
+    assert now.phase is phase
+    assert doing in now.doing
+    assert (now.disks, now.memory, now.percent) == ((), None, None), "of what it does now nothing is known"
+    assert now == replace(begun(LED), phase=phase, doing=now.doing)
+
+
+def test_the_phases_come_one_after_another() -> None:
+    """All disks are in sync when libvirt has said so of each; the bytes of all may be there before."""
+    both = replace(begun(LED), phase=MigrationPhase.DISKS, disks=(DiskOnTheWay("vda", 5, 5),))
+    state, phases = with_step(STATE, LED, STEP), []
+    changes: list[Callable[[HostState], HostState]] = [
+        lambda s: with_migration(s, both),
+        lambda s: with_disk_event(s, UUID, "vda", JobEvent.READY),
+        lambda s: with_migration(s, replace(both, disks=(*both.disks, DiskOnTheWay("vdb", 5, 5)))),
+        lambda s: with_disk_event(s, UUID, "vdb", JobEvent.READY),
+        lambda s: with_migration(s, both),
+        lambda s: with_migration(s, replace(both, phase=MigrationPhase.MEMORY, memory=MEMORY)),
+        lambda s: with_disk_event(s, UUID, "vdb", JobEvent.READY),
+        lambda s: with_migration(s, replace(both, phase=MigrationPhase.SWITCHING, memory=MEMORY)),
+        lambda s: with_phase(s, LED, MigrationPhase.FINISHING, "proved"),
+    ]
+    for change in changes:
+        state = change(state)
+        phases.append(state.migrations[UUID].phase)
+    assert phases == [
+        *[MigrationPhase.DISKS] * 3,
+        *[MigrationPhase.IN_SYNC] * 2,
+        *[MigrationPhase.MEMORY] * 2,
+        MigrationPhase.SWITCHING,
+        MigrationPhase.FINISHING,
+    ]
+    order = list(MigrationPhase)
+    assert phases == sorted(phases, key=order.index)
+
+
+def test_in_sync_is_no_part_of_anything() -> None:
+    held = replace(way(HELD, phase=MigrationPhase.IN_SYNC), targets=("vdb",))
+    assert (held.percent, held.rate, held.seconds, held.troubles) == (None, None, None, ())
+    assert not held.over, "the guest is here still"
+
+
+@pytest.mark.parametrize("phase", MigrationPhase)
+def test_what_is_past_the_switch_is_over(phase: MigrationPhase) -> None:
+    words = {
+        MigrationPhase.SWITCHING: "is being switched over",
+        MigrationPhase.POSTCOPY: "is being switched over",
+        MigrationPhase.FINISHING: "has gone over to host-b",
+        MigrationPhase.UNDOING: "is being taken back already",
+    }
+    over = way(phase=phase).over
+    assert bool(over) is (phase in words)
+    assert words.get(phase, "") in over
+
+
+def test_layers_of_nothing_are_not_shown() -> None:
+    assert with_layers(STATE, UUID, MigrationPhase.LAYERS, None) is STATE

@@ -67,6 +67,10 @@ def test_a_limit_is_for_what_is_fetched_afterwards_too() -> None:
 def test_what_is_over_is_not_changed(tune: Tune) -> None:
     assert refusals(made(tune, 1, None)) == {"not-migrating"}
     assert refusals(made(tune, 1, replace(SENT, phase=MigrationPhase.SWITCHING))) == {"past-the-switch"}
+    for phase in (MigrationPhase.FINISHING, MigrationPhase.UNDOING):
+        assert refusals(made(tune, 1, replace(SENT, phase=phase))) == {"past-the-switch"}
+    ahead = refusals(made(tune, 1, replace(SENT, phase=MigrationPhase.PREPARING)))
+    assert ahead == (set() if tune is Tune.CALL_BACK else {"too-early"})
     late = refusals(made(tune, 1, replace(SENT, phase=MigrationPhase.POSTCOPY)))
     assert late == (set() if tune is Tune.BANDWIDTH else {"past-the-switch"})
 

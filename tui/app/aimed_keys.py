@@ -51,7 +51,7 @@ class AimedKeys(QueueKeys):
             return True
         if migration is not None:
             where = f"{migration.domain} is on its way to {migration.host}"
-            self.hint(f"{where}: b changes how it goes on, x calls it back.")
+            self.hint(migration.over or f"{where}: b changes how it goes on, x calls it back.")
         return migration is not None
 
     def focused_job(self) -> Job | None:

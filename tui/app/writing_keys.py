@@ -218,8 +218,10 @@ class WritingKeys(AimedKeys):
 
     def _call_back(self) -> None:
         """Have the domain stay that is on its way to another host."""
-        disk = self.focused_disk()
-        if disk is not None and not self._tags_elsewhere([disk]):
+        disk, migration = self.focused_disk(), self.focused_migration()
+        if migration is not None and migration.over:
+            self.hint(migration.over)
+        elif disk is not None and not self._tags_elsewhere([disk]):
             request = MigrationTuneRequest(disk[1], Tune.CALL_BACK)
             self.deeds.propose(Aim(self.picture.controls[disk[0]], disk[1]), request, "Call it back")
 

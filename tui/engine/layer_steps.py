@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,10 +13,11 @@ from tui.engine.batches import batches
 from tui.engine.carrying import Carrier, patiently
 from tui.engine.chain_steps import reached_files
 from tui.engine.control import Level
-from tui.engine.errors import JobCancelled, StepFailed
+from tui.engine.errors import StepFailed
 from tui.engine.files import Files
 from tui.engine.filling import TOLD
 from tui.engine.look import written_in
+from tui.engine.migrating import called_back
 from tui.engine.peers import REACHED, peer_of
 from tui.engine.standing import users_at
 from tui.engine.steps import happened, run
@@ -32,7 +31,7 @@ from tui.model.host import Link
 from tui.model.image import led_to
 from tui.model.job import Sample
 from tui.model.migrate_steps import CompareThere, CopyLayersThere
-from tui.model.migration import LayersOnTheWay, Migration, MigrationPhase
+from tui.model.migration import LayersOnTheWay, MigrationPhase
 from tui.model.quantity import size
 from tui.model.text import printable
 
@@ -41,14 +40,10 @@ if TYPE_CHECKING:
 
 _AGES = "LC_ALL=C exec stat -L -c '%y %s' -- \"$@\""
 
-Show = Callable[[MigrationPhase, int, int], None]
-"""Takes the phase, the bytes that are there and those that will be."""
-
 
 @run.register(CompareThere)
 def _(step: CompareThere, host: Host, left: threading.Event) -> tuple[Finding, ...]:
-    with peer_of(host, step.destination) as there, _shown(step, host) as show:
-        show(MigrationPhase.COMPARING, 0, 0)
+    with peer_of(host, step.destination) as there:
         _await_others(step, host, left)
         here, other, broke = reached_files(host), reached_files(there), partial(_warn, step, host)
         for image, header in zip(step.images, step.headers, strict=True):
@@ -68,18 +63,20 @@ def _(step: CompareThere, host: Host, left: threading.Event) -> tuple[Finding, .
 @run.register(CopyLayersThere)
 def _(step: CopyLayersThere, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     began = time.monotonic()
-    with peer_of(host, step.destination) as there, _shown(step, host) as show:
+    with peer_of(host, step.destination) as there:
         here, other = reached_files(host), reached_files(there)
         _insist_on_still(step, host, there)
         before = _ages(step, here)
-        carrier = _carrier(step, host, there, show, left)
+        carrier = _carrier(step, host, there, left)
         broke = partial(_warn, step, host)
         for image in step.images:
             anew = partial(broke, then=f"{printable(image.path)} is begun anew.")
             patiently(partial(carrier.carry, image), anew, left, partial(carrier.furthest, image))
             _insist(step, left)
         took = time.monotonic() - began
-        show(MigrationPhase.COMPARING, 0, 0)
+        host.apply(
+            partial(on_the_way.with_layers, uuid=step.uuid, phase=MigrationPhase.COMPARING, layers=None)
+        )
         for image in step.images:
             if not patiently(partial(_equal, image, 0, here, other, left), broke, left):
                 raise StepFailed(f"{image.path} of {step.host} is not what {image.source} is.")
@@ -108,7 +105,7 @@ def _(step: CompareThere | CopyLayersThere, host: Host) -> bool:  # noqa: ARG001
 def _insist(step: CompareThere | CopyLayersThere, left: threading.Event) -> None:
     """Nothing has happened to the guest yet, so that all can be taken back at once."""
     if left.is_set():
-        raise JobCancelled(f"The migration of {printable(step.domain)} was called back.")
+        raise called_back(step.domain)
 
 
 def _await_others(step: CompareThere, host: Host, left: threading.Event) -> None:
@@ -141,19 +138,26 @@ def _ages(step: CopyLayersThere, here: Files) -> str:
     return "".join(here.ask(_AGES, *some) for some in batches(image.source for image in step.images))
 
 
-def _carrier(step: CopyLayersThere, host: Host, there: Host, show: Show, left: threading.Event) -> Carrier:
+def _carrier(step: CopyLayersThere, host: Host, there: Host, left: threading.Event) -> Carrier:
     files = reached_files(there)
     # What came of each; of what a file system packs more goes over the line than it takes here.
     amounts = {image.path: 0 for image in step.images}
     takes = dict(zip(amounts, step.sizes, strict=True))
-    told, warned = [0.0], list[str]()
+    told, warned, total = [0.0], list[str](), sum(step.sizes)
+
+    def show() -> None:
+        done = sum(amounts.values())
+        layers = LayersOnTheWay(done, total, (Sample(time.monotonic(), done, total),)) if total else None
+        host.apply(
+            partial(on_the_way.with_layers, uuid=step.uuid, phase=MigrationPhase.LAYERS, layers=layers)
+        )
 
     def tell(path: str, done: int) -> None:
         amounts[path] = min(done, takes[path])
         now = time.monotonic()
         if now - told[0] >= TOLD:
             told[0] = now
-            show(MigrationPhase.LAYERS, sum(amounts.values()), sum(step.sizes))
+            show()
 
     def crawls(path: str) -> bool:
         room = files.left_for(path)
@@ -165,6 +169,7 @@ def _carrier(step: CopyLayersThere, host: Host, there: Host, show: Show, left: t
             host.log(words, Level.WARNING, domain=step.domain)
         return room is not None
 
+    show()
     return Carrier(reached_files(host), files, bandwidth=step.bandwidth, tell=tell, crawls=crawls, left=left)
 
 
@@ -197,20 +202,3 @@ def _equal(image: ImageCopy, header: int, here: Files, there: Files, left: threa
     with ThreadPoolExecutor(len(asked), "compare") as pool:
         one, other = [pool.submit(files.digest, path, header, left) for files, path in asked]
         return one.result() == other.result() or left.is_set()
-
-
-@contextmanager
-def _shown(step: CompareThere | CopyLayersThere, host: Host) -> Iterator[Show]:
-    """Show the domain as on its way meanwhile."""
-    begun = Migration(step.uuid, step.domain, step.host, MigrationPhase.LAYERS)
-
-    def show(phase: MigrationPhase, done: int, total: int) -> None:
-        samples = (Sample(time.monotonic(), done, total),)
-        layers = LayersOnTheWay(done, total, samples) if total else None
-        host.apply(partial(on_the_way.with_migration, seen=replace(begun, phase=phase, layers=layers)))
-
-    show(MigrationPhase.LAYERS, 0, sum(step.sizes) if isinstance(step, CopyLayersThere) else 0)
-    try:
-        yield show
-    finally:
-        host.apply(partial(on_the_way.without_migration, uuid=step.uuid))

@@ -13,11 +13,11 @@ from tui.engine.control import Level
 from tui.engine.errors import AlreadyThere, HostError, NoConnection, StepFailed
 from tui.engine.guardian import guarded
 from tui.engine.hierarchy_facts import hierarchy_of
-from tui.engine.migrating import followed
+from tui.engine.migrating import called_back, followed
 from tui.engine.peers import peer_of
 from tui.engine.proof import prove_open
 from tui.engine.standing import listed_on, unlisted_on
-from tui.engine.steps import Left, happened, run, undo
+from tui.engine.steps import happened, run, undo
 from tui.model import xml
 from tui.model.coming import coming_to, counted_on
 from tui.model.domain import RunState
@@ -107,7 +107,7 @@ def _(step: SetAside, host: Host, left: threading.Event) -> tuple[Finding, ...]:
     host.peers.secrets[step.uuid] = found.snapshots
     for name in reversed(step.names):
         if left.is_set():
-            raise Left
+            raise called_back(step.domain)
         connection.forget_snapshot(step.uuid, name)
     count = "1 snapshot is" if len(step.names) == 1 else f"{len(step.names)} snapshots are"
     return (fine("snapshots-aside", f"{count} set aside for the way."),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.looking_on import looking_on
 from tui.engine.measuring import measured, watched_copying
 from tui.engine.migrate_trouble import without_tls
-from tui.engine.on_the_way import begun, look
+from tui.engine.on_the_way import look
 from tui.model import on_the_way
 from tui.model.domain import RunState
 from tui.model.finding import Finding, fine
@@ -43,7 +43,7 @@ def followed(
     """
     if left.is_set():
         # The hosts would go on with it by themselves.
-        raise JobCancelled(_called_back(step))
+        raise called_back(step.domain)
     began = time.monotonic()
     known = host.state.domain(step.uuid)
     runs = known is not None and known.state is RunState.RUNNING
@@ -78,12 +78,13 @@ def _explained(error: HostError, step: Migrate, watch: _Watch, left: threading.E
             f"{name} was not at {printable(step.host)} within {step.convergence.timeout:g} s; it was called back."
         )
     if left.is_set() or error.code == _CANCELLED:
-        return JobCancelled(_called_back(step))
+        return called_back(step.domain)
     return without_tls(error, step) or error
 
 
-def _called_back(step: Migrate) -> str:
-    return f"The migration of {printable(step.domain)} was called back."
+def called_back(domain: str) -> JobCancelled:
+    """What is raised where nothing has happened to the guest that could not be taken back at once."""
+    return JobCancelled(f"The migration of {printable(domain)} was called back.")
 
 
 class _Watch:
@@ -92,21 +93,15 @@ class _Watch:
     def __init__(self, step: Migrate, host: Host, left: threading.Event) -> None:
         self._step, self._host, self._left = step, host, left
         self._until = time.monotonic() + step.convergence.timeout if step.convergence.timeout else None
-        self._last = begun(step)
+        self._last = on_the_way.begun(step)
         self.late = False
         """Whether it took too long and was aborted for that."""
         self._waits_for_disks = False
         """Whether it took too long for them, and the memory comes only after them."""
 
-    @contextmanager
-    def on(self) -> Iterator[None]:
-        """Look on meanwhile; the domain is on its way for so long."""
-        self._host.apply(lambda s: on_the_way.with_migration(s, self._last))
-        try:
-            with nullcontext() if self._step.offline else looking_on(self._look, _TOLD):
-                yield
-        finally:
-            self._host.apply(partial(on_the_way.without_migration, uuid=self._step.uuid))
+    def on(self) -> AbstractContextManager[None]:
+        """Look on meanwhile."""
+        return nullcontext() if self._step.offline else looking_on(self._look, _TOLD)
 
     def totals(self) -> list[Finding]:
         """What was sent, as far as it was seen."""

@@ -12,18 +12,11 @@ from tui.model import on_the_way
 from tui.model.job import Sample
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, phase_of
+from tui.model.on_the_way import begun
 
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
     from tui.engine.host import Host
-
-
-def begun(step: Migrate, *, led: bool = True) -> Migration:
-    """It, before anything is known of how far it is."""
-    transport, convergence = step.transport, step.convergence
-    return Migration(
-        step.uuid, step.domain, step.host, p2p=transport.p2p, postcopy=convergence.postcopy, led=led
-    )
 
 
 def look(step: Migrate, host: Host, *, led: bool = True) -> Migration:

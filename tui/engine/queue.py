@@ -248,6 +248,11 @@ class QueueRunner:
 
     def _take_back(self, item: Item, control: Control, run: Run, undo: Plan | None) -> None:
         """Undo what an item's plan has done; it goes on where that is refused."""
+        migration = control.state.migrations.get(item.uuid)
+        if migration is not None and migration.over:
+            # The host may have forgotten the domain by now, and can make no plan for it.
+            self._go_on(item, run, migration.over)
+            return
         try:
             plan = undo or control.plan(undo_request(item.uuid, run.plan.id, control.state))
             if _checks(plan) == {"no-plan"}:

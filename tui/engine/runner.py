@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import (  # noqa: F401  all but two only register
@@ -26,12 +27,14 @@ from tui.engine import (  # noqa: F401  all but two only register
 from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import AlreadyThere, HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.history import result_of
+from tui.model import on_the_way
 from tui.model.figures import together
 from tui.model.finding import Finding, fine
 from tui.model.history import Record, amounts_of, kind_of, left_by, undoes
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
-from tui.model.migrate_steps import CompareThere, CopyLayersThere, Migrate
+from tui.model.migrate_steps import Migrate
+from tui.model.migration import MigrationPhase
 from tui.model.plan import Plan
 from tui.model.steps import AwaitSync, Begin, Step
 from tui.model.text import printable
@@ -63,6 +66,8 @@ class PlanRun:
         """What was proved so far."""
         self._began_at = host
         self._before = host.state.domain(plan.uuid)
+        self._way = next((step for step in plan.steps if isinstance(step, Migrate)), None)
+        """What takes the domain to another host, if anything does: shown as on its way from first step to last."""
         self._begun = now = host.clock()
         new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now)
         self._entry = replace(plan.resumed, owner=new.owner, heartbeat=now) if plan.resumed else new
@@ -75,7 +80,7 @@ class PlanRun:
     @property
     def ahead(self) -> bool:
         """Whether it is at what goes to another host before the guest does."""
-        return isinstance(self.plan.steps[self._step], CompareThere | CopyLayersThere)
+        return self._way is not None and self._step < self.plan.steps.index(self._way)
 
     @property
     def entry(self) -> Entry:
@@ -114,6 +119,8 @@ class PlanRun:
             self._host.log(self.outcome.message, Level.ERROR, domain=self.plan.domain)
         finally:
             self._quiet.set()
+            if self._way is not None:
+                self._began_at.apply(partial(on_the_way.without_migration, uuid=self.plan.uuid))
             # Others may wait for what this plan was to bring.
             self._began_at.nudge()
             try:
@@ -185,6 +192,8 @@ class PlanRun:
     def _do(self, step: Step) -> tuple[Finding, ...]:
         """Run a step, journal first; when the connection breaks, find out afterwards whether it happened."""
         while True:
+            if self._way is not None:
+                self._began_at.apply(partial(on_the_way.with_step, way=self._way, step=step))
             try:
                 self._write(self._step)
                 return steps.run(step, self._host, self._left)
@@ -201,6 +210,7 @@ class PlanRun:
 
     def _follow(self, step: Migrate) -> None:
         """Go on at the host where the domain is now; its journal has gone there with it."""
+        self._show(MigrationPhase.FINISHING, "it is looked for there")
         before = self._host
         there = before if before.connection().host_uuid() == step.host_uuid else before.peer(step.destination)
         self._gone = True
@@ -249,6 +259,7 @@ class PlanRun:
             message = " ".join(remarks)
             self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
             return Outcome(End.FAILED, message)
+        self._show(MigrationPhase.UNDOING)
         # What somebody else has made is not taken back.
         begun = self._step if isinstance(error, AlreadyThere) else self._step + 1
         for step in reversed(self.plan.steps[:begun]):
@@ -271,6 +282,11 @@ class PlanRun:
         word, level = ("cancelled", Level.INFO) if cancelled else ("failed", Level.ERROR)
         self._host.log(f"{self.plan.title}: {word}. {message}", level, domain=self.plan.domain)
         return Outcome(End.FAILED, message, cancelled=cancelled)
+
+    def _show(self, phase: MigrationPhase, doing: str = "") -> None:
+        """Where a domain is on its way to another host, if this takes it there."""
+        if self._way is not None:
+            self._began_at.apply(partial(on_the_way.with_phase, way=self._way, phase=phase, doing=doing))
 
     def _torn(self) -> bool:
         """Whether a disk has gone over while another one still has the mirror to follow it."""

@@ -11,8 +11,10 @@ from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.steps import happened, run
 from tui.model import on_the_way
 from tui.model.finding import Finding
+from tui.model.host import HostState
 from tui.model.migrate_request import Tune
 from tui.model.migrate_steps import TuneMigration
+from tui.model.migration import MigrationPhase
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -45,7 +47,7 @@ def _(step: TuneMigration, host: Host, left: threading.Event) -> tuple[Finding, 
 
 @happened.register(TuneMigration)
 def _(step: TuneMigration, host: Host) -> bool:
-    return step.tune is Tune.CALL_BACK and step.uuid not in host.state.migrations
+    return step.tune is Tune.CALL_BACK and _decided(host.state, step.uuid)
 
 
 def _call_back(step: TuneMigration, host: Host) -> None:
@@ -56,7 +58,7 @@ def _call_back(step: TuneMigration, host: Host) -> None:
     """
     until = time.monotonic() + ENDED
     trouble = ""
-    while step.uuid in host.state.migrations:
+    while not _decided(host.state, step.uuid):
         if time.monotonic() > until:
             raise StepFailed(f"{step.domain} does not come back. {trouble}".rstrip())
         try:
@@ -66,7 +68,13 @@ def _call_back(step: TuneMigration, host: Host) -> None:
             raise
         except HostError as error:
             trouble = str(error)
-        host.wait_for(lambda s: True if step.uuid not in s.migrations else None, timeout=AGAIN)
+        host.wait_for(lambda s: _decided(s, step.uuid) or None, timeout=AGAIN)
     reading = host.connection().read(step.uuid)
     if reading is None or not reading.state.active:
         raise StepFailed(f"It was too late: {step.domain} had gone over already.")
+
+
+def _decided(state: HostState, uuid: str) -> bool:
+    """Whether it is known by now where a domain will be."""
+    migration = state.migrations.get(uuid)
+    return migration is None or migration.phase in (MigrationPhase.FINISHING, MigrationPhase.UNDOING)

@@ -9,24 +9,32 @@ from enum import StrEnum
 from tui.model.forecast import FAR, Forecast, Verdict, forecast_of_disk
 from tui.model.job import Sample
 from tui.model.quantity import UNKNOWN, duration, floor_percent, rate, size
+from tui.model.text import printable
 
 
 class MigrationPhase(StrEnum):
-    """Where it is."""
+    """Where it is, by and large in the order in which it comes there."""
 
+    PREPARING = "preparing"
+    """Images are made there, snapshots are set aside, and the hosts agree."""
+    COMPARING = "comparing layers"
     LAYERS = "copying layers"
     """What stands still goes first, and the guest does not know of it yet."""
-    COMPARING = "comparing layers"
-    PREPARING = "preparing"
     DISKS = "copying disks"
+    IN_SYNC = "in sync"
+    """All disks are, and none of the memory has been seen to be sent."""
     MEMORY = "sending memory"
+    SWITCHING = "switching over"
     POSTCOPY = "fetching memory"
     """The guest runs at the other host already, and there is no way back."""
-    SWITCHING = "switching over"
+    FINISHING = "finishing"
+    """The guest has gone over: its snapshots become known there, and all is proved."""
+    UNDOING = "taking back"
+    """The guest stays: what was done for its way is taken back."""
 
 
-BEFORE = (MigrationPhase.LAYERS, MigrationPhase.COMPARING)
-"""Phases of which libvirt knows nothing."""
+BEFORE = (MigrationPhase.PREPARING, MigrationPhase.COMPARING, MigrationPhase.LAYERS)
+"""Phases in which the guest is not under way itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,29 @@ class Migration:
     """This program has begun it, and heard all that libvirt said of it; of others it tells what can be seen."""
     layers: LayersOnTheWay | None = None
     """``None`` when they are not being copied."""
+    targets: tuple[str, ...] = ()
+    """The disks that are copied, whether anything is known of them yet or not."""
+    doing: str = ""
+    """What it does before or after libvirt has it, for people."""
+
+    @property
+    def all_synced(self) -> bool:
+        """Whether libvirt has said of each disk that is copied that it is in sync."""
+        return bool(self.targets) and self.synced.issuperset(self.targets)
+
+    @property
+    def over(self) -> str:
+        """Why it cannot be called back any more, a sentence; nothing while it can."""
+        name, host = printable(self.domain), printable(self.host)
+        match self.phase:
+            case MigrationPhase.SWITCHING | MigrationPhase.POSTCOPY:
+                return f"{name} is being switched over to {host}, and nothing of that can be changed."
+            case MigrationPhase.FINISHING:
+                return f"{name} has gone over to {host}: the migration cannot be changed or called back any more."
+            case MigrationPhase.UNDOING:
+                return f"{name} stays: what was done for its way to {host} is being taken back already."
+            case _:
+                return ""
 
     @property
     def copying(self) -> tuple[DiskOnTheWay, ...]:
@@ -240,7 +271,7 @@ class Migration:
     def words(self) -> str:
         """For people, in one line."""
         percent = "" if self.percent is None else f" {self.percent} %"
-        parts = [f"{self.phase}{percent}"]
+        parts = [f"{self.phase}{percent}", *([self.doing] if self.doing else [])]
         if self.phase in (MigrationPhase.LAYERS, MigrationPhase.DISKS):
             parts += [f"at {rate(self.rate)}"] if self.rate is not None else []
         if self.phase is MigrationPhase.LAYERS:

@@ -6,9 +6,64 @@ from dataclasses import replace
 
 from tui.model.host import HostState
 from tui.model.job import JobEvent, Sample
-from tui.model.migrate_steps import Migrate
+from tui.model.migrate_steps import (
+    BringBack,
+    CompareThere,
+    CopyLayersThere,
+    MakeThere,
+    Migrate,
+    ProveArrival,
+    SetAside,
+)
 from tui.model.migration import DiskOnTheWay, LayersOnTheWay, Migration, MigrationPhase, phase_of
+from tui.model.steps import Step
 from tui.model.tracking import SAMPLES_KEPT
+
+_STAGES: dict[type, tuple[MigrationPhase, str]] = {
+    MakeThere: (MigrationPhase.PREPARING, "its images are made there"),
+    CompareThere: (MigrationPhase.COMPARING, ""),
+    CopyLayersThere: (MigrationPhase.LAYERS, ""),
+    SetAside: (MigrationPhase.PREPARING, "its snapshots are set aside"),
+    Migrate: (MigrationPhase.PREPARING, "the hosts agree"),
+    BringBack: (MigrationPhase.FINISHING, "its snapshots become known there"),
+    ProveArrival: (MigrationPhase.FINISHING, "its arrival is proved"),
+}
+
+
+def begun(step: Migrate, *, led: bool = True) -> Migration:
+    """It, before anything is known of how far it is."""
+    transport, convergence = step.transport, step.convergence
+    return Migration(
+        step.uuid,
+        step.domain,
+        step.host,
+        p2p=transport.p2p,
+        postcopy=convergence.postcopy,
+        led=led,
+        targets=step.targets,
+    )
+
+
+def with_step(state: HostState, way: Migrate, step: Step) -> HostState:
+    """The plan that takes a domain to another host comes to one of its steps."""
+    return with_phase(state, way, *_STAGES[type(step)])
+
+
+def with_phase(state: HostState, way: Migrate, phase: MigrationPhase, doing: str = "") -> HostState:
+    """It begins something else, of which nothing is known yet."""
+    return _with(state, replace(begun(way), phase=phase, doing=doing))
+
+
+def with_layers(
+    state: HostState, uuid: str, phase: MigrationPhase, layers: LayersOnTheWay | None
+) -> HostState:
+    """One look at what stands still and goes ahead of a domain; its sample joins those of the looks before."""
+    migration = state.migrations.get(uuid)
+    if migration is None:
+        return state
+    if layers is not None and migration.layers is not None:
+        layers = replace(layers, samples=(*_earlier(migration.layers), *layers.samples))
+    return _with(state, replace(migration, phase=phase, layers=layers))
 
 
 def with_migration(state: HostState, seen: Migration) -> HostState:
@@ -19,10 +74,7 @@ def with_migration(state: HostState, seen: Migration) -> HostState:
     # What the guest wrote until somebody paused it, or let it go on, says nothing of what is to come.
     known = {disk.target: disk for disk in before.disks} if before and before.paused is seen.paused else {}
     disks = tuple(_joined(disk, known.get(disk.target), synced) for disk in seen.disks)
-    layers = seen.layers
-    if layers is not None and before is not None and before.layers is not None:
-        layers = replace(layers, samples=(*_earlier(before.layers), *layers.samples))
-    return _with(state, replace(seen, disks=disks, layers=layers, synced=synced))
+    return _with(state, replace(seen, disks=disks, synced=synced))
 
 
 def with_pause(state: HostState, uuid: str) -> HostState:
@@ -96,4 +148,6 @@ def _earlier(before: DiskOnTheWay | LayersOnTheWay) -> tuple[Sample, ...]:
 
 
 def _with(state: HostState, migration: Migration) -> HostState:
+    if migration.phase is MigrationPhase.DISKS and migration.all_synced:
+        migration = replace(migration, phase=MigrationPhase.IN_SYNC)
     return replace(state, migrations={**state.migrations, migration.uuid: migration})

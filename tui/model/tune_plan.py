@@ -36,12 +36,11 @@ def plan_tune(
     if migration is None:
         reason = f"{name} is on its way to no other host, as far as virt-mirror leads it."
         findings.append(refused("not-migrating", reason, "Look at the jobs of this host."))
-    elif _is_over(request.tune, migration.phase):
-        reason = f"{name} is being switched over to {printable(migration.host)}, and nothing of that can be changed."
-        findings.append(refused("past-the-switch", reason, "Wait until it is there."))
+    elif migration.over and not _still_fetched(request.tune, migration):
+        findings.append(refused("past-the-switch", migration.over, "Wait for its end."))
     elif migration.phase in BEFORE and request.tune is not Tune.CALL_BACK:
         reason = (
-            f"{name} is not under way itself: what it stands on goes to {printable(migration.host)} first."
+            f"{name} is not under way itself yet: {printable(migration.host)} is made ready for it first."
         )
         findings.append(refused("too-early", reason, "Wait for that."))
     else:
@@ -60,10 +59,9 @@ def plan_tune(
     )
 
 
-def _is_over(tune: Tune, phase: MigrationPhase) -> bool:
-    """Whether it is too late for that; memory that is fetched afterwards still has a limit."""
-    late = phase is MigrationPhase.POSTCOPY and tune is not Tune.BANDWIDTH
-    return late or phase is MigrationPhase.SWITCHING
+def _still_fetched(tune: Tune, migration: Migration) -> bool:
+    """Whether it is about memory that is fetched after the switch, which has a limit still."""
+    return tune is Tune.BANDWIDTH and migration.phase is MigrationPhase.POSTCOPY
 
 
 def _check(request: MigrationTuneRequest, domain: Domain, migration: Migration) -> Iterator[Finding]:

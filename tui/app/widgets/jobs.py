@@ -167,7 +167,10 @@ class JobsView(Items[AnyRow]):
         enabled = row.number not in self.read_only or row.ended is not None
         ended = {"dismiss-job": BY_ID["dismiss-job"].title}
         titles = (ended if row.ended else migrations.BUTTONS).items()
-        buttons = [self._button(command, title, enabled=enabled) for command, title in titles]
+        buttons = [
+            self._button(command, title, enabled=enabled and not _why_not(row, command))
+            for command, title in titles
+        ]
         pressed = join(*(p for n, b in enumerate(buttons) for p in ((" ", b) if n else (b,))))
         if line == 0:
             room = width - pressed.cell_length - 1 if wide else width
@@ -348,7 +351,7 @@ class JobsView(Items[AnyRow]):
 def _why_not(row: AnyRow, command: str) -> str | None:
     """Why a button is dead: as its key would say, and for what a move still has to do."""
     if isinstance(row, MigrationRow):
-        return None
+        return row.migration.over if command == "cancel" and row.ended is None else None
     return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 

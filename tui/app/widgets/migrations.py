@@ -14,7 +14,7 @@ from tui.app.text import in_signs, join, shown, styled
 from tui.app.widgets.gauges import bar
 from tui.engine.control import End, Outcome
 from tui.model.job import Phase
-from tui.model.migration import DiskOnTheWay, Migration, MigrationPhase, about
+from tui.model.migration import BEFORE, DiskOnTheWay, Migration, MigrationPhase, about
 from tui.model.quantity import progress_size, rate
 
 BUTTONS = {"cancel": "Call back", "speed": "Change"}
@@ -25,13 +25,16 @@ HELP = {
 }
 
 _WORDS = {
-    MigrationPhase.LAYERS: "layers",
-    MigrationPhase.COMPARING: "comparing",
     MigrationPhase.PREPARING: "preparing",
+    MigrationPhase.COMPARING: "comparing",
+    MigrationPhase.LAYERS: "layers",
     MigrationPhase.DISKS: "disks",
+    MigrationPhase.IN_SYNC: "in sync",
     MigrationPhase.MEMORY: "memory",
-    MigrationPhase.POSTCOPY: "post-copy",
     MigrationPhase.SWITCHING: "switching",
+    MigrationPhase.POSTCOPY: "post-copy",
+    MigrationPhase.FINISHING: "finishing",
+    MigrationPhase.UNDOING: "taking back",
 }
 STYLE = "$text-primary"
 _CHECKS = {
@@ -117,12 +120,12 @@ def amount(migration: Migration) -> str:
 
 def words(migration: Migration, glyphs: Glyphs, *, wide: bool) -> Iterator[Content]:
     """What else is known, the most important first; ``wide`` is a line above that tells the speed."""
-    if migration.phase is MigrationPhase.PREPARING:
-        yield styled("the hosts agree", DIM)
+    if migration.doing:
+        yield styled(migration.doing, DIM)
     for number, trouble in enumerate(migration.troubles):
         helps = migration.outruns and not number
         yield shown(f"{trouble}: b has remedies" if helps else trouble, "$text-warning")
-    if migration.phase is MigrationPhase.DISKS:
+    if migration.phase in (MigrationPhase.DISKS, MigrationPhase.IN_SYNC):
         yield from _disks(migration, glyphs, wide=wide)
     memory = migration.memory
     if memory is not None:
@@ -169,12 +172,18 @@ def _disk(disk: DiskOnTheWay, glyphs: Glyphs) -> Content:
 
 def farewell(migration: Migration) -> str:
     """What becomes of it when the program is left."""
-    name, host = migration.domain, migration.host
+    name, host, phase = migration.domain, migration.host, migration.phase
+    if phase is MigrationPhase.FINISHING:
+        return f"{name} has gone over to {host}; R there brings the rest to its end."
+    if phase is MigrationPhase.UNDOING:
+        return f"{name} stays here; X takes back what is left of its way to {host}."
+    back = "it is called back, and X takes back what was made for it."
+    if migration.p2p and phase in BEFORE:
+        return f"{name} is prepared for {host}: {back} Only if the hosts have begun, they go on without this program."
     if migration.p2p:
         return f"{name} goes on to {host} without this program; R there brings it to its end."
-    if migration.phase in (MigrationPhase.POSTCOPY, MigrationPhase.SWITCHING):
+    if phase in (MigrationPhase.POSTCOPY, MigrationPhase.SWITCHING):
         return (
             f"{name} is being switched over to {host}, led by this program: to quit now can lose the guest."
         )
-    back = "it is called back, and X takes back what was made for it."
     return f"{name} is on its way to {host}, led by this program: {back}"
