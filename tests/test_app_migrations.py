@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Button
 
 from tests.app_pilot import Screen, opened, played
 from tests.dialogs import HOSTILE, UNANSWERED, in_dialog
@@ -25,7 +25,7 @@ from tui.app.deeds import Aim
 from tui.app.dialogs.arrival import ArrivalDialog
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.confirm import ConfirmPlan
-from tui.app.dialogs.fields import Choice, Field
+from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.migration import Change, MigrationDialog
 from tui.app.glyphs import ASCII
 from tui.app.widgets.migrations import MigrationRow
@@ -126,7 +126,8 @@ async def test_memory_on_its_way(size: tuple[int, int], above: bool) -> None:  #
 async def test_what_never_arrives_is_said_first() -> None:
     async with opened(FakeControl(states=away(STUCK)), size=(80, 24)) as screen:
         await screen.press("3")
-        assert "will not converge at this speed: b has remedies" in screen.painted(screen.main.jobs)
+        painted = screen.painted(screen.main.jobs)
+        assert "the guest changes its memory faster than it is sent: b has remedies" in painted
 
 
 @pytest.mark.parametrize("size", [(160, 36), (80, 24)])
@@ -257,6 +258,7 @@ async def test_what_has_gone_over_is_shown_and_not_called_back(size: tuple[int, 
         jobs = screen.painted(screen.main.jobs)
         for words in ("db01 → host-b", "finishing", "its snapshots become known there"):
             assert words in jobs
+        assert "Call back" not in screen.main.keys.plain
         await screen.press("x")
         assert "has gone over to host-b" in screen.notes[-1]
         await screen.press("H")
@@ -274,12 +276,21 @@ async def test_an_ended_job_of_that_domain_is_not_the_migration() -> None:
 
 
 @played
-async def test_the_limit_is_typed_at_once() -> None:
+async def test_a_remedy_is_a_key_away() -> None:
+    control = FakeControl(states=away())
+    async with opened(control) as screen:
+        await screen.press("b", "s")
+        await question(screen)
+        assert control.requests == [MigrationTuneRequest(UUID, Tune.SUSPEND)]
+
+
+@played
+async def test_the_limit_is_typed_and_its_plan_shown() -> None:
     control = FakeControl(states=away())
     async with opened(control) as screen:
         await screen.press("b")
         assert isinstance(screen.app.screen, MigrationDialog)
-        await screen.press("4", "0", "enter")
+        await screen.press("b", "4", "0", "enter")
         await question(screen)
         assert control.requests == [MigrationTuneRequest(UUID, Tune.BANDWIDTH, 40 * MIB)]
 
@@ -295,7 +306,7 @@ async def test_details_are_the_same_dialog_and_end_with_the_migration() -> None:
         await screen.until(lambda: not screen.main.picture.states[0].migrations)
         dialog.look()
         assert "has ended" in dialog.query_one("#state").plain  # type: ignore[attr-defined]
-        await screen.press("enter")
+        await screen.press("b", "s", "x")
         assert screen.app.screen is dialog
         assert control.requests == []
 
@@ -471,28 +482,70 @@ async def test_one_that_did_not_arrive_says_why(outcome: Outcome, word: str) -> 
 
 def in_change(*keys: str, migration: Migration = MEMORY) -> Any:
     async def act(pilot: Any, dialog: MigrationDialog) -> None:
-        assert dialog.query_one("#bandwidth", Input).has_focus
+        assert dialog.query_one("#leave", Button).has_focus
         await pilot.press(*keys)
 
     return in_dialog(lambda: MigrationDialog(lambda: migration), act, (80, 24))
 
 
-def test_each_change() -> None:
+def test_each_change_has_a_key() -> None:
     may = replace(MEMORY, postcopy=True)
-    assert in_change("enter") == Change(Tune.BANDWIDTH, 0)
-    assert in_change("up", "right", "enter", "7", "0", "0", "enter") == Change(Tune.DOWNTIME, 700)
-    assert in_change("up", "right", "right", "enter", migration=may) == Change(Tune.POSTCOPY)
-    assert in_change("up", "right", "right", "right", "enter") == Change(Tune.SUSPEND)
+    assert in_change("b", "enter") == Change(Tune.BANDWIDTH, 0)
+    assert in_change("b", "8", "enter") == Change(Tune.BANDWIDTH, 8 * MIB)
+    assert in_change("b", "up", "d", "7", "0", "0", "enter") == Change(Tune.DOWNTIME, 700)
+    assert in_change("p", migration=may) == Change(Tune.POSTCOPY)
+    assert in_change("s") == Change(Tune.SUSPEND)
+    assert in_change("x") == Change(Tune.CALL_BACK)
+
+
+def test_each_remedy_is_shown_with_its_key_and_why_it_cannot_be_had() -> None:
+    async def act(pilot: Any, dialog: MigrationDialog) -> None:
+        offered = dialog.query_one("#remedies").plain.splitlines()  # type: ignore[attr-defined]
+        assert [line[:1] for line in offered] == ["", *"bdapsx"]
+        (auto,) = [line for line in offered if line.startswith("a")]
+        assert "only from the start" in auto
+        (late,) = [line for line in offered if line.startswith("p")]
+        assert "begun without post-copy" in late
+        await pilot.press("p")
+        assert "Call it back, and begin it with post-copy." in said(dialog)
+        await pilot.press("a")
+        assert "only from the start" in said(dialog)
+        await pilot.press("escape")
+
+    assert in_dialog(lambda: MigrationDialog(lambda: MEMORY), act, (80, 24)) is None
+
+
+def said(dialog: MigrationDialog) -> str:
+    return dialog.news._said[-1].text  # noqa: SLF001
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_a_click_on_a_remedy_is_its_key(size: tuple[int, int]) -> None:
+    async def act(pilot: Any, dialog: MigrationDialog) -> None:
+        remedies = dialog.query_one("#remedies", Flow)
+        lines = [line.plain for line in remedies.laid_out(remedies.content_size.width)]
+        row = next(number for number, line in enumerate(lines) if line.startswith("s"))
+        await pilot.click("#remedies", offset=(5, row))
+
+    assert in_dialog(lambda: MigrationDialog(lambda: MEMORY), act, size) == Change(Tune.SUSPEND)
+
+
+def test_auto_converge_that_is_on_is_said() -> None:
+    async def act(_pilot: Any, dialog: MigrationDialog) -> None:
+        offered = dialog.query_one("#remedies").plain  # type: ignore[attr-defined]
+        assert "on already" in offered
+
+    slowed = replace(MEMORY, auto_converge=True)
+    in_dialog(lambda: MigrationDialog(lambda: slowed), act)
 
 
 def test_a_pause_is_one_key_away_where_the_guest_writes_too_fast() -> None:
     async def act(pilot: Any, dialog: MigrationDialog) -> None:
-        assert dialog.query_one("#tune", Choice).has_focus
         state = dialog.query_one("#state").plain  # type: ignore[attr-defined]
         for words in (
             "the guest writes faster than vda is copied",
             "Disks keep the limit",
-            "call it back with x",
+            "call it back (x)",
             "guest writes  80 MiB/s",
             "limit         25 MiB/s for each disk",
             "in sync in    -",
@@ -500,38 +553,49 @@ def test_a_pause_is_one_key_away_where_the_guest_writes_too_fast() -> None:
         ):
             assert words in state
         assert state.isascii()
-        await pilot.press("enter")
+        await pilot.press("s")
 
     assert in_dialog(lambda: MigrationDialog(lambda: OUTRUN, glyphs=ASCII), act) == Change(Tune.SUSPEND)
 
 
-def test_what_cannot_be_had() -> None:
-    assert in_change("up", "right", "right", "enter") is UNANSWERED
-    assert in_change("up", "right", "enter", "enter") is UNANSWERED
-    assert in_change("x", "enter") is UNANSWERED
-
-
-def test_what_is_said_of_it() -> None:
-    async def act(pilot: Any, dialog: MigrationDialog) -> None:
+@pytest.mark.parametrize("postcopy", [False, True])
+def test_memory_that_never_arrives_is_said_with_what_helps(*, postcopy: bool) -> None:
+    async def act(_pilot: Any, dialog: MigrationDialog) -> None:
         state = dialog.query_one("#state").plain  # type: ignore[attr-defined]
-        assert "this program leads it" in state
-        assert "75 %" in state
-        assert "200 MiB/s" in state
-        assert "300 ms expected" in state
-        assert "never arrives" in state
+        helps = "more bandwidth (b), more downtime (d), post-copy (p) or pause (s)"
+        assert "the guest changes its memory faster than it is sent. What helps: " in state
+        assert (helps if postcopy else helps.replace(", post-copy (p)", "")) in state
+        for words in ("this program leads it", "75 %", "200 MiB/s", "300 ms expected"):
+            assert words in state
         assert state.isascii()
-        dialog.query_one("#tune", Choice).value = Tune.POSTCOPY
-        await pilot.pause()
-        assert "without post-copy" in dialog.query_one("#tune-field", Field).remark
-        assert dialog.query_one("#go", Button).disabled
 
-    in_dialog(lambda: MigrationDialog(lambda: STUCK, glyphs=ASCII), act)
+    stuck = replace(STUCK, postcopy=postcopy)
+    in_dialog(lambda: MigrationDialog(lambda: stuck, glyphs=ASCII), act)
+
+
+@pytest.mark.parametrize(
+    "keys", [("p",), ("a",), ("d", "enter"), ("b", "x", "enter"), ("enter", "up")], ids=" ".join
+)
+def test_what_cannot_be_had(keys: tuple[str, ...]) -> None:
+    answer = in_change(*keys)
+    assert answer is (None if keys[0] == "enter" else UNANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("migration", "open_still"), [(FINISHING, ""), (replace(MEMORY, paused=True), "bdx")]
+)
+def test_only_what_is_possible_can_be_chosen(migration: Migration, open_still: str) -> None:
+    for key in "bdapsx":
+        now = in_change(key, migration=migration)
+        closed = key not in open_still or key in "bd"
+        assert (now is UNANSWERED) is closed, key
 
 
 def test_a_read_only_session_only_looks() -> None:
     async def act(pilot: Any, dialog: MigrationDialog) -> None:
         assert dialog.query_one("#leave", Button).has_focus
-        assert dialog.query_one("#go", Button).disabled
+        await pilot.press("s", "x", "b")
+        assert "read-only" in said(dialog)
         await pilot.press("escape")
 
     assert in_dialog(lambda: MigrationDialog(lambda: MEMORY, read_only=True), act) is None

@@ -174,7 +174,7 @@ def test_how_far_it_is_in_words() -> None:
     sent = way(MigrationPhase.MEMORY, memory)
     assert sent.words == "sending memory 60 %, 40 MiB left, at 10 MiB/s, changed at 2 MiB/s, about 5s"
     busy = MemoryOnTheWay(100 * MIB, 40 * MIB, rate=10 * MIB, dirty_rate=20 * MIB, iteration=3)
-    assert "will not converge at this speed" in way(MigrationPhase.MEMORY, busy).words
+    assert "the guest changes its memory faster than it is sent" in way(MigrationPhase.MEMORY, busy).words
     assert busy.seconds is None
     assert MemoryOnTheWay(10, 0).percent == 99, "the guest has not gone over yet"
     assert way(MigrationPhase.MEMORY).words == "sending memory"

@@ -8,7 +8,6 @@ import pytest
 
 from tests.engine import refusals
 from tests.fake_host import MIB, make_domain
-from tui.model.domain import RunState
 from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.migrate_steps import TuneMigration
 from tui.model.migration import MemoryOnTheWay, Migration, MigrationPhase
@@ -26,11 +25,8 @@ SENT = Migration(
 )
 
 
-def made(
-    tune: Tune, value: int = 0, migration: Migration | None = SENT, state: RunState = RunState.RUNNING
-) -> Plan:
-    domain = replace(DOMAIN, state=state)
-    return plan_tune(MigrationTuneRequest(DOMAIN.uuid, tune, value), domain, migration, "p1")
+def made(tune: Tune, value: int = 0, migration: Migration | None = SENT) -> Plan:
+    return plan_tune(MigrationTuneRequest(DOMAIN.uuid, tune, value), DOMAIN, migration, "p1")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +77,7 @@ def test_what_cannot_be_had() -> None:
     assert refusals(made(Tune.DOWNTIME, LONGEST_DOWNTIME + 1)) == {"downtime"}
     assert refusals(made(Tune.POSTCOPY, migration=replace(SENT, postcopy=False))) == {"no-postcopy"}
     assert refusals(made(Tune.POSTCOPY, migration=replace(SENT, phase=MigrationPhase.DISKS))) == {"too-early"}
-    assert refusals(made(Tune.SUSPEND, state=RunState.PAUSED)) == {"paused"}
+    assert refusals(made(Tune.SUSPEND, migration=replace(SENT, paused=True))) == {"paused"}
 
 
 def test_disks_keep_their_limit() -> None:

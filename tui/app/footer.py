@@ -58,13 +58,17 @@ def possible(command: str, focus: Focus) -> bool:
     if focus.arrived and command in _OF_JOBS:
         return command in _OF_ARRIVALS
     if focus.migration is not None and command in _OF_JOBS | _RECOVER | _BEGIN:
-        return command in _OF_MIGRATIONS
+        return command in _of_migration(focus.migration)
     if command == "cancel" and focus.leftover:
         return True
     if command in _OF_JOBS:
         plan_forbids = why_not_in_plan(focus.plan, command)
         return not plan_forbids and not any(why_not(job, command) for job in focus.jobs or (None,))
     return True
+
+
+def _of_migration(migration: Migration) -> frozenset[str]:
+    return _OF_MIGRATIONS - {"cancel"} if migration.over else _OF_MIGRATIONS
 
 
 def _hidden(focus: Focus) -> frozenset[str]:
@@ -76,7 +80,9 @@ def _hidden(focus: Focus) -> frozenset[str]:
             busy = {"queue-pause", "queue-limits"} if focus.interrupted else set()
             return out_of_place_in_queue(focus.item) | (_RECOVER if open_still else recover | busy)
         case Panel.JOBS | Panel.DOMAINS if focus.arrived or focus.migration is not None:
-            kept = _OF_ARRIVALS if focus.arrived else _OF_MIGRATIONS
+            kept = (
+                _OF_ARRIVALS if focus.arrived or focus.migration is None else _of_migration(focus.migration)
+            )
             return _RECOVER | _BEGIN | (_OF_JOBS - kept)
         case Panel.JOBS:
             job = focus.jobs[0] if focus.jobs else None

@@ -259,7 +259,7 @@ class PlanRun:
             message = " ".join(remarks)
             self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
             return Outcome(End.FAILED, message)
-        self._show(MigrationPhase.UNDOING)
+        self._show(MigrationPhase.UNDOING, "it goes on here")
         # What somebody else has made is not taken back.
         begun = self._step if isinstance(error, AlreadyThere) else self._step + 1
         for step in reversed(self.plan.steps[:begun]):

@@ -154,6 +154,8 @@ class Migration:
     """The hosts go on by themselves when this program is gone."""
     postcopy: bool = False
     """It may be switched over before all of its memory is there."""
+    auto_converge: bool = False
+    """QEMU slows the guest down when its memory does not get on."""
     synced: frozenset[str] = frozenset()
     """Targets of the disks that libvirt has said are in sync."""
     paused: bool = False
@@ -237,7 +239,7 @@ class Migration:
     def troubles(self) -> tuple[str, ...]:
         """Why it does not arrive as it goes now, for people."""
         if self.phase is not MigrationPhase.DISKS:
-            return ("will not converge at this speed",) if self.outruns else ()
+            return ("the guest changes its memory faster than it is sent",) if self.outruns else ()
         outlooks = {disk.target: disk.outlook for disk in self.copying}
         still = [
             f"{target} {outlook.sentence}"

@@ -39,6 +39,7 @@ def begun(step: Migrate, *, led: bool = True) -> Migration:
         step.host,
         p2p=transport.p2p,
         postcopy=convergence.postcopy,
+        auto_converge=convergence.auto_converge,
         led=led,
         targets=step.targets,
     )

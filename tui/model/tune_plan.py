@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tui.model.copy_plan import in_order
 from tui.model.disk_checks import check_bandwidth
-from tui.model.domain import Domain, RunState
+from tui.model.domain import Domain
 from tui.model.finding import Finding, refused, warning
 from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.migrate_steps import TuneMigration
@@ -36,13 +36,8 @@ def plan_tune(
     if migration is None:
         reason = f"{name} is on its way to no other host, as far as virt-mirror leads it."
         findings.append(refused("not-migrating", reason, "Look at the jobs of this host."))
-    elif migration.over and not _still_fetched(request.tune, migration):
-        findings.append(refused("past-the-switch", migration.over, "Wait for its end."))
-    elif migration.phase in BEFORE and request.tune is not Tune.CALL_BACK:
-        reason = (
-            f"{name} is not under way itself yet: {printable(migration.host)} is made ready for it first."
-        )
-        findings.append(refused("too-early", reason, "Wait for that."))
+    elif obstacle := why_not(request.tune, migration):
+        findings.append(obstacle)
     else:
         findings += _check(request, domain, migration)
     limits_both = request.tune is Tune.BANDWIDTH and migration is not None and migration.postcopy
@@ -57,6 +52,29 @@ def plan_tune(
         journalled=False,
         facts=tuple(_facts(request, name, migration)),
     )
+
+
+def why_not(tune: Tune, migration: Migration) -> Finding | None:
+    """What refuses a change while the migration is where it is; ``None`` where it can be had."""
+    name, phase = printable(migration.domain), migration.phase
+    match tune:
+        case _ if migration.over and not _still_fetched(tune, migration):
+            return refused("past-the-switch", migration.over, "Wait for its end.")
+        case Tune.BANDWIDTH | Tune.DOWNTIME | Tune.POSTCOPY | Tune.SUSPEND if phase in BEFORE:
+            reason = (
+                f"{name} is not under way itself yet: {printable(migration.host)} is made ready for it first."
+            )
+            return refused("too-early", reason, "Wait for that.")
+        case Tune.SUSPEND if migration.paused:
+            return refused("paused", f"{name} is paused already.", "Wait until it has arrived.")
+        case Tune.POSTCOPY if not migration.postcopy:
+            reason = f"The migration of {name} was begun without post-copy."
+            return refused("no-postcopy", reason, "Call it back, and begin it with post-copy.")
+        case Tune.POSTCOPY if phase is not MigrationPhase.MEMORY:
+            reason = f"Post-copy is possible once memory is sent; {name} is at {phase}."
+            return refused("too-early", reason, "Wait for that.")
+        case _:
+            return None
 
 
 def _still_fetched(tune: Tune, migration: Migration) -> bool:
@@ -78,29 +96,16 @@ def _check(request: MigrationTuneRequest, domain: Domain, migration: Migration) 
             reason = f"{request.value} ms is no time for which QEMU lets a guest stand still."
             yield refused("downtime", reason, f"Give a number from 1 to {LONGEST_DOWNTIME}.")
         case Tune.POSTCOPY:
-            yield from _check_postcopy(name, migration)
-        case Tune.SUSPEND if domain.state is RunState.PAUSED:
-            yield refused("paused", f"{name} is paused already.", "Wait until it has arrived.")
+            yield warning(
+                "no-way-back",
+                f"There is no way back from there: if a host or the network between them fails before all memory has "
+                f"been fetched, {name} is lost and has to be started anew.",
+            )
         case Tune.SUSPEND:
             reason = f"{name} stands still from now on, until it has arrived or is called back."
             yield warning("stands-still", reason)
         case _:
             return
-
-
-def _check_postcopy(name: str, migration: Migration) -> Iterator[Finding]:
-    if not migration.postcopy:
-        reason = f"The migration of {name} was begun without post-copy."
-        yield refused("no-postcopy", reason, "Call it back, and begin it with post-copy.")
-    elif migration.phase is not MigrationPhase.MEMORY:
-        reason = f"Post-copy is possible once memory is sent; {name} is at {migration.phase}."
-        yield refused("too-early", reason, "Wait for that.")
-    else:
-        yield warning(
-            "no-way-back",
-            f"There is no way back from there: if a host or the network between them fails before all memory has been "
-            f"fetched, {name} is lost and has to be started anew.",
-        )
 
 
 def _facts(

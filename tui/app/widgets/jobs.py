@@ -199,6 +199,8 @@ class JobsView(Items[AnyRow]):
             percentage(migration.percent, self.glyphs),
             Content(f"{migrations.amount(migration):>{_SIZES}}"),
         ]
+        if migration.percent is None:
+            numbers = [Content(" " * (5 + 2 + _SIZES))]
         if wide:
             numbers += [Content(f"{rate(migration.rate):>{_RATE}}"), Content(" " * _SPARK)]
         return self._line(name, standing, numbers, width, wide=wide)
