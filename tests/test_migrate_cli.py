@@ -223,6 +223,33 @@ def test_jobs_tell_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert [disk["in_sync"] for disk in told["disks"]] == [None, True], "libvirt may have said so before"
 
 
+def test_jobs_tell_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = MemoryOnTheWay(100 * MIB, 40 * MIB, rate=10 * MIB, dirty_rate=2 * MIB, iteration=3)
+    sent = replace(
+        way(MigrationPhase.MEMORY, memory), downtime=300, p2p=True, postcopy=True, auto_converge=True
+    )
+    told = []
+    for one in (sent, way(MigrationPhase.MEMORY, MemoryOnTheWay(100, 40))):
+        seen = replace(make_state(), migrations={DB01: one})
+        assert invoke("jobs", "--json", hosts=(FakeControl(states=seen),)) == 0
+        told += json.loads(capsys.readouterr().out)["migrations"]
+    keys = ("expected_downtime_ms", "p2p", "postcopy", "auto_converge")
+    assert [[one[key] for key in keys] for one in told] == [
+        [300, True, True, True],
+        [None, False, False, False],
+    ]
+    assert [one["memory"] for one in told] == [
+        {
+            "total": 100 * MIB,
+            "remaining": 40 * MIB,
+            "rate": 10 * MIB,
+            "dirty_rate": 2 * MIB,
+            "iteration": 3,
+        },
+        {"total": 100, "remaining": 40, "rate": None, "dirty_rate": None, "iteration": 0},
+    ]
+
+
 def test_a_disk_that_got_in_sync_is_news(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(Output(ascii_only=True), several_hosts=True, clock=lambda: 0.0)
     disks = (DiskOnTheWay("vda", 10, 100), DiskOnTheWay("vdb", 99, 100))

@@ -118,12 +118,22 @@ def migration_document(state: HostState, migration: Migration) -> Document:
         "percent": migration.percent,
         "rate": _whole(migration.rate),
         "remaining_seconds": _whole(migration.seconds),
+        "expected_downtime_ms": migration.downtime,
+        "p2p": migration.p2p,
+        "postcopy": migration.postcopy,
+        "auto_converge": migration.auto_converge,
         "troubles": list(migration.troubles),
         "layers": {"cur": layers.cur, "end": layers.end} if layers is not None else None,
         "disks": [_on_the_way(migration, disk) for disk in migration.disks],
         "memory": None
         if memory is None
-        else {"total": memory.total, "remaining": memory.remaining, "dirty_rate": memory.dirty_rate},
+        else {
+            "total": memory.total,
+            "remaining": memory.remaining,
+            "rate": memory.rate,
+            "dirty_rate": memory.dirty_rate,
+            "iteration": memory.iteration,
+        },
     }
 
 
