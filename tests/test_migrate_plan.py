@@ -21,7 +21,15 @@ from tui.model.migrate_case import MigrateFacts, ThereFacts, Wanted
 from tui.model.migrate_plan import plan_migrate
 from tui.model.migrate_request import Convergence, CopyStorage, MigrateRequest, TimeoutAction, Transport
 from tui.model.migrate_steps import BringBack, MakeThere, Migrate, ProveArrival, SetAside
-from tui.model.migrate_xml import asks_for, cpu_of, devices_of, networks_of, there_xml
+from tui.model.migrate_xml import (
+    asks_for,
+    cpu_of,
+    devices_of,
+    networks_of,
+    own_cpu_mode,
+    there_xml,
+    usb_devices_of,
+)
 from tui.model.packed import packed, unpacked
 from tui.model.plan import Plan
 from tui.model.storage import Chain
@@ -323,7 +331,42 @@ def test_the_definition_for_there() -> None:
     assert "Nehalem" in (cpu_of(XML) or "")
     assert cpu_of(XML.replace("custom", "host-passthrough")) is None
     assert networks_of(XML) == ("lan",)
-    assert devices_of(XML) == ("a pci device of the host",)
+    assert own_cpu_mode(XML) is None
+    assert own_cpu_mode(XML.replace("custom", "host-passthrough")) == "host-passthrough"
+
+
+@pytest.mark.parametrize(
+    ("device", "stays", "usb"),
+    [
+        ("<hostdev mode='subsystem' type='pci'/>", "a PCI device of the host", 0),
+        ("<hostdev mode='subsystem' type='mdev' model='vfio-pci'/>", "a mediated device of the host", 0),
+        ("<hostdev mode='subsystem' type='scsi'/>", "a SCSI device of the host", 0),
+        ("<hostdev mode='subsystem' type='scsi_host'/>", "a SCSI host device of the host", 0),
+        ("<hostdev mode='capabilities' type='storage'/>", "a storage device of the host", 0),
+        ("<hostdev/>", "a nameless device of the host", 0),
+        ("<interface type='hostdev'/>", "a network card of the host", 0),
+        ("<interface type='hostdev'><teaming type='transient' persistent='ua'/></interface>", "", 0),
+        ("<hostdev mode='subsystem' type='pci'><teaming type='transient'/></hostdev>", "", 0),
+        (
+            "<hostdev mode='subsystem' type='mdev'><teaming type='transient'/></hostdev>",
+            "a mediated device",
+            0,
+        ),
+        ("<hostdev mode='subsystem' type='usb'/>", "", 1),
+    ],
+)
+def test_devices_of_the_host(device: str, stays: str, usb: int) -> None:
+    text = f"<domain><devices>{device}</devices></domain>"
+    found = devices_of(text)
+    assert [stays in one for one in found] == ([True] if stays else [])
+    assert usb_devices_of(text) == usb
+
+
+def test_what_is_not_known_of_there_is_said() -> None:
+    made = plan(facts(SAME, wanted=replace(WANTED, uncompared="No such call.", usb_devices=2)))
+    assert refusals(made) == set()
+    assert {"cpu-uncompared", "usb-device"} <= set(warnings(made))
+    assert "The CPU was not compared with that of host-b: No such call." in [f.reason for f in made.findings]
 
 
 def test_a_hundred_definitions_take_little_room() -> None:

@@ -77,7 +77,11 @@ class MigrateCalls:
         return None
 
     def cpu_trouble(self, cpu: str, emulator: str, arch: str, machine: str, kind: str) -> str | None:
-        """What the host's CPU lacks of one that a guest has; ``None`` where it lacks nothing."""
+        """What the host's CPU lacks of one that a guest has; ``None`` where it lacks nothing.
+
+        Raises:
+            HostError: when the host cannot compare them.
+        """
         flags = libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE
         try:
             self._call(
@@ -91,7 +95,9 @@ class MigrateCalls:
                 flags,
             )
         except HostError as error:
-            return error.message if error.code == libvirt.VIR_ERR_CPU_INCOMPATIBLE else None
+            if error.code == libvirt.VIR_ERR_CPU_INCOMPATIBLE:
+                return error.message
+            raise
         return None
 
     def autostart(self, uuid: str) -> bool:

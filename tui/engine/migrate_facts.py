@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.engine import places
-from tui.engine.errors import HostError
+from tui.engine.errors import HostError, NoConnection
 from tui.engine.files import identities, look_there
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.look import POOLS_OF_FILES, Look, unless_refused, with_chains, written_in
@@ -110,21 +110,29 @@ def _wanted(request: MigrateRequest, look: Look, there: Host) -> Wanted:
     text = look.connection.migratable_xml(domain.uuid)
     emulator, arch, machine, kind = migrate_xml.asks_for(text)
     trouble = connection.machine_trouble(emulator, arch, machine, kind)
-    cpu = migrate_xml.cpu_of(text)
-    lacks = None
-    if cpu is not None and trouble is None:
-        lacks = connection.cpu_trouble(cpu, emulator, arch, machine, kind)
+    cpu, lacks, uncompared = migrate_xml.cpu_of(text), None, None
+    try:
+        if cpu is not None and trouble is None:
+            lacks = connection.cpu_trouble(cpu, emulator, arch, machine, kind)
+    except NoConnection:
+        raise
+    except HostError as error:
+        uncompared = error.message
+    if mode := migrate_xml.own_cpu_mode(text):
+        uncompared = f"it is that of {look.state.name} itself ({mode}), and has to be the same there."
     return Wanted(
         name=request.name or domain.name,
         taken_names=connection.domain_names(),
         machine=" ".join(part for part in (machine, f"({kind}, {arch})") if part),
         unsupported=trouble,
         cpu=lacks,
+        uncompared=uncompared,
         memory=unless_refused(lambda: look.connection.memory_size(domain.uuid)),
         free_memory=unless_refused(lambda: connection.memory().free),
         networks=migrate_xml.networks_of(text),
         known_networks=unless_refused(connection.networks),
         devices=migrate_xml.devices_of(text),
+        usb_devices=migrate_xml.usb_devices_of(text),
     )
 
 

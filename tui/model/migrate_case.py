@@ -61,6 +61,10 @@ class Wanted:
     """Those that are there, and whether they are up; ``None`` where nobody could see."""
     devices: tuple[str, ...] = ()
     """Devices of the host that the guest has, which stay behind."""
+    usb_devices: int = 0
+    """USB devices of the host that the guest has, which are looked for at the other one."""
+    uncompared: str | None = None
+    """Why its CPU was not compared with that of the other host, a sentence without its beginning."""
 
 
 @dataclass(frozen=True, slots=True)

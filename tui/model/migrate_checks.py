@@ -100,6 +100,12 @@ def check_there(case: MigrateCase) -> Iterator[Finding]:
             f"The guest's CPU is more than {there} has: {printable(wanted.cpu)}",
             "Give it a CPU that both hosts have (virsh hypervisor-cpu-baseline), and start it anew.",
         )
+    if wanted.uncompared is not None:
+        yield warning(
+            "cpu-uncompared",
+            f"The CPU was not compared with that of {there}: {printable(wanted.uncompared)}",
+            "See that both hosts have the same: virsh capabilities. A guest that misses some of its CPU may crash.",
+        )
     if wanted.memory is not None and wanted.free_memory is not None and wanted.memory > wanted.free_memory:
         names = ", ".join(map(printable, wanted.beside))
         beside = f" beside what {names} will take" if names else ""
@@ -114,6 +120,13 @@ def check_there(case: MigrateCase) -> Iterator[Finding]:
             "host-device",
             f"The guest has {printable(device)}, which cannot come along.",
             "Detach it first: virsh detach-device",
+        )
+    if wanted.usb_devices:
+        count = "a USB device" if wanted.usb_devices == 1 else f"{wanted.usb_devices} USB devices"
+        yield warning(
+            "usb-device",
+            f"The guest has {count} of the host: libvirt looks for the same at {there}, and what they hold stays here.",
+            "Plug the same in there; or detach them first: virsh detach-device",
         )
 
 

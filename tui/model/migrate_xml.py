@@ -9,6 +9,10 @@ from lxml import etree
 from tui.model import xml
 from tui.model.snapshot import rename_sources
 
+_OWN_CPU = ("host-passthrough", "maximum")
+_KINDS = {"pci": "PCI", "mdev": "mediated", "scsi": "SCSI", "scsi_host": "SCSI host"}
+"""What libvirt calls devices of the host, for people."""
+
 
 def there_xml(text: str, places: Mapping[str, str], flattened: Collection[str]) -> str:
     """The ``<domain>`` with its images at other places.
@@ -45,11 +49,15 @@ def asks_for(text: str) -> tuple[str, str, str, str]:
 
 
 def cpu_of(text: str) -> str | None:
-    """The ``<cpu>`` that a ``<domain>`` asks for; ``None`` where any will do."""
+    """The ``<cpu>`` that a ``<domain>`` asks for; ``None`` where any will do, or it is the host's own."""
     found = xml.child(xml.parse(text), "cpu")
-    if found is None or found.get("mode") in ("host-passthrough", "maximum"):
-        return None
-    return xml.serialise(found)
+    return None if found is None or found.get("mode") in _OWN_CPU else xml.serialise(found)
+
+
+def own_cpu_mode(text: str) -> str | None:
+    """How a guest has the CPU of its host itself; ``None`` where it has not."""
+    mode = xml.attribute(xml.child(xml.parse(text), "cpu"), "mode")
+    return mode if mode in _OWN_CPU else None
 
 
 def networks_of(text: str) -> tuple[str, ...]:
@@ -61,7 +69,33 @@ def networks_of(text: str) -> tuple[str, ...]:
 
 
 def devices_of(text: str) -> tuple[str, ...]:
-    """The devices of the host that the guest has, in words; libvirt lets some USB devices go."""
+    """The devices of the host with which libvirt lets no guest go, in words.
+
+    QEMU unplugs one that stands in for another network card before the guest goes, and plugs it in again there.
+    """
+    devices = [device for device in _host_devices(text) if not _stands_in(device)]
+    kinds = [device.get("type") or "nameless" for device in devices if device.tag == "hostdev"]
+    cards = [device for device in devices if device.tag == "interface"]
+    names = (_KINDS.get(kind, kind) for kind in kinds if kind != "usb")
+    return (
+        *(f"a {name} device of the host" for name in names),
+        *("a network card of the host" for _ in cards),
+    )
+
+
+def usb_devices_of(text: str) -> int:
+    """How many USB devices of the host the guest has, with which libvirt lets it go."""
+    return sum(
+        device.get("type") == "usb" and device.get("mode") != "capabilities" for device in _host_devices(text)
+    )
+
+
+def _host_devices(text: str) -> list[etree._Element]:
     root = xml.parse(text)
-    kinds = (device.get("type") or "unknown" for device in root.iterfind("devices/hostdev"))
-    return tuple(f"a {kind} device of the host" for kind in kinds if kind != "usb")
+    return [*root.iterfind("devices/hostdev"), *root.iterfind("devices/interface[@type='hostdev']")]
+
+
+def _stands_in(device: etree._Element) -> bool:
+    teaming = device.find("teaming")
+    pci = device.tag == "interface" or device.get("type") == "pci"
+    return pci and teaming is not None and teaming.get("type") == "transient"
