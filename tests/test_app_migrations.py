@@ -263,6 +263,9 @@ async def test_what_has_gone_over_is_shown_and_not_called_back(size: tuple[int, 
         assert "has gone over to host-b" in screen.notes[-1]
         await screen.press("H")
         assert "has gone over to host-b" in screen.notes[-1]
+        await screen.press("b")
+        told = screen.app.screen.query_one("#remedies", Flow).plain.strip()
+        assert told == FINISHING.over, "it is said once"
         assert control.calls == []
 
 

@@ -133,8 +133,14 @@ class MigrationDialog(Dialog[Change | None]):
         self._last = last = self._now()
         gone = Line(styled(f"{self.glyphs.warning} ", "$text-warning"), Content(_GONE))
         self.query_one("#state", Flow).show([gone] if last is None else migration_lines(last, self.glyphs))
-        offered = [EMPTY, *map(self._offer, REMEDIES)] if last is not None else []
-        self.query_one("#remedies", Flow).show(offered)
+        offered = list(map(self._offer, REMEDIES)) if last is not None else []
+        if (
+            last is not None
+            and last.over
+            and not any(one.tune and not why_not(one.tune, last) for one in REMEDIES)
+        ):
+            offered = [Line(Content(""), shown(last.over, DIM))]
+        self.query_one("#remedies", Flow).show([EMPTY, *offered])
         self.judge()
 
     def _offer(self, remedy: Remedy) -> Line:
