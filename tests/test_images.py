@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.engine.images import MAX_DEPTH, ImageError, image_info, measure, read_chain
+from tui.engine.images import create as make_image
 from tui.model.image import ImageInfo, InvalidAnswer, Measure, parse_image_info, parse_measure
 from tui.model.storage import BlockSource, Chain, Encryption, FileSource, Layer, NetworkHost, NetworkSource
 
@@ -55,6 +56,35 @@ def test_a_plain_image(tmp_path: Path) -> None:
     assert info.actual_size < 4 * MIB
     assert (info.backing_file, info.backing_format, info.snapshots, info.bitmaps) == (None, None, (), ())
     assert not info.encrypted
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        (),
+        ("compat=0.10",),
+        (
+            "cluster_size=1048576",
+            "extended_l2=on",
+            "lazy_refcounts=on",
+            "refcount_bits=8",
+            "compression_type=zstd",
+        ),
+    ],
+)
+def test_an_image_is_made_as_another_is_laid_out(tmp_path: Path, layout: tuple[str, ...]) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    options = ("-o", ",".join(layout)) if layout else ()
+    qemu_img("create", "-q", "-f", "qcow2", *options, f"file:{one}", "16M")
+    found = image_info(str(one), "qcow2").layout
+    assert found == layout
+    make_image(str(other), "qcow2", 16 * MIB, layout=found)
+    assert image_info(str(other), "qcow2").layout == layout
+
+
+def test_what_is_no_qcow2_has_no_layout(tmp_path: Path) -> None:
+    assert image_info(str(create(tmp_path / "a", "raw")), "raw").layout == ()
+    assert image_info(str(create(tmp_path / "b", "qed")), "qed").layout == ()
 
 
 def test_snapshots_and_bitmaps(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tests.layouts import ODD, lay_out, layout_of
 from tests.memory import with_memory
 from tests.outside import allocated, check, image_info, images_equal, is_writing, wait_for
 from tests.ssh_server import SshServer
@@ -80,6 +81,33 @@ def brings(guest: Guest, state: HostState) -> bool | None:
     """Whether its layers are under way, some of them there; as ``wait_for`` wants it."""
     found = state.migrations.get(guest.uuid)
     return True if found and found.phase is MigrationPhase.LAYERS and found.percent else None
+
+
+@pytest.mark.parametrize("how", ["as one image", "with its chain", "with its chain, both behind ssh"])
+def test_an_image_there_is_laid_out_as_the_one_here(
+    hypervisor: Hypervisor, other: Hypervisor, guest: Guests, server: SshServer, how: str
+) -> None:
+    made = guest(disks=[DiskSpec(layers=2)], running=False)
+    lay_out(made)
+    made.virsh("start")
+    top = made.images()[-1]
+    there, maps = directory_at(other, made)
+    storage = CopyStorage.ALL if how == "as one image" else CopyStorage.INC
+    wish, source = migration(made, other, maps=maps, storage=storage), hypervisor.uri
+    if "ssh" in how:
+        wish = replace(wish, destination=server.uri(socket_of(other)))
+        source = server.uri(socket_of(hypervisor))
+    with watched(source, may_ask=False) as host, removed_from(other, made):
+        plan = accepted(host, wish)
+        assert any(f"-o {','.join(ODD)} " in command for command in plan.steps[0].commands)
+        outcome = host.run(plan).wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is End.DONE, outcome.message
+        assert is_writing(there / top.name)
+        assert layout_of(there / top.name) == layout_of(top)
+        assert layout_of(top)["cluster-size"] == MIB
+        other.virsh("destroy", made.name)
+        assert check(there / top.name) == 0
 
 
 @pytest.mark.parametrize("way", ["here", "there behind ssh", "both behind ssh"])

@@ -32,7 +32,7 @@ from tui.model.migrate_xml import (
 )
 from tui.model.packed import packed, unpacked
 from tui.model.plan import Plan
-from tui.model.storage import Chain
+from tui.model.storage import Chain, Encryption
 
 DEEP = replace(make_disk("vda", "/i/top"), chain=make_chain("/i/top", "/i/base", format="qcow2"))
 PLAIN = make_disk("vdb", "/i/b.qcow2")
@@ -62,6 +62,7 @@ def facts(images: dict[str, ThereFacts] | ThereFacts = MISSING, **more: Any) -> 
         "sizes": {"vda": Sizes(4 * GIB, GIB, GIB), "vdb": Sizes(4 * GIB, GIB, GIB)},
         "images": found,
         "reached": True,
+        "layouts": {"/i/top": (), "/i/b.qcow2": ()},
         "now": NOW,
         **more,
     }
@@ -104,6 +105,39 @@ def test_what_is_not_shared_is_copied_into_images_that_are_made() -> None:
     assert "--live --persistent --undefinesource --copy-storage-all --migrate-disks vda,vdb" in command
     proof = step(made, ProveArrival)
     assert proof.paths == ("/i/top", "/i/b.qcow2", "/iso/x")
+
+
+def test_an_image_there_is_laid_out_as_the_one_here() -> None:
+    odd = ("cluster_size=1048576", "extended_l2=on")
+    made = plan(facts(layouts={"/i/top": odd, "/i/b.qcow2": ()}))
+    top, plain = (one for one in made.steps if isinstance(one, MakeThere))
+    assert top.commands == (
+        f"qemu-img create -f qcow2 -o cluster_size=1048576,extended_l2=on -- /i/top {4 * GIB}",
+    )
+    assert plain.commands == (f"qemu-img create -f qcow2 -- /i/b.qcow2 {4 * GIB}",)
+    said = [finding.reason for finding in made.findings if finding.check == "made-there"]
+    assert said == [
+        "/i/top is made at host-b, of exactly 4 GiB; laid out as here: cluster_size=1048576, extended_l2=on.",
+        "/i/b.qcow2 is made at host-b, of exactly 4 GiB.",
+    ]
+
+
+def test_a_layout_that_nobody_sees_or_keeps_is_told() -> None:
+    assert {"layout-unseen", "layout-lost"}.isdisjoint(warnings(plan()))
+    assert "layout-unseen" in warnings(plan(facts(layouts={"/i/top": ()})))
+    raw = make_domain(disks=[replace(PLAIN, chain=make_chain("/i/top", format="raw"))])
+    assert "layout-unseen" not in warnings(plan(facts(domain=raw, layouts={})))
+    odd = {"/i/top": ("cluster_size=1048576",), "/i/b.qcow2": ()}
+    pooled = plan(facts(reached=False, pools=frozenset({"/i"}), layouts=odd))
+    (said,) = (finding.reason for finding in pooled.findings if finding.check == "layout-lost")
+    assert "/i/top" in said
+    assert "cluster_size=1048576" in said
+
+
+def test_no_image_is_made_that_takes_a_secret() -> None:
+    top = replace(PLAIN.chain.layers[0], encryption=Encryption("luks", "s"))
+    disk = replace(PLAIN, chain=Chain((top,), complete=True))
+    assert refusals(plan(facts(domain=make_domain(disks=[disk, ROM])))) == {"encrypted"}
 
 
 def test_what_both_hosts_have_stays() -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.engine import PATIENCE, accepted, carried_out, job_in, journal_is_empty, refusals, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tests.layouts import lay_out, layout_of
 from tests.outside import check, images_equal, is_writing
 from tui.engine import journal, steps
 from tui.engine.control import End
@@ -79,6 +80,26 @@ def test_a_chain_goes_along(
     for path in chain[:-1]:
         assert check(Path(path)) == 0
     assert {Path(path).parent for path in chain} == {there}
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_chain_is_laid_out_there_as_it_was(
+    hypervisor: Hypervisor, guest: Guests, there: Path, *, merged: bool
+) -> None:
+    made = guest(disks=[CHAIN], running=False)
+    lay_out(made)
+    made.virsh("start")
+    old = made.images()
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there, merge_overlay=merged))
+    assert len(made.chain()) == len(old) + (not merged)
+    assert layout_of(Path(made.chain()[0])) == layout_of(old[-1])
+    assert layout_of(old[-1])["cluster-size"] == MIB
+    for path in old:
+        assert layout_of(moved(path, there)) == layout_of(path)
+    assert is_writing(Path(made.chain()[0]))
+    made.virsh("destroy")
+    assert check(Path(made.chain()[0])) == 0
 
 
 def test_the_chain_is_as_deep_as_it_was(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:

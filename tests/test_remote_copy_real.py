@@ -26,6 +26,7 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tests.layouts import lay_out, layout_of
 from tests.outside import allocated, check, images_equal, is_writing, virtual_size, wait_for
 from tests.ssh_server import SshServer
 from tests.test_cli_real import program
@@ -94,6 +95,19 @@ def test_a_copy_is_kept(hypervisor: Hypervisor, there: str, guest: Guests, image
     assert images_equal(image, made.images()[-1])
     assert virtual_size(image, "qcow2") == DiskSpec().size
     assert allocated(image) < 2 * DATA
+    assert check(image) == 0
+
+
+def test_the_image_there_is_laid_out_as_the_one_here(
+    hypervisor: Hypervisor, there: str, guest: Guests, image: Path
+) -> None:
+    made = guest(disks=[DiskSpec()], running=False)
+    lay_out(made)
+    made.virsh("start")
+    with watched(hypervisor) as host:
+        carried_out(host, wish(made, there, image, then=Then.KEEP))
+    assert layout_of(image) == layout_of(made.images()[-1])
+    assert layout_of(image)["cluster-size"] == MIB
     assert check(image) == 0
 
 

@@ -176,7 +176,8 @@ class FilesHere:
             raise StepFailed(f"{step.path} cannot be made: {error.strerror}.") from error
         with ExitStack() as failed:
             failed.callback(os.unlink, step.path)
-            images.create(step.path, step.format, step.size, step.backing, step.backing_format)
+            below = (step.backing, step.backing_format)
+            images.create(step.path, step.format, step.size, *below, layout=step.layout)
             if step.like is not None:
                 _own_as(step.path, step.like)
             os.utime(step.path, (step.mark, step.mark))

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -83,14 +84,25 @@ def create(
     size: int,
     backing: str | None = None,
     backing_format: str | None = None,
+    *,
+    layout: Sequence[str] = (),
 ) -> None:
     """Make an empty image whose header names the layer below, which need not be there yet.
+
+    Args:
+        path: where.
+        format: qemu-img's word for it.
+        size: bytes that the guest sees.
+        backing: the name of the layer below, as it is to stand in the header.
+        backing_format: of that layer.
+        layout: as ``ImageInfo.layout``.
 
     Raises:
         ImageError: when it cannot be made.
     """
     below = ("-u", "-b", backing, "-F", backing_format or "raw") if backing else ()
-    _qemu_img(["create", "-q", "-f", format, *below, "--", _plain(path), str(size)], TIMEOUT)
+    laid_out = ("-o", ",".join(layout)) if layout else ()
+    _qemu_img(["create", "-q", "-f", format, *laid_out, *below, "--", _plain(path), str(size)], TIMEOUT)
 
 
 def rename_backing(path: str, format: str, backing: str, backing_format: str) -> None:  # noqa: A002

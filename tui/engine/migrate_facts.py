@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.engine import places
 from tui.engine.errors import HostError, NoConnection
-from tui.engine.files import identities, look_there
+from tui.engine.files import Files, identities, look_there
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.look import POOLS_OF_FILES, Look, unless_refused, with_chains, written_in
 from tui.engine.network_facts import network_facts, tls_facts
@@ -143,6 +143,7 @@ def _with_images(facts: MigrateFacts, request: MigrateRequest, host: Host, there
     images = _images_of(facts)
     found = _looked(images.layers, request, host, there)
     facts = replace(facts, images=found, pools=_pools_of(there))
+    facts = replace(facts, layouts=_layouts(facts, request, host.files))
     active = {disk.chain.layers[0].path for disk in facts.domain.disks if disk.chain.layers}
     below = (place_of(path, request.maps) for path in images.layers if path not in active)
     if host.files is None or there.files is None or all(found[place].same for place in below):
@@ -154,6 +155,15 @@ def _with_images(facts: MigrateFacts, request: MigrateRequest, host: Host, there
         path: Layer(FileSource(path), one.format) for path, one in still.items() if path not in images.layers
     }
     return replace(facts, still=still, images={**found, **_looked(more, request, host, there)})
+
+
+def _layouts(facts: MigrateFacts, request: MigrateRequest, files: Files | None) -> dict[str, tuple[str, ...]]:
+    """How those are laid out that may have to be made anew there."""
+    active = [disk.chain.layers[0] for disk in facts.domain.disks if disk.chain.layers and not disk.readonly]
+    paths = [path for layer in active if layer.format == "qcow2" and (path := local_path(layer)) is not None]
+    asked = {path: "qcow2" for path in paths if not facts.images[place_of(path, request.maps)].same}
+    infos = files.infos(asked) if files is not None else {}
+    return {path: info.layout for path, info in infos.items() if isinstance(info, ImageInfo)}
 
 
 def _looked(

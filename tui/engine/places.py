@@ -196,16 +196,16 @@ def layer_here(layer: Layer) -> LayerFacts:
 
 
 def _layer_facts(layer: Layer, allocated: int | None) -> LayerFacts:
-    """Complete by what the header says of internal snapshots and of the layer below."""
+    """Complete by what the header says of internal snapshots, of the layer below and of the layout."""
     if layer.format not in _HAS_HEADER:
-        return LayerFacts(layer.path, allocated, ())
+        return LayerFacts(layer.path, allocated, (), layout=())
     if layer.local_path is None:
         return LayerFacts(layer.path, allocated)
     try:
         info = image_info(layer.local_path, layer.format)
     except ImageError:
         return LayerFacts(layer.path, allocated)
-    return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file)
+    return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file, info.layout)
 
 
 def same_file(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from tui.engine.look import Look, uses_in
 from tui.engine.promised import remaining
 from tui.engine.promised_there import promised_at
 from tui.engine.ssh import host_of
-from tui.model.facts import PathFacts, PathKind, parent_of
+from tui.model.facts import CopyFacts, PathFacts, PathKind, parent_of
 from tui.model.remote_copy import RemoteFacts
 from tui.model.request import RemoteCopyRequest
 from tui.model.storage import FileSource, Layer
@@ -36,6 +36,7 @@ def remote_facts(request: RemoteCopyRequest, look: Look, host: Host) -> RemoteFa
         disk_facts(request.copy.target, look), look.state.name, "", tries=host.files is not None
     )
     try:
+        facts = replace(facts, copy=_read(facts.copy, host))
         there = host.peer(request.destination)
         there_uuid = there.connection().host_uuid()
         same_host = there_uuid == look.connection.host_uuid()
@@ -50,6 +51,13 @@ def remote_facts(request: RemoteCopyRequest, look: Look, host: Host) -> RemoteFa
         return _beside(facts, promised_at([parent], look, there, there_uuid).get(parent, {}))
     except HostError as error:
         return replace(facts, unreached=str(error))
+
+
+def _read(copy: CopyFacts, host: Host) -> CopyFacts:
+    """With what the header of the active layer says; the pools of a host elsewhere know little of it."""
+    if host.local or host.files is None or copy.disk is None or not copy.layers:
+        return copy
+    return replace(copy, layers=(host.files.layer(copy.disk.chain.layers[0]), *copy.layers[1:]))
 
 
 def _beside(facts: RemoteFacts, promised: dict[str, int]) -> RemoteFacts:

@@ -51,10 +51,7 @@ if [ -e "$1" ] || [ -L "$1" ] || ! (set -C; : >"$1")
 then if [ -e "$1" ] || [ -L "$1" ]; then echo there; exit 0; fi; exit 1
 fi
 trap '[ $? = 0 ] || rm -f -- "$1"' EXIT
-if [ -n "$4" ]
-then LC_ALL=C qemu-img create -q -f "$2" -u -b "$4" -F "$5" -- "$1" "$3"
-else LC_ALL=C qemu-img create -q -f "$2" -- "$1" "$3"
-fi
+LC_ALL=C qemu-img create -q -f "$2" ${8:+-o "$8"} ${4:+-u -b "$4" -F "$5"} -- "$1" "$3"
 if [ -n "$6" ]
 then chmod --reference="$6" -- "$1"; [ "$(id -u)" != 0 ] || chown --reference="$6" -- "$1"
 fi
@@ -145,11 +142,11 @@ class FilesThere:
         try:
             allocated = self._taken(path)
             if layer.format is None or layer.format == "raw":
-                return LayerFacts(layer.path, allocated, ())
+                return LayerFacts(layer.path, allocated, (), layout=())
             info = self.info(path, layer.format)
         except StepFailed:
             return LayerFacts(layer.path)
-        return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file)
+        return LayerFacts(layer.path, allocated, info.snapshots, info.backing_file, info.layout)
 
     def info(self, path: str, format: str) -> ImageInfo:  # noqa: A002  qemu-img's word
         """By the host's qemu-img."""
@@ -184,9 +181,8 @@ class FilesThere:
     def make(self, step: MakeImage) -> None:
         """Libvirt labels both alike when a guest uses them."""
         below = (step.backing or "", step.backing_format or "raw")
-        said = self._ssh.run(
-            _MAKE, step.path, step.format, str(step.size), *below, step.like or "", str(step.mark)
-        )
+        made = (step.path, step.format, str(step.size), *below, step.like or "", str(step.mark))
+        said = self._ssh.run(_MAKE, *made, ",".join(step.layout))
         if said.strip():
             raise AlreadyThere(f"{step.path} exists already and is not overwritten.")
 

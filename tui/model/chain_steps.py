@@ -90,6 +90,8 @@ class MakeImage:
     backing_format: str | None = None
     like: str | None = None
     """The image whose owner and mode it gets."""
+    layout: tuple[str, ...] = ()
+    """As ``ImageInfo.layout``."""
 
     @property
     def mark(self) -> int:
@@ -109,7 +111,9 @@ class MakeImage:
     def commands(self) -> tuple[str, ...]:
         """What a person would type."""
         below = ("-u", "-b", self.backing, "-F", self.backing_format or "raw") if self.backing else ()
-        return (typed("qemu-img", "create", "-f", self.format, *below, "--", self.path, str(self.size)),)
+        layout = ("-o", ",".join(self.layout)) if self.layout else ()
+        made = ("-f", self.format, *layout, *below, "--", self.path, str(self.size))
+        return (typed("qemu-img", "create", *made),)
 
     @property
     def undo_title(self) -> str:

@@ -82,6 +82,12 @@ class CopyCase:
         return self.facts.layers[:1] if self.shallow else self.facts.layers
 
     @property
+    def layout(self) -> tuple[str, ...]:
+        """How an image of the format of the active layer is laid out as that is; nothing where nobody could see."""
+        alike = self.destination.format == self.source.format
+        return (self.facts.layers[0].layout or ()) if alike and self.facts.layers else ()
+
+    @property
     def plain(self) -> bool:
         """Whether path, format and flags say all of the destination."""
         layer = self.destination

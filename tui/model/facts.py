@@ -89,6 +89,8 @@ class LayerFacts:
     """Names of its internal snapshots."""
     backing: str | None = None
     """How its header names the layer below."""
+    layout: tuple[str, ...] | None = None
+    """As ``ImageInfo.layout``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,16 @@ import json
 import posixpath
 from dataclasses import dataclass
 
+_DEFAULTS = {
+    "compat": "1.1",
+    "cluster_size": 64 * 1024,
+    "extended_l2": "off",
+    "lazy_refcounts": "off",
+    "refcount_bits": 16,
+    "compression_type": "zlib",
+}
+"""How qemu-img lays out a qcow2 image by itself."""
+
 
 class InvalidAnswer(ValueError):
     """The text is not an answer of qemu-img; the message is a sentence."""
@@ -21,6 +31,8 @@ class ImageInfo:
     actual_size: int | None = None
     """Bytes that it takes on the host; 0 on a block device."""
     cluster_size: int | None = None
+    layout: tuple[str, ...] = ()
+    """What qemu-img is to be given with -o for an image that is laid out alike, where that is not its default."""
     backing_file: str | None = None
     """The backing file's name as it stands in the image, relative to the image's directory or not."""
     full_backing_file: str | None = None
@@ -71,6 +83,7 @@ def parse_image_info(text: str) -> ImageInfo:
         format=format_,
         actual_size=_number(answer, "actual-size"),
         cluster_size=_number(answer, "cluster-size"),
+        layout=_layout(answer, specific) if format_ == "qcow2" else (),
         backing_file=_string(answer, "backing-filename"),
         full_backing_file=_string(answer, "full-backing-filename"),
         backing_format=_string(answer, "backing-filename-format"),
@@ -79,6 +92,21 @@ def parse_image_info(text: str) -> ImageInfo:
         encrypted=answer.get("encrypted") is True,
         data_file=_string(specific, "data-file"),
         data_file_raw=specific.get("data-file-raw") is True,
+    )
+
+
+def _layout(answer: dict[str, object], specific: dict[str, object]) -> tuple[str, ...]:
+    """Of a qcow2 image; what is kept in it is not meant, nor with which secret."""
+    said = {
+        "compat": _string(specific, "compat"),
+        "cluster_size": _number(answer, "cluster-size"),
+        "extended_l2": _switch(specific, "extended-l2"),
+        "lazy_refcounts": _switch(specific, "lazy-refcounts"),
+        "refcount_bits": _number(specific, "refcount-bits"),
+        "compression_type": _string(specific, "compression-type"),
+    }
+    return tuple(
+        f"{option}={value}" for option, value in said.items() if value not in (None, _DEFAULTS[option])
     )
 
 
@@ -118,6 +146,11 @@ def _number(parent: dict[str, object], name: str) -> int | None:
 def _string(parent: dict[str, object], name: str) -> str | None:
     found = parent.get(name)
     return found if isinstance(found, str) and found else None
+
+
+def _switch(parent: dict[str, object], name: str) -> str | None:
+    found = parent.get(name)
+    return ("on" if found else "off") if isinstance(found, bool) else None
 
 
 def _names(found: object) -> tuple[str, ...]:

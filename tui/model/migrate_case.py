@@ -89,6 +89,8 @@ class MigrateFacts:
     """What lies at the other host, by the path there; the memory of snapshots too."""
     still: Mapping[str, StillFile] = field(default_factory=dict)
     """The images here and the memory of snapshots, with all that they stand on, by path; none where all are there."""
+    layouts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As ``ImageInfo.layout``, by path here: of the active layers of qcow2 that are not there, as far as read."""
     written: frozenset[str] = frozenset()
     """Paths here that guests write to."""
     coming: Mapping[str, str] = field(default_factory=dict)
@@ -206,6 +208,10 @@ class MigrateCase:
         paths = {path for disk in self.disks for path in disk.disk.chain.local_paths}
         paths |= {path for one in self.facts.hierarchy.snapshots for path in one.files}
         return {path: there for path in sorted(paths) if (there := self.place(path)) != path}
+
+    def layout(self, disk: MigratedDisk) -> tuple[str, ...] | None:
+        """How its image there is to be laid out, as the one here is; ``None`` where nobody could see that."""
+        return self.facts.layouts.get(disk.active.path) if disk.format == "qcow2" else ()
 
     def place(self, path: str) -> str:
         """Where a path leads there."""

@@ -182,6 +182,7 @@ def _check_place(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[
                 "destination-unseen", f"Nobody could see what is at {path} of {there}: {made}.", "Look there."
             )
             if disk in case.pooled:
+                yield from _check_layout(case, disk, there)
                 yield from _check_room(case, disk, there)
         case _:
             yield refused(
@@ -221,10 +222,37 @@ def _check_new(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Fi
             "format", f"No image of the format {printable(disk.format)} can be made there.", "Make it there."
         )
         return
-    yield fine(
-        "made-there", f"{path} is made at {there}, of exactly {size(disk.size) if disk.size else 'its size'}."
-    )
+    if disk.active.encryption:
+        yield refused(
+            "encrypted",
+            f"{shown} is encrypted, and to make such an image at {there} takes its secret.",
+            f"Make {path} there, of exactly {disk.size or 'its'} bytes and encrypted with the same secret.",
+        )
+        return
+    layout = case.layout(disk)
+    how = f"; laid out as here: {', '.join(layout)}" if layout and disk not in case.pooled else ""
+    amount = size(disk.size) if disk.size else "its size"
+    yield fine("made-there", f"{path} is made at {there}, of exactly {amount}{how}.")
+    yield from _check_layout(case, disk, there)
     yield from _check_room(case, disk, there)
+
+
+def _check_layout(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Finding]:
+    layout, path = case.layout(disk), printable(disk.path or "")
+    usual = "laid out as qemu-img does by itself"
+    if layout is None:
+        yield warning(
+            "layout-unseen",
+            f"How the image of {printable(disk.target)} is laid out cannot be read from here: {path} of {there} will "
+            f"be {usual}.",
+            "If it has clusters of another size: run virt-mirror as a user who can read it, or make that one there.",
+        )
+    elif layout and disk in case.pooled:
+        yield warning(
+            "layout-lost",
+            f"libvirt makes {path} at {there}, {usual}, and not with {', '.join(layout)} as here.",
+            f"Make it there, of exactly {disk.size or 'its'} bytes, or reach that host by qemu+ssh://.",
+        )
 
 
 def _check_room(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Finding]:

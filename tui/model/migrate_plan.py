@@ -180,6 +180,7 @@ def _image(case: MigrateCase, disk: MigratedDisk) -> MakeImage:
         disk.size or 0,
         backing=(name or below[1]) if below else None,
         backing_format=(below[0].format or "raw") if below else None,
+        layout=case.layout(disk) or (),
     )
 
 

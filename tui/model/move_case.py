@@ -212,6 +212,11 @@ class MovedDisk:
         return self.place(self.overlay)
 
     @property
+    def layout(self) -> tuple[str, ...]:
+        """That of the active layer, which its mirror has too: it can be the active layer for good."""
+        return (self.facts.layers[0].layout or ()) if self.facts.layers else ()
+
+    @property
     def overlay_named(self) -> str:
         """How the mirror names the layer below."""
         return self.named(self.active.path)

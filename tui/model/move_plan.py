@@ -201,6 +201,7 @@ def _made(uuid: str, name: str, disk: MovedDisk) -> Iterator[MakeImage]:
         disk.overlay_named,
         disk.layers[0].format,
         like=disk.active.path,
+        layout=disk.layout,
     )
 
 

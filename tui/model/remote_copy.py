@@ -202,6 +202,7 @@ def _served(
         case.destination.path,
         case.destination.format,
         sizes.capacity,
+        layout=case.layout,
     )
     return ServeThere(
         MakeThere(request.destination, facts.there, image), request.address, request.port, plan_id
