@@ -11,11 +11,12 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.fake_host import NOW, FakeControl
+from tests.fake_host import NOW
 from tests.settled import running, until
 from tui.app.app import MirrorApp
 from tui.app.screen import MainScreen
 from tui.app.widgets.items import Items
+from tui.engine.control import Control
 
 
 @dataclass
@@ -79,10 +80,10 @@ class Screen:
 
 @asynccontextmanager
 async def opened(
-    *hosts: FakeControl, size: tuple[int, int] = (120, 36), mishaps: bool = False, **options: Any
+    *hosts: Control, size: tuple[int, int] = (120, 36), mishaps: bool = False, **options: Any
 ) -> AsyncIterator[Screen]:
     """The application over these hosts; an exception inside it fails the test unless it is meant."""
-    app = MirrorApp(hosts, clock=lambda: NOW + 75, **options)
+    app = MirrorApp(hosts, **{"clock": lambda: NOW + 75, **options})
     async with running(app, size=size, notifications=True) as pilot:
         await pilot.pause()
         yield Screen(app, pilot)

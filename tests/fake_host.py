@@ -364,6 +364,13 @@ class FakeControl:
     def go_on(self, uuid: str) -> None:
         """Recorded."""
         self.calls.append(("go_on", uuid))
+        self.publish(replace(self._state, awaited={}))
+
+    def give_up(self, uuid: str) -> None:
+        """As ``Control.give_up``."""
+        self.calls.append(("give_up", uuid))
+        given_up = {uuid: replace(part, given_up=True) for uuid, part in self._state.awaited.items()}
+        self.publish(replace(self._state, awaited=given_up))
 
     def refresh(self, uuid: str | None = None) -> None:
         """Recorded; the state stays as it is."""

@@ -19,6 +19,7 @@ from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.app.widgets.snapshots import SnapshotLine
+from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.facts import PathFacts
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, arranged
@@ -97,7 +98,7 @@ async def form_of(screen: Screen) -> SnapshotForm:
 
 
 @asynccontextmanager
-async def form_opened(control: FakeControl, **options: Any) -> AsyncIterator[tuple[Screen, SnapshotForm]]:
+async def form_opened(control: Control, **options: Any) -> AsyncIterator[tuple[Screen, SnapshotForm]]:
     """The application with the form in view, and its first plan; ``options`` are those of ``opened``."""
     async with opened(control, **options) as screen:
         await view_of(screen)

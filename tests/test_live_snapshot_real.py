@@ -8,13 +8,16 @@ import select
 import shlex
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.widgets import Button, Digits, Input
 
 from tests import logical
+from tests.app_pilot import played
 from tests.engine import (
     PATIENCE,
     accepted,
@@ -31,14 +34,21 @@ from tests.linux_content import needs_recovery, proved
 from tests.linux_guest import LinuxDisk, LinuxGuests
 from tests.logical import LogicalPool
 from tests.outside import check, image_info, is_writing, wait_for
+from tests.snapshot_view import form_opened, method
 from tests.ssh_server import SshServer
 from tests.storage import administer
 from tests.test_cli_real import program
 from tests.test_ssh_real import socket_of
+from tests.test_terminal import Terminal
+from tui.app.dialogs.fields import Check
+from tui.app.dialogs.flow import Flow
+from tui.app.dialogs.held import HeldDialog
+from tui.app.dialogs.standstill import StandstillDialog
 from tui.engine.control import End
 from tui.engine.present import PRESENT
 from tui.model.destination import parse_destination
 from tui.model.domain import RunState
+from tui.model.journal import STALE_AFTER
 from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method, Quiesce, Wish
 from tui.model.request import CommitRequest, How, LiveSnapshotRequest, MoveRequest, RecoverRequest
@@ -230,12 +240,90 @@ def test_what_is_painted_on_a_terminal_leaves_the_prompt(hypervisor: Hypervisor,
     assert made.state() == "running"
 
 
+@pytest.mark.parametrize(("key", "end"), [("enter", "held"), ("escape", "given up"), (None, "late")])
+def test_by_hand_from_the_form(hypervisor: Hypervisor, guest: Guests, key: str | None, end: str) -> None:
+    """The guest stands still while the dialog counts, and what is taken stays only if the user says so."""
+    made = guest(disks=[DiskSpec(), DiskSpec()])
+    old = actives(made)
+
+    @played
+    async def play() -> None:
+        with watched(hypervisor) as host:
+            async with form_opened(host, clock=time.time) as (screen, form):
+                method(form, 1).value = Method.MANUAL
+                form.query_one("#name", Input).value = "s1"
+                form.query_one("#pause", Check).value = True
+                form.query_one("#limit", Input).value = "600" if key else "1"
+                # The proposal for the first one is taken, an overlay.
+                asked = wish(made, {"vdb": Method.MANUAL}, pause=True, asks=True, limit=600.0 if key else 1.0)
+                await screen.until(lambda: form.plan is not None and form.plan.request == asked)
+                form.query_one("#start", Button).press()
+                if key:
+                    await screen.until(lambda: host.state.awaited)
+                    dialog = screen.app.screen
+                    assert isinstance(dialog, StandstillDialog)
+                    dialog.look()
+                    assert 500 < int(dialog.query_one(Digits).value) <= 600
+                    assert made.state() == "paused"
+                    await screen.press(key)
+                if end == "held":
+                    await screen.until(lambda: isinstance(screen.app.screen, HeldDialog))
+                    return
+                await screen.until(lambda: isinstance(screen.app.screen, StandstillDialog))
+                dialog = screen.app.screen
+                words = "given up; the guest goes on" if key else "within 1 s"
+                await screen.until(lambda: words in dialog.query_one(Flow).plain)
+
+    play()
+    assert made.state() == "running"
+    if end == "held":
+        assert "urn:virt-mirror:snapshot:" in made.xml()
+        assert actives(made)[0] != old[0]
+        return
+    assert actives(made) == old
+    assert "urn:virt-mirror" not in made.xml() + made.xml(inactive=True)
+
+
+def test_the_terminal_dies_while_the_user_is_waited_for(
+    hypervisor: Hypervisor, guest: Guests, tmp_path: Path
+) -> None:
+    """Nobody is there any more to say anything, and the guest goes on long before the time is over."""
+    made = guest(disks=[DiskSpec()])
+    terminal = Terminal(tmp_path, 120, 36)
+    try:
+        words = shlex.join([sys.executable, "-P", "-m", "tui", "-c", hypervisor.uri])
+        terminal.enter(
+            f"unset COLUMNS LINES; PYTHONPATH={Path(__file__).parent.parent} XDG_STATE_HOME={tmp_path} {words}"
+        )
+        terminal.until(made.name, "running", "live")
+        terminal.type("s")
+        terminal.until("n New")
+        terminal.type("n")
+        terminal.until("● qemu")
+        terminal.type("Tab", "Tab", "Right", "Right")
+        terminal.until("● manual", "Empty: the guest stands still")
+        terminal.type("Tab", "Tab", "Tab", "Tab", "Space")
+        terminal.until("[x] the guest may be paused")
+        terminal.type("Tab", "End", "0", "Enter")
+        terminal.until("enter takes it")
+        terminal.type("Enter")
+        terminal.until("seconds left")
+        assert made.state() == "paused"
+    finally:
+        terminal.close()
+    wait_for(lambda: made.state() == "running", what="the guest goes on")
+    with watched(hypervisor, clock=lambda: time.time() + STALE_AFTER + 1) as host:
+        carried_out(host, RecoverRequest(made.uuid, undo=True))
+        assert journal_is_empty(host)
+    assert made.state() == "running"
+
+
 def test_by_hand_nobody_says_that_it_is_done(hypervisor: Hypervisor, guest: Guests) -> None:
     made = guest(disks=[DiskSpec()])
     with watched(hypervisor) as host:
         asked = wish(made, {"vda": Method.MANUAL}, pause=True, asks=True, limit=0.5)
         assert "Nobody has said within 0.5 s" in carried_out(host, asked, End.FAILED).message
-        assert host.state.awaited == frozenset()
+        assert host.state.awaited == {}
         assert journal_is_empty(host)
     assert made.state() == "running"
 

@@ -29,6 +29,7 @@ from tui.app.dialogs.several_moves import SeveralMoves
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshot_end import SnapshotEndForm
 from tui.app.dialogs.speed import SpeedDialog
+from tui.app.dialogs.standstill import StandstillDialog
 from tui.app.glyphs import Glyphs
 from tui.engine.control import Control, End, Level, Outcome
 from tui.engine.errors import HostError
@@ -36,6 +37,7 @@ from tui.engine.queue import QueueRunner
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.job import Job
+from tui.model.live_steps import TakeTogether
 from tui.model.migrate_request import MigrationTuneRequest
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import Migration
@@ -97,6 +99,7 @@ class Deeds:
         on_ending: Callable[[Aim], None],
         on_end: Callable[[Plan, Outcome | None], None] = lambda _plan, _outcome: None,
         on_migrated: Callable[[Aim, Plan, Outcome], None] = lambda _aim, _plan, _outcome: None,
+        clock: Callable[[], float],
         glyphs: Glyphs,
         suggested_bandwidth: int = 0,
     ) -> None:
@@ -114,6 +117,7 @@ class Deeds:
         self._background = background
         self._runner = runner
         self._tell = tell
+        self._clock = clock
         self._glyphs = glyphs
         self._suggested_bandwidth = suggested_bandwidth
         self._turn = 0
@@ -341,7 +345,25 @@ class Deeds:
 
         if isinstance(plan.request, EndRequest | SnapshotEndRequest):
             self._on_ending(aim)
-        self._background.do(carry_out, partial(self._ended, aim, plan), partial(self._failed, aim))
+        over = self._stand_by(aim, plan)
+
+        def ended(outcome: Outcome | None) -> None:
+            over(outcome)
+            self._ended(aim, plan, outcome)
+
+        def failed(error: Exception) -> None:
+            over(None)
+            self._failed(aim, error)
+
+        self._background.do(carry_out, ended, failed)
+
+    def _stand_by(self, aim: Aim, plan: Plan) -> Callable[[Outcome | None], None]:
+        """Have the user there when a guest stands still for him; what this returns is told how the plan has ended."""
+        if not any(isinstance(step, TakeTogether) and step.asks for step in plan.steps):
+            return lambda _outcome: None
+        dialog = StandstillDialog(aim.control, plan, self._clock, glyphs=self._glyphs)
+        self._screen.app.push_screen(dialog)
+        return dialog.end
 
     def _ended(self, aim: Aim, plan: Plan, outcome: Outcome | None) -> None:
         self._on_end(plan, outcome)

@@ -114,6 +114,7 @@ class MainScreen(Keys, Screen[None]):
             on_wait=self.show_situation,
             on_ending=self.untag,
             on_migrated=self.take_migrated,
+            clock=clock,
             glyphs=glyphs,
             suggested_bandwidth=suggested_bandwidth,
         )

@@ -13,10 +13,10 @@ from tui.cli.hosts import Fleet, Follower, find_domain
 from tui.cli.output import Output
 from tui.cli.progress import Progress, progress
 from tui.engine.control import Control, End, Outcome, Run
+from tui.model.awaited import Awaited
 from tui.model.finding import Severity
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
-from tui.model.live_steps import TakeTogether
 from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
 from tui.model.queue import goes_to
@@ -142,10 +142,11 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
                 # Copying files shows in no job.
                 said = run.step
                 shown.note(f"{said + 1}/{len(run.plan.steps)}: {printable(run.plan.steps[said].title)}")
-            if run.plan.uuid in control.state.awaited and not asked:
+            awaited = control.state.awaited.get(run.plan.uuid)
+            if awaited is not None and not asked:
                 asked = True
                 # What is painted in place would wipe out a prompt.
-                shown.note(_your_turn(run.plan))
+                shown.note(_your_turn(awaited))
                 threading.Thread(target=_go_on_at_enter, args=(control, run.plan.uuid), daemon=True).start()
             _show_jobs(control, run.plan, targets, shown)
             if outcome is not None:
@@ -153,11 +154,13 @@ def _follow(control: Control, run: Run, output: Output) -> Outcome:
             follower.wait()
 
 
-def _your_turn(plan: Plan) -> str:
+def _your_turn(awaited: Awaited) -> str:
     """What the user of a guest that stands still has to do, and how long he has for it."""
-    still = next((step for step in plan.steps if isinstance(step, TakeTogether)), None)
-    how = f" ({still.stillness}), for {still.limit:g} s at most" if still is not None else ""
-    return f"{printable(plan.domain)} stands still{how}: do your part, and press enter."
+    how = f" ({awaited.how})" if awaited.how else ""
+    return (
+        f"{printable(awaited.domain)} stands still{how}, for {awaited.limit:g} s at most: do your part, and press "
+        "enter."
+    )
 
 
 def _go_on_at_enter(control: Control, uuid: str) -> None:

@@ -116,6 +116,9 @@ class Control(Protocol):
     def go_on(self, uuid: str) -> None:
         """Tell a plan that holds a guest still for the user that he has done his part."""
 
+    def give_up(self, uuid: str) -> None:
+        """Tell it that he will not do it: the guest goes on, and what was taken is taken back."""
+
     def refresh(self, uuid: str | None = None) -> None:
         """Read one domain again, or all of them; returns at once."""
 

@@ -55,4 +55,4 @@ class AlreadyThere(StepFailed):
 
 
 class JobCancelled(StepFailed):
-    """Somebody cancelled the job that a step waits for: nothing went wrong."""
+    """Somebody cancelled what a step waits for: nothing went wrong."""

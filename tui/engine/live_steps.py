@@ -7,6 +7,7 @@ import posixpath
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.chain_steps import reached_files
-from tui.engine.errors import HostError, NoConnection, StepFailed
+from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
 from tui.engine.steps import happened, run, telling, undo
 from tui.engine.volume_steps import made_volume
+from tui.model.awaited import Awaited
 from tui.model.file_volume import clone_xml, parse_file_volume
 from tui.model.finding import Finding, Severity, fine
+from tui.model.host import HostState
 from tui.model.live_steps import (
     Clone,
     DropHeld,
@@ -51,14 +54,15 @@ def _(step: TakeTogether, host: Host, left: threading.Event) -> tuple[Finding, .
     making += [_cloning(step, clone, host) for clone in step.clones]
     try:
         with telling(found), _standing_still(step, host, found):
+            stands_since = time.monotonic()
             # What is easiest to take back comes first.
             for make, removals in making:
                 make()
                 made += removals
-            if step.manual and step.command:
-                _run_command(step)
+            if step.asks:
+                _await_user(step, host, left, step.limit - (time.monotonic() - stands_since))
             elif step.manual:
-                _await_user(step, host, left)
+                _run_command(step)
             if step.overlays:
                 found += run(step.overlays, host, left)
         for volume in step.volumes:
@@ -132,18 +136,28 @@ def _standing_still(step: TakeTogether, host: Host, found: list[Finding]) -> Ite
         yield
 
 
-def _await_user(step: TakeTogether, host: Host, left: threading.Event) -> None:
-    """Whoever looks on says that his part is done, with ``Host.go_on``."""
-    host.apply(lambda s: replace(s, awaited=s.awaited | {step.uuid}))
+def _await_user(step: TakeTogether, host: Host, left: threading.Event, seconds: float) -> None:
+    """Whoever looks on says that his part is done, with ``Host.go_on``, or gives it up."""
+    seconds = max(0.0, seconds)
+    until = host.clock() + seconds
+    part = Awaited(step.domain, step.manual, step.stillness, step.limit, until)
+    host.apply(lambda s: replace(s, awaited={**s.awaited, step.uuid: part}))
+
+    def answer(state: HostState) -> bool | None:
+        found = state.awaited.get(step.uuid)
+        return True if found is None else False if found.given_up else None
+
     try:
-        done = host.wait_for(
-            lambda s: True if step.uuid not in s.awaited else None, timeout=step.limit, stop=left
-        )
+        done = host.wait_for(answer, timeout=seconds, stop=left)
     finally:
         host.go_on(step.uuid)
-    if done is None:
-        message = f"Nobody has said within {step.limit:g} s that it is done."
-        raise StepFailed(message)
+    if done:
+        return
+    if done is False or left.is_set():
+        message = "It was given up."
+        raise JobCancelled(message)
+    message = f"Nobody has said within {step.limit:g} s that it is done."
+    raise StepFailed(message)
 
 
 def _run_command(step: TakeTogether) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tui.model.awaited import Awaited
 from tui.model.domain import Domain
 from tui.model.job import Job, JobType
 from tui.model.journal import Entry
@@ -61,8 +62,8 @@ class HostState:
     """Images that plans in progress fill from here: by path, bytes done and bytes to do. Never changed."""
     told: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """By path of these: when that was told first and last, seconds on a monotonic clock. Never changed."""
-    awaited: frozenset[str] = frozenset()
-    """UUIDs of domains that stand still until the user says that he has done his part."""
+    awaited: Mapping[str, Awaited] = field(default_factory=dict)
+    """By domain UUID: those that stand still until the user says that he has done his part. Never changed."""
     migrations: Mapping[str, Migration] = field(default_factory=dict)
     """By domain UUID: those that are on their way to another host from here. Never changed."""
     refreshed: float = 0.0

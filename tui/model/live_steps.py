@@ -116,6 +116,11 @@ class TakeTogether:
         return self.quiesce is not Quiesce.NO
 
     @property
+    def asks(self) -> bool:
+        """Whether the user is waited for."""
+        return bool(self.manual) and not self.command
+
+    @property
     def title(self) -> str:
         """For people."""
         memory = self.overlays is not None and self.overlays.memory is not None

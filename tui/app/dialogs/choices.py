@@ -50,7 +50,6 @@ class Part(StrEnum):
     DISK = "disk"
     MIRROR = "mirror"
     """That of one of the disks."""
-    COMMAND = "command"
     MAPS = "maps"
     URI = "uri"
     STORAGE = "storage"

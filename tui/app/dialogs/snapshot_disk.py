@@ -21,7 +21,7 @@ _NOTES = {
     Method.INTERNAL: "In the image itself, with the memory, for which the guest stands still.",
     Method.LVM: "A snapshot volume in the same pool.",
     Method.BTRFS: "A clone of the image that shares its blocks.",
-    Method.MANUAL: "By your own command, while the guest stands still.",
+    Method.MANUAL: "By your own command or by yourself, while the guest stands still.",
     Method.NO: "Left out: the disk goes on as it is.",
 }
 _ROOM = 2

@@ -31,7 +31,7 @@ _QUIESCE_NOTES = {
 }
 _MEMORY = "With qemu alone; the guest runs on meanwhile."
 _COMMAND = "VIRT_MIRROR_DOMAIN, _DISKS and _SNAPSHOT tell it what it is for."
-_NO_COMMAND = "Name the command that does it. Only the command line can wait for you (--wait)."
+_WAITED = "Empty: the guest stands still until you say that it is done."
 _LIMIT = "30"
 _LONGEST = 3600
 
@@ -41,7 +41,6 @@ class SnapshotFields(FoldingFields):
 
     PARTS: ClassVar[tuple[Part, ...]] = (
         Part.NAME,
-        Part.COMMAND,
         Part.MEMORY,
         Part.LIMIT,
         Part.BANDWIDTH,
@@ -64,7 +63,9 @@ class SnapshotFields(FoldingFields):
         yield Field("Name", Entry(self._proposed, id="name"), id="name-field")
         yield Field("Description", Entry(placeholder="none", id="description"))
         yield from self._disks.values()
-        command = Field("Command", Entry(placeholder="run here, by sh", id="command"), id="command-field")
+        command = Field(
+            "Command", Entry(placeholder="none; or run here, by sh", id="command"), id="command-field"
+        )
         command.display = False
         yield command
         memory = Entry(placeholder="not held; or a file for it", id="memory")
@@ -76,7 +77,6 @@ class SnapshotFields(FoldingFields):
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
-        self._field("command").note(_COMMAND)
         self._field("memory").note(_MEMORY)
         self._explain()
 
@@ -105,8 +105,6 @@ class SnapshotFields(FoldingFields):
         if memory and not memory.startswith("/"):
             mistakes[Part.MEMORY] = NOT_WHOLE
         command = self.query_one("#command", Input).value if self._by_hand else ""
-        if self._by_hand and not command.strip():
-            mistakes[Part.COMMAND] = _NO_COMMAND
         limit = _seconds(self.query_one("#limit", Input).value if self._may_stand_still else _LIMIT)
         if limit is None:
             mistakes[Part.LIMIT] = f"A number of seconds from 1 to {_LONGEST}."
@@ -127,6 +125,7 @@ class SnapshotFields(FoldingFields):
             pause=self._may_be_paused,
             limit=limit,
             command=command,
+            asks=self._by_hand and not command.strip(),
             memory=memory or None,
             metadata=not (overlays and self._options.no_metadata),
             reuse_external=overlays and self._options.reuse,
@@ -204,7 +203,7 @@ class SnapshotFields(FoldingFields):
 
     @property
     def _may_stand_still(self) -> bool:
-        return not self._unfrozen or self._may_be_paused
+        return not self._unfrozen or self._may_be_paused or self._by_hand
 
     def _field(self, name: str) -> Field:
         return self.query_one(f"#{name}-field", Field)
@@ -254,6 +253,7 @@ class SnapshotFields(FoldingFields):
             ("limit", self._may_stand_still),
         ):
             self._field(name).disabled = not asked
+        self._field("command").note(_COMMAND if self._text("command") else _WAITED)
         quiesce = Quiesce(self.query_one("#quiesce", Choice).value)
         self._field("quiesce").note(self._unfrozen or _QUIESCE_NOTES[quiesce])
         self._options.explain(self._overlaid)

@@ -105,6 +105,7 @@ class SnapshotsDialog(SnapshotKeys):
             on_wait=self._sum_up,
             on_ending=lambda _aim: None,
             on_end=self._take_end,
+            clock=clock,
             glyphs=glyphs,
         )
         self.exports = Exports(control, domain, background, tell, on_wait=self._sum_up)
