@@ -16,6 +16,7 @@ from tui.engine.files import FilesHere
 from tui.engine.host import Host
 from tui.model.diskspec import parse_diskspec
 from tui.model.finding import Acceptance, Finding
+from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.methods import Method, Wish
 from tui.model.migrate_request import MigrateRequest, Transport
 from tui.model.mirrored_snapshot import Snapshot
@@ -37,6 +38,8 @@ _TURNING = (
     "end_job",
     "take_snapshot",
     "block_copy",
+    "block_commit",
+    "block_pull",
     "forget_snapshot",
     "redefine_snapshot",
     "create_volume",
@@ -63,7 +66,7 @@ def _whose_call_dies(preparation: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def request(uuid: str, **given: Any) -> Request:
-    """The wish in plain words: a snapshot by its diskspecs, its end, else a move."""
+    """The wish in plain words: a snapshot by its diskspecs, its end, its deletion, else a move."""
     if "specs" in given:
         disks = tuple(parse_diskspec(spec) for spec in given["specs"])
         return SnapshotRequest(uuid, Snapshot(given["name"], disks=disks))
@@ -85,7 +88,7 @@ def request(uuid: str, **given: Any) -> Request:
         )
     if "ending" in given:
         return SnapshotEndRequest(uuid, given["name"], Ending(given["ending"]))
-    return MoveRequest(uuid, **given)
+    return SnapshotDeleteRequest(uuid, given["deleted"]) if "deleted" in given else MoveRequest(uuid, **given)
 
 
 def main(uri: str, wish: str, number: str, when: str) -> None:

@@ -13,10 +13,11 @@ from tests.hierarchy_facts import UUID, known, text_of
 from tests.snapshot_facts import entry
 from tui.model.disk import Disk
 from tui.model.domain import Domain, RunState
-from tui.model.facts import Running, Use, UseKind
+from tui.model.facts import LayerFacts, Running, Use, UseKind
 from tui.model.finding import Acceptance
 from tui.model.hierarchy import KnownSnapshot, arranged, parse_known
 from tui.model.hierarchy_case import HierarchyFacts
+from tui.model.hierarchy_delete import merges_of
 from tui.model.hierarchy_file import ImageRecord, Saved
 from tui.model.hierarchy_plan import plan_hierarchy
 from tui.model.hierarchy_request import (
@@ -30,6 +31,7 @@ from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RemoveMe
 from tui.model.image import ImageInfo
 from tui.model.job import JobType, Phase
 from tui.model.journal import Entry, entry_xml, parse_entry
+from tui.model.merge_case import MergeFacts
 from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import RecoverRequest
@@ -73,7 +75,27 @@ def plan(request: HierarchyRequest, known_: HierarchyFacts) -> Plan:
 
 
 def delete(name: str, *snapshots: KnownSnapshot, how: dict[str, bool] | None = None, **more: Any) -> Plan:
-    return plan(SnapshotDeleteRequest(UUID, name, **(how or {})), facts(*(snapshots or LINE), **more))
+    request = SnapshotDeleteRequest(UUID, name, **(how or {}))
+    found = facts(*(snapshots or LINE), **more)
+    merges = {one.target: merge_facts(one.target, found) for one in merges_of(request, found)}
+    return plan(request, replace(found, merges=merges))
+
+
+def merge_facts(target: str, about: HierarchyFacts) -> MergeFacts:
+    """What a host says of a chain that is merged."""
+    disk = about.domain.disk(target)
+    assert disk is not None
+    return MergeFacts(
+        about.domain,
+        disk,
+        capacity=4 * GIB,
+        layers=tuple(LayerFacts(layer.path, GIB) for layer in disk.chain.layers),
+        room=(2 * GIB,) * len(disk.chain.layers),
+        uses=about.uses,
+        unfollowed=about.unfollowed,
+        snapshots=tuple(one.needed for one in about.hierarchy.snapshots),
+        now=NOW,
+    )
 
 
 def revert(
@@ -126,32 +148,6 @@ def test_each_disk_is_named_once() -> None:
     assert (
         "the overlay of vda into" in DeleteSnapshots(UUID, "db01", ("a", "b"), targets=("vda", "vda")).title
     )
-
-
-def test_before_that_the_commands_that_merge_it_are_named() -> None:
-    found = delete("s2", libvirt=(8, 5, 0))
-    assert refusals(found) == {"external-unsupported"}
-    assert (
-        remedies(found)
-        .strip()
-        .endswith(
-            "Merge its overlays: virt-mirror commit db01 vda --base /i/1 --pivot --lose-snapshots; "
-            "then virt-mirror snapshot delete db01 s2 --metadata-only"
-        )
-    )
-    only = known("s1", overlay=ONE, base=BASE)
-    found = delete("s1", only, libvirt=(8, 5, 0), domain=domain_on(state=RunState.SHUT_OFF))
-    merge = "virt-mirror commit db01 vda --base /i/base --wait --top /i/1 --lose-snapshots"
-    assert f"start the guest; {merge}; then" in remedies(found)
-    # What s2 knows as its state would be merged.
-    found = delete("s1", libvirt=(8, 5, 0))
-    assert remedies(found).strip().endswith("first: virt-mirror snapshot delete db01 s2")
-
-
-def test_below_an_internal_one_libvirt_merges_nothing() -> None:
-    above = known("i", kind="internal", base=BASE)
-    found = delete("s1", above, known("s1", "i", overlay=TWO, base=ONE, created=2, current=True))
-    assert refusals(found) == {"external-unsupported"}
 
 
 def test_nothing_is_merged_into_what_others_stand_on() -> None:

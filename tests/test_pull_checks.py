@@ -9,6 +9,7 @@ import pytest
 from tests.fake_host import make_disk, make_domain
 from tui.model.facts import Running, running_on
 from tui.model.finding import Severity
+from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.job import JobType, Progress
 from tui.model.pull_checks import check_pulls, survives
 from tui.model.request import (
@@ -79,6 +80,15 @@ def test_a_pull_begins_alone_and_says_what_may_end_it_badly() -> None:
     }
     # That of the disk itself is told by the checks of the disk.
     assert "job-beside-pull" not in checks(wish, job("vda", JobType.COPY))
+
+
+def test_so_does_a_plan_that_pulls_several_disks_one_after_the_other() -> None:
+    def told(*jobs: Running) -> dict[str, str]:
+        wish = SnapshotDeleteRequest(UUID, "s")
+        return {one.check: one.remedy for one in check_pulls(wish, DOMAIN, jobs, frozenset({"vda", "vdb"}))}
+
+    assert told() == {"pull-asked": "Stop those until the pull has ended."}
+    assert "job-beside-pull" in told(replace(job("vda", JobType.COPY), target="vdc"))
 
 
 def test_what_stands_in_the_way_is_named() -> None:

@@ -45,7 +45,8 @@ def _add_delete(commands: Any) -> None:
         "delete",
         "delete a snapshot, or end its mirrors",
         "Delete a snapshot: an internal one goes out of its images, the overlays of an external one are merged into"
-        " what they stand on. With --metadata-only libvirt forgets it, and the images stay. A snapshot with mirrors"
+        " what they stand on, by libvirt or, where it cannot, by commits; what others need is pulled into them instead,"
+        " and stays. With --metadata-only libvirt forgets it, and the images stay. A snapshot with mirrors"
         " ends with --pivot, by which the guest goes over to all of them at one instant, or with --abort.",
     )
     parser.add_argument("domain", metavar="DOMAIN", help="the guest")

@@ -11,10 +11,12 @@ from tui.engine.connection import Connection
 from tui.engine.errors import HostError
 from tui.engine.files import Files
 from tui.engine.look import Look, look_at, unfollowed, unless_refused, uses_of, with_chains
+from tui.engine.merge_facts import merge_facts
 from tui.model import xml
 from tui.model.domain import Domain
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, arranged
 from tui.model.hierarchy_case import HierarchyFacts
+from tui.model.hierarchy_delete import merges_of
 from tui.model.hierarchy_file import ImageRecord, Saved
 from tui.model.hierarchy_import import images_of, placed
 from tui.model.hierarchy_noted import notes_of, with_noted
@@ -117,8 +119,10 @@ def hierarchy_facts(request: HierarchyRequest, look: Look, files: Files | None) 
             whole = look.followed()
             names = (request.name, *(hierarchy.below(request.name) if request.children else ()))
             known = [one for name in names if (one := hierarchy.get(name))]
-            facts = replace(facts, uses=uses_of(whole), unfollowed=unfollowed(whole))
-            return _with_images(replace(facts, running=look.jobs), known, files)
+            facts = replace(facts, running=look.jobs, uses=uses_of(whole), unfollowed=unfollowed(whole))
+            facts = _with_images(facts, known, files)
+            merges = {one.target: merge_facts(one.target, look) for one in merges_of(request, facts)}
+            return replace(facts, merges=merges)
         case SnapshotRevertRequest():
             # libvirt removes images of the current one as well.
             known = [one for one in (hierarchy.get(request.name), hierarchy.current) if one]

@@ -18,13 +18,12 @@ from tui.engine.live_facts import live_facts
 from tui.engine.look import (
     Look,
     jobs_on,
-    layers_of,
     look_at,
     snapshots_of,
-    unfollowed,
     unless_refused,
     uses_of,
 )
+from tui.engine.merge_facts import merge_facts
 from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
 from tui.engine.remote_facts import remote_facts
@@ -43,7 +42,6 @@ from tui.model.hierarchy_request import (
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.live_plan import plan_live_snapshot
-from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.migrate_plan import plan_migrate
 from tui.model.migrate_request import MigrateRequest, MigrationTuneRequest
@@ -58,7 +56,6 @@ from tui.model.request import (
     Ending,
     EndRequest,
     LiveSnapshotRequest,
-    MergeRequest,
     MoveRequest,
     PullRequest,
     RecoverRequest,
@@ -71,8 +68,8 @@ from tui.model.request import (
 from tui.model.snapshot_case import TakeFacts, mirror_request, overlay_request, taken_disks
 from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
 from tui.model.snapshot_plan import plan_snapshot
-from tui.model.steps import StartCopy
-from tui.model.storage import BlockSource, FileSource, Layer
+from tui.model.steps import StartCopy, StartPull
+from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 from tui.model.tune_plan import plan_tune
 
@@ -112,7 +109,8 @@ def make_plan(
     plan = _planned(request, look, plan_id, made=now if made is None else made, files=files, host=host)
     if survives(state.hypervisor) or any(finding.check == "job-running" for finding in plan.findings):
         return plan
-    beside = check_pulls(request, look.domain, look.jobs)
+    pulled = frozenset(step.target for step in plan.ahead if isinstance(step, StartPull))
+    beside = check_pulls(request, look.domain, look.jobs, pulled)
     return replace(plan, findings=in_order((*plan.findings, *beside)))
 
 
@@ -124,7 +122,7 @@ def _planned(  # noqa: C901, PLR0911, PLR0912  one for each kind of request
             taken = promised.promised_to(request.destination, look)
             return promised.told(plan_copy(request, copy_facts(request, look), plan_id), taken)
         case CommitRequest() | PullRequest():
-            return plan_merge(request, _merge_facts(request, look), plan_id)
+            return plan_merge(request, merge_facts(request.target, look), plan_id)
         case MoveRequest():
             facts = move_facts(request, look, plan_id, files)
             return promised.told(plan_move(request, facts, plan_id), promised_where(facts, look))
@@ -164,36 +162,6 @@ def _unknown_domain(request: Request, state: HostState, plan_id: str) -> Plan:
         "Choose one of the domains that are listed.",
     )
     return Plan(plan_id, f"Nothing to do for {printable(name)}", request.uuid, name, (finding,), ())
-
-
-def _merge_facts(request: MergeRequest, look: Look) -> MergeFacts:
-    domain = look.domain
-    disk = domain.disk(request.target)
-    facts = MergeFacts(domain, disk, entries=look.entries, now=look.now)
-    if disk is None or disk.empty or not domain.state.active:
-        return facts
-    sizes = look.sizes(disk)
-    # A commit changes images on which others may stand that are off, and no definition lists their chains.
-    whole = look.followed()
-    return replace(
-        facts,
-        capacity=sizes.capacity if sizes else None,
-        running=look.progress(disk),
-        layers=layers_of(disk, look),
-        room=tuple(_free_beside(layer, look) for layer in disk.chain.layers),
-        uses=uses_of(whole),
-        unfollowed=unfollowed(whole),
-        snapshots=snapshots_of(look.connection, domain),
-    )
-
-
-def _free_beside(layer: Layer, look: Look) -> int | None:
-    if isinstance(layer.source, BlockSource):
-        # A device does not grow, and how much of it an image has used is not seen from outside.
-        return None
-    if not look.local:
-        return places.look_there(look.connection, layer).free
-    return places.look_here(layer, None, reuse=False, owner=look.domain.definition.owner, own=look.own).free
 
 
 def _recover_facts(look: Look) -> RecoverFacts:

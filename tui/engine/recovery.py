@@ -15,7 +15,7 @@ from tui.engine.control import Level
 from tui.engine.migrate_steps import release
 from tui.engine.quiescing import thaw
 from tui.model.domain import Domain, RunState
-from tui.model.hierarchy_steps import DefineSnapshots
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.migrate_steps import Migrate
@@ -88,6 +88,9 @@ def _says_nothing_more(entry: Entry, domain: Domain, state: HostState, *, local:
         return False
     if isinstance(entry.step, DefineSnapshots):
         # Some of them are there, and it is the user's to have the others or none.
+        return False
+    if any(isinstance(step, DeleteSnapshots) for step in entry.steps[entry.reached :]):
+        # The snapshot is still listed, and what was merged may have been its state.
         return False
     if entry.snapshot is not None or (entry.moves and entry.reached < len(entry.steps)):
         # What is left of a move is for the user to go on with or to take back; a snapshot is in libvirt's list.

@@ -36,7 +36,7 @@ from tui.model.journal import STALE_AFTER, Entry
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import MigrationPhase
 from tui.model.plan import Plan
-from tui.model.steps import AwaitSync, Begin, Step
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, Step
 from tui.model.text import printable
 
 if TYPE_CHECKING:
@@ -162,13 +162,20 @@ class PlanRun:
 
     def _do_all(self) -> Outcome:
         first = self.plan.resumed.reached if self.plan.resumed else 0
+        cut_off = self.plan.resumed is not None
         for index, step in enumerate(self.plan.steps[first:], start=first):
             self._step = index
-            if self.plan.resumed and index == first and steps.happened(step, self._host):
-                # Whoever ran the plan was cut off after the deed and before the next entry in the journal.
+            if (
+                cut_off
+                and (index == first or isinstance(step, AwaitEnd))
+                and steps.happened(step, self._host)
+            ):
+                # Whoever ran the plan was cut off after the deed and before the next entry in the journal; a job that
+                # has ended since would be waited for in vain.
                 if isinstance(step, Migrate):
                     self._follow(step)
                 continue
+            cut_off = False
             self._host.log(step.title, commands=step.commands, domain=self.plan.domain)
             self._found += self._do(step)
             if isinstance(step, Migrate):

@@ -12,6 +12,7 @@ from tui.model.finding import Finding, fine, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk
 from tui.model.image import ImageInfo
 from tui.model.journal import Entry
+from tui.model.merge_case import MergeFacts
 from tui.model.methods import Method, takes_name
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quiet_checks import check_jobs, check_plans
@@ -37,6 +38,8 @@ class HierarchyFacts:
     libvirt: tuple[int, int, int] | None = None
     reverts_external: bool = False
     """Whether this libvirt says that it can go back to external snapshots; it deletes them otherwise then, too."""
+    merges: Mapping[str, MergeFacts] = field(default_factory=dict)
+    """By disk: what is known of each chain of which ``hierarchy_delete.merges_of`` has layers merged."""
     now: float = 0.0
 
 
@@ -197,6 +200,12 @@ def take_first(facts: HierarchyFacts, method: Method) -> str:
         only = ("--disk-only",) if method is Method.QEMU else ()
         command = typed("virsh", "snapshot-create-as", name, *only)
     return f"Take a snapshot of it first: {printable(command)}"
+
+
+def children_of(snapshot: KnownSnapshot, facts: HierarchyFacts) -> list[KnownSnapshot]:
+    """Those that come right after it."""
+    names = facts.hierarchy.children.get(snapshot.name, ())
+    return [facts.hierarchy.by_name[name] for name in names]
 
 
 def inside(snapshot: KnownSnapshot) -> tuple[StateDisk, ...]:

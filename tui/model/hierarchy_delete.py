@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from tui.model.command import typed
 from tui.model.copy_plan import in_order
 from tui.model.facts import same_name
-from tui.model.finding import Finding, refused, warning
-from tui.model.hierarchy import KnownSnapshot, SnapshotKind, StateDisk
+from tui.model.finding import Finding, Severity, refused, warning
+from tui.model.hierarchy import KnownSnapshot, SnapshotKind
 from tui.model.hierarchy_case import (
-    DELETES_EXTERNAL,
     HierarchyFacts,
     check_inside,
     check_mirrors,
     check_name,
     check_quiet,
-    deletes_after,
+    children_of,
     deletion,
     forgetting,
     inside,
@@ -25,11 +24,13 @@ from tui.model.hierarchy_case import (
     outside,
     unknown,
 )
+from tui.model.hierarchy_merge import check_merging, in_its_place, merges_for, plan_in_part
 from tui.model.hierarchy_noted import note_of, plan_forget
 from tui.model.hierarchy_removed import check_aside, removed_with, stands_aside
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.hierarchy_steps import DeleteSnapshots, RemoveMemories
 from tui.model.plan import Plan
+from tui.model.request import MergeRequest
 from tui.model.text import printable
 
 
@@ -40,6 +41,18 @@ def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         return _plan_known(request, facts, plan_id)
     known = facts.hierarchy.get(request.name) is not None
     return plan_forget(request, facts, note, _plan_known(request, facts, plan_id) if known else None, plan_id)
+
+
+def merges_of(request: SnapshotDeleteRequest, facts: HierarchyFacts) -> tuple[MergeRequest, ...]:
+    """The commits and pulls that stand in for a deletion by libvirt; none where it deletes, or nobody can."""
+    snapshot = facts.hierarchy.get(request.name)
+    if snapshot is None or snapshot.kind is not SnapshotKind.EXTERNAL:
+        return ()
+    if request.metadata_only or request.children or stands_aside(snapshot, facts):
+        return ()
+    if any(finding.severity is Severity.REFUSED for finding in _check_external(facts, snapshot)):
+        return ()
+    return merges_for(snapshot, facts)
 
 
 def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
@@ -70,7 +83,7 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         formats=tuple(images.values()),
         removed=aside,
     )
-    return Plan(
+    plan = Plan(
         plan_id,
         title if len(names) < _SEVERAL else f"{title}, {len(names)} snapshots in all",
         domain.uuid,
@@ -80,6 +93,10 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         journalled=False,
         facts=tuple(_facts(request, facts, names)),
     )
+    if plan.refused:
+        return plan
+    merges = (plan_in_part(one, snapshot, facts, plan_id) for one in merges_of(request, facts))
+    return in_its_place(plan, tuple(merges))
 
 
 _SEVERAL = 2
@@ -215,7 +232,7 @@ def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[
         yield from check_aside(snapshot, facts)
         return
     if taking := [disk.target for disk in outside(snapshot) if disk.taking]:
-        again = [one for one in _children(facts, snapshot) if any(one.disk(target) for target in taking)]
+        again = [one for one in children_of(snapshot, facts) if any(one.disk(target) for target in taking)]
         yield refused(
             "deletion-unfinished",
             f"libvirt began to merge what came after {name}, was cut short, and does not delete {name} before that "
@@ -226,29 +243,11 @@ def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[
         )
         return
     misplaced = list(_check_chain(facts, snapshot))
-    yield from misplaced
-    if misplaced:
-        return
-    parent = facts.hierarchy.get(snapshot.parent or "")
-    why = ""
-    if facts.libvirt is not None and facts.libvirt < DELETES_EXTERNAL:
-        version = ".".join(map(str, facts.libvirt))
-        why = f"libvirt {version} cannot delete external snapshots; 9.0 is the first that can."
-    elif parent is not None and not deletes_after(parent, facts.libvirt):
-        why = f"libvirt deletes no external snapshot that comes after an {parent.kind} one, as {name} does."
-    if not why:
-        return
-    named = [one for one in _children(facts, snapshot) if outside(one)]
-    if named:
-        # Their records name, as what holds their state, the very overlays that would be merged.
-        first = "; ".join(deletion(facts, one) for one in named)
-        yield refused("external-unsupported", why, f"Delete what comes after it first: {first}")
-    else:
-        yield refused("external-unsupported", why, _merging(facts, snapshot))
+    yield from misplaced or check_merging(snapshot, facts)
 
 
 def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Finding]:
-    """Whether its overlays are where the guest writes now, and nobody else stands on what they are merged into."""
+    """Whether its overlays are where the guest writes now."""
     name = printable(snapshot.name)
     for disk in outside(snapshot):
         target = printable(disk.target)
@@ -272,36 +271,11 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
                 "already.",
                 _branch(facts, snapshot),
             )
-            continue
-        own = (facts.domain.uuid, disk.target)
-        users = sorted({use.who for use in facts.uses.get(base, ()) if (use.uuid, use.target) != own})
-        users += [
-            f"the snapshot {printable(one.name)}"
-            for one in facts.hierarchy.snapshots
-            if one.name != snapshot.name
-            and any(
-                other.target == disk.target and base == same_name(other.base or "") for other in outside(one)
-            )
-        ]
-        if users:
-            yield refused(
-                "base-shared",
-                f"{names_of(users)} needs {printable(disk.base or '')} as it is, and the overlay of {name} would be "
-                "merged into that.",
-                forgetting(facts, snapshot),
-            )
-        elif facts.unfollowed:
-            yield warning(
-                "chains-unseen",
-                f"{names_of(facts.unfollowed)} may stand on {printable(disk.base or '')} too, and nobody can see that "
-                "chain.",
-                "Look at it first.",
-            )
 
 
 def _branch(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     """How one of another branch goes: libvirt removes those at its end, where it can go back to them."""
-    after = _children(facts, snapshot)
+    after = children_of(snapshot, facts)
     if facts.reverts_external and after:
         return f"Delete what comes after it first: {'; '.join(deletion(facts, one) for one in after)}"
     return forgetting(facts, snapshot)
@@ -326,7 +300,7 @@ def _ending(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
 
 def _letting_go(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[str]:
     """What takes away the branches after it that the guest has left, those that come after others first."""
-    for child in _children(facts, snapshot):
+    for child in children_of(snapshot, facts):
         if _left(facts, child):
             below = [one for name in facts.hierarchy.below(child.name) if (one := facts.hierarchy.get(name))]
             yield from (_ending(facts, one) for one in reversed([child, *below]))
@@ -340,24 +314,3 @@ def _right_below(facts: HierarchyFacts, overlay: str, paths: list[str]) -> str |
     info = facts.images.get(overlay)
     backing = (info.full_backing_file or info.backing_file) if info else None
     return same_name(backing) if backing else None
-
-
-def _children(facts: HierarchyFacts, snapshot: KnownSnapshot) -> list[KnownSnapshot]:
-    """Those that come right after it."""
-    names = facts.hierarchy.children.get(snapshot.name, ())
-    return [facts.hierarchy.by_name[name] for name in names]
-
-
-def _merging(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
-    """What does the same by hand."""
-    merges = [_merge(facts, disk) for disk in outside(snapshot)]
-    start = "" if facts.domain.state.active else "start the guest; "
-    return f"Merge its overlays: {start}{'; '.join(merges)}; then {deletion(facts, snapshot)} --metadata-only"
-
-
-def _merge(facts: HierarchyFacts, disk: StateDisk) -> str:
-    overlay, base = disk.path or "", disk.base or ""
-    words = ["virt-mirror", "commit", facts.domain.name, disk.target]
-    top = ["--pivot"] if facts.domain.is_on(disk.target, overlay) else ["--wait", "--top", overlay]
-    # What is to be deleted needs the image that this changes.
-    return printable(typed(*words, "--base", base, *top, "--lose-snapshots"))

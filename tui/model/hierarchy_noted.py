@@ -102,17 +102,18 @@ def plan_forget(
         volumes=() if request.metadata_only else volumes,
     )
     findings = [*(known.findings if known else ()), *_check(request, facts, note)]
+    if known is not None:
+        return replace(known, findings=in_order(dict.fromkeys(findings)), steps=(step, *known.steps))
     verb = "Forget" if request.metadata_only else "Delete"
-    title = f"{verb} the snapshot {printable(note.name)} of {printable(domain.name)}"
     return Plan(
         plan_id,
-        known.title if known else title,
+        f"{verb} the snapshot {printable(note.name)} of {printable(domain.name)}",
         domain.uuid,
         domain.name,
         in_order(dict.fromkeys(findings)),
-        (step, *(known.steps if known else ())),
+        (step,),
         journalled=False,
-        facts=known.facts if known else (("domain", printable(domain.name)), ("goes", printable(note.name))),
+        facts=(("domain", printable(domain.name)), ("goes", printable(note.name))),
     )
 
 

@@ -51,8 +51,17 @@ def survives(hypervisor: str | None) -> bool:
     return version >= _MENDED_SINCE or _MENDED_IN_10_0 <= version < (10, 1)
 
 
-def check_pulls(request: Request, domain: Domain, jobs: tuple[Running, ...]) -> Iterator[Finding]:
-    """Whether the end of a pull and something that lists images could meet; ``jobs`` are all of the guest's."""
+def check_pulls(
+    request: Request, domain: Domain, jobs: tuple[Running, ...], pulled: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Whether the end of a pull and something that lists images could meet.
+
+    Args:
+        request: the wish.
+        domain: the guest.
+        jobs: all of the guest's.
+        pulled: the disks that the plan itself pulls, one after the other.
+    """
     name = printable(domain.name)
     pulls = [printable(job.target) for job in jobs if job.type is JobType.PULL]
     if isinstance(request, LISTS_IMAGES) and pulls:
@@ -62,9 +71,11 @@ def check_pulls(request: Request, domain: Domain, jobs: tuple[Running, ...]) -> 
             "this QEMU can crash.",
             f"Wait for the pull, or end it: virt-mirror cancel {name} {' '.join(pulls)}",
         )
-    if not isinstance(request, PullRequest):
+    if isinstance(request, PullRequest):
+        pulled |= {request.target}
+    if not pulled:
         return
-    others = [printable(job.target) for job in jobs if job.target != request.target]
+    others = [printable(job.target) for job in jobs if job.target not in pulled]
     if others:
         yield refused(
             "job-beside-pull",
@@ -72,9 +83,10 @@ def check_pulls(request: Request, domain: Domain, jobs: tuple[Running, ...]) -> 
             "this QEMU can crash.",
             "Wait until it has ended.",
         )
+    instead = ", or merge the layers downwards by a commit, which does not have this"
     yield warning(
         "pull-asked",
         f"This QEMU can crash, and {name} with it, if another program asks for the statistics of its disks at the "
         "instant at which the pull ends, as virt-manager and monitoring do.",
-        "Stop those until the pull has ended, or merge the layers downwards by a commit, which does not have this.",
+        f"Stop those until the pull has ended{instead if isinstance(request, PullRequest) else ''}.",
     )

@@ -10,12 +10,12 @@ from tui.model.command import typed, virsh
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
-from tui.model.hierarchy_steps import DefineSnapshots
+from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RemoveMemories
 from tui.model.journal import Entry
 from tui.model.migrate_steps import CopyLayersThere, MigrateStep
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, Undo, Undoable
+from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, StartCopy, Undo, Undoable
 from tui.model.text import printable
 
 
@@ -134,7 +134,7 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
         how = f"{printable(entry.snapshot.deletions)}." if entry.snapshot else "Pivot, or undo it."
         yield refused("nothing-ahead", "All its steps are done: it waits for a pivot.", how)
         return
-    needless = DefineSnapshots | MigrateStep
+    needless = DefineSnapshots | DeleteSnapshots | RemoveMemories | MigrateStep
     if not facts.domain.state.active and not all(isinstance(step, needless) for step in ahead):
         yield refused(
             "domain-not-running",
@@ -161,13 +161,17 @@ def _check_resume(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
 
 def _there(step: Begin, facts: RecoverFacts) -> bool:
     """Whether the job runs, or has done what it was for."""
-    runs = any(job.target == step.target and job.type is step.job for job in facts.running)
-    return runs or facts.domain.is_on(step.target, step.path)
+    if any(job.target == step.target and job.type is step.job for job in facts.running):
+        return True
+    if isinstance(step, StartCopy) or step.job.mirrors:
+        return facts.domain.is_on(step.target, step.path)
+    disk = facts.domain.disk(step.target)
+    return disk is not None and set(step.paths).isdisjoint(layer.path for layer in disk.chain.layers)
 
 
 def _past(entry: Entry, facts: RecoverFacts) -> bool:
-    """Whether a disk of the plan is where it was to go: the others belong with it."""
-    return any(
+    """Whether a disk of the plan is where it was to go, which the others belong with, or all are merged."""
+    return isinstance(entry.step, DeleteSnapshots) or any(
         isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path)
         for step in entry.steps[: entry.reached + 1]
     )
