@@ -194,6 +194,16 @@ def test_internal_snapshots_go_with_the_image() -> None:
     assert refusals(commit(known, delete=True, accepted=accepted)) == set()
 
 
+def test_internal_snapshots_of_the_active_layer_miss_what_is_pulled() -> None:
+    layers = (replace(facts().layers[0], snapshots=("s",)), *facts().layers[1:])
+    known = facts(layers=layers)
+    assert refusals(pull(known)) == {"internal-snapshots"}
+    accepted = frozenset({Acceptance.LOSE_INTERNAL_SNAPSHOTS})
+    assert refusals(pull(known, accepted=accepted)) == set()
+    below = (*facts().layers[:1], replace(facts().layers[1], snapshots=("s",)), *facts().layers[2:])
+    assert refusals(pull(facts(layers=below))) == set()
+
+
 def test_a_device_is_not_removed() -> None:
     layers = (*DISK.chain.layers[:1], Layer(BlockSource("/dev/vg/mid"), "qcow2", 2), *DISK.chain.layers[2:])
     known = facts(replace(DISK, chain=Chain(layers)))

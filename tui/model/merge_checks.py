@@ -185,8 +185,21 @@ def _deletions(case: MergeCase, snapshots: Iterable[SnapshotFacts], *how: str) -
 
 
 def check_losses(case: MergeCase) -> Iterator[Finding]:
-    """Internal snapshots lie in an image, and go with it."""
-    if not (isinstance(case.request, CommitRequest) and case.request.delete):
+    """Internal snapshots lie in an image, go with it, and read what they lack from what it stands on."""
+    if not isinstance(case.request, CommitRequest):
+        names = [printable(name) for layer in case.facts.layers[:1] for name in layer.snapshots or ()]
+        if names:
+            yield case.unless_accepted(
+                refused(
+                    "internal-snapshots",
+                    f"{printable(case.keeper.path)} holds internal snapshots, which a pull does not fill: "
+                    f"{_some(names)}. They would miss what leaves the chain.",
+                    "Delete them first, or accept the loss with --lose-internal-snapshots.",
+                    Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+                )
+            )
+        return
+    if not case.request.delete:
         return
     names = [printable(name) for layer in case.merged_facts for name in layer.snapshots or ()]
     if names:

@@ -23,7 +23,7 @@ class MergeForm(RequestForm):
 
     ACCEPTANCES: ClassVar[Mapping[Acceptance, str]] = {
         Acceptance.LOSE_SNAPSHOTS: "lose the snapshots that stand on these images",
-        Acceptance.LOSE_INTERNAL_SNAPSHOTS: "lose the internal snapshots of the images that are removed",
+        Acceptance.LOSE_INTERNAL_SNAPSHOTS: "lose the internal snapshots of these images",
         Acceptance.RISK_FULL_DESTINATION: "risk that the room does not suffice",
     }
 
