@@ -22,6 +22,7 @@ from tui.model.finding import Finding, fine
 from tui.model.hierarchy import Hierarchy, SnapshotView
 from tui.model.hierarchy_case import HierarchyFacts
 from tui.model.hierarchy_file import Saved
+from tui.model.hierarchy_noted import notes_of
 from tui.model.hierarchy_plan import plan_hierarchy
 from tui.model.hierarchy_request import (
     SnapshotDeleteRequest,
@@ -391,7 +392,8 @@ class FakeControl:
     def save_snapshots(self, uuid: str) -> Saved:
         """Recorded; the snapshots of ``view``."""
         view = self.snapshots(uuid)
-        return Saved(view.domain.name, view.domain.uuid, view.hierarchy.snapshots)
+        noted = tuple(note.name for note in notes_of(view.domain))
+        return Saved(view.domain.name, view.domain.uuid, view.hierarchy.snapshots, noted=noted)
 
     def memory(self) -> Memory:
         """As it was set."""

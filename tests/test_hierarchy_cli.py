@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tui.model.finding import Acceptance
 from tui.model.hierarchy import SnapshotView, arranged
 from tui.model.hierarchy_file import digest_of, parse_saved, saved_xml
 from tui.model.hierarchy_request import SnapshotImportRequest
+from tui.model.methods import Method
+from tui.model.snapshot_note import Held, NotedSnapshot, note_xml
 
 DB01 = uuid_of("db01")
 LINE = (
@@ -190,8 +193,26 @@ def test_an_export_is_complete_and_private(
         "uuid": DB01,
         "snapshots": ["s1", "s2"],
         "current": "s2",
+        "noted": [],
     }
     assert [one.name for one in tmp_path.iterdir()] == ["db01-snapshots.xml"]
+
+
+def test_what_no_export_can_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What libvirt does not know it cannot be told again."""
+    held = (Held("vda", Method.BTRFS, "/slow/a.nightly", "raw"),)
+    noted = note_xml(NotedSnapshot("p1", "nightly", 1.0, "", held))
+    control = host()
+    assert control.view is not None
+    domain = control.view.domain
+    domain = replace(domain, definition=replace(domain.definition, noted_snapshots=(noted,)))
+    control.view = SnapshotView(domain, control.view.hierarchy)
+    path = str(tmp_path / "f.xml")
+    assert invoke("snapshot", "export", "db01", path, hosts=(control,)) == 0
+    assert "What other methods hold of nightly is noted" in capsys.readouterr().out
+    control.view = SnapshotView(domain, arranged([]))
+    assert invoke("snapshot", "export", "db01", path, "--force", hosts=(control,)) == 1
+    assert "no snapshots to export that libvirt knows. What other methods" in capsys.readouterr().err
 
 
 def test_an_export_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,8 @@ def lines(text: str, width: int, hang: int = 0) -> list[str]:
         ("long-name-of-one.qcow2", 14, ["long-name-of-", "one.qcow2"]),
         # A joint at the very start is none.
         ("/" + "x" * 12, 10, ["/" + "x" * 9, "xxx"]),
-        # A sign and an option stay with what comes after them, if that is possible.
+        # A sign, a number and an option stay with what comes after them, if that is possible.
+        ("a.qcow2  11.5 MiB", 12, ["a.qcow2", "11.5 MiB"]),
         ("a.qcow2  ◀ active", 12, ["a.qcow2", "◀ active"]),
         ("cp --to /m --sparse --all", 12, ["cp --to /m", "--sparse", "--all"]),
         ("cp --to /m --sparse --all", 9, ["cp", "--to /m", "--sparse", "--all"]),

@@ -58,10 +58,10 @@ def _break(text: str, start: int, reach: int, room: int) -> int:
 
 
 def _belongs(text: str, start: int, end: int, room: int) -> bool:
-    """Whether what stands before an end, a sign or an option, goes with what comes after it."""
+    """Whether what stands before an end, a sign, a number or an option, goes with what comes after it."""
     before, after = text[start:end].rsplit(maxsplit=1)[-1], text[end:].split(maxsplit=1)[0]
     if before.startswith("-"):
         leads = before.strip("-") != "" and not after.startswith("-")
     else:
-        leads = not any(map(str.isalnum, before))
+        leads = not any(map(str.isalpha, before))
     return leads and cell_len(f"{before} {after}") <= room

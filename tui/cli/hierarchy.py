@@ -209,6 +209,7 @@ def export_snapshots(command: ExportCommand, fleet: Fleet, output: Output) -> in
                 "uuid": saved.uuid,
                 "snapshots": [one.name for one in saved.snapshots],
                 "current": current,
+                "noted": list(saved.noted),
             }
         )
         return DONE

@@ -88,7 +88,8 @@ def saved_of(uuid: str, connection: Connection, state: HostState, now: float, fi
     records = tuple(
         ImageRecord(path, wanted[path] or "", info.virtual_size) for path, info in sorted(found.items())
     )
-    return Saved(look.domain.name, uuid, snapshots, records)
+    noted = tuple(note.name for note in notes_of(look.domain))
+    return Saved(look.domain.name, uuid, snapshots, records, noted)
 
 
 def _look(uuid: str, connection: Connection, state: HostState, now: float) -> Look:

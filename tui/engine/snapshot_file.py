@@ -8,7 +8,7 @@ from tui.engine.control import Control
 from tui.engine.errors import HostError
 from tui.engine.own_files import FileTrouble, here, read_text
 from tui.model.hierarchy_file import MAX_SIZE, Saved, digest_of, parse_saved, saved_xml
-from tui.model.text import printable
+from tui.model.text import listed, printable
 from tui.model.xml import InvalidXML
 
 READ_ONLY = "libvirt tells secrets, which definitions can have, on no read-only connection"
@@ -23,7 +23,8 @@ def export_of(control: Control, uuid: str) -> tuple[Saved, str]:
     """
     saved = control.save_snapshots(uuid)
     if not saved.snapshots:
-        raise HostError(f"{printable(saved.domain)} has no snapshots to export.")
+        message = f"{printable(saved.domain)} has no snapshots to export{' that libvirt knows' if saved.noted else ''}."
+        raise HostError(message, remedy=_only_noted(saved))
     try:
         return saved, saved_xml(saved)
     except InvalidXML as error:
@@ -33,7 +34,19 @@ def export_of(control: Control, uuid: str) -> tuple[Saved, str]:
 def holds(path: Path, saved: Saved) -> str:
     """What the file is, one sentence."""
     count = "1 snapshot" if len(saved.snapshots) == 1 else f"{len(saved.snapshots)} snapshots"
-    return f"{printable(str(path))} holds {count} of {printable(saved.domain)}; the images are not in it."
+    plain = f"{printable(str(path))} holds {count} of {printable(saved.domain)}; the images are not in it."
+    return f"{plain} {_only_noted(saved)}".rstrip()
+
+
+_FEW = 4
+
+
+def _only_noted(saved: Saved) -> str:
+    """What cannot be in the file, one sentence or nothing."""
+    if not saved.noted:
+        return ""
+    names = listed(saved.noted, _FEW)
+    return f"What other methods hold of {names} is noted in the definition of the domain alone, and goes with that."
 
 
 def files_here() -> tuple[str, ...]:

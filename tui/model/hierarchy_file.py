@@ -47,6 +47,8 @@ class Saved:
     """Parents first."""
     images: tuple[ImageRecord, ...] = ()
     """Those that could be read."""
+    noted: tuple[str, ...] = ()
+    """Snapshots that were taken by other methods than libvirt's, which no file brings back."""
 
     @property
     def hierarchy(self) -> Hierarchy:
