@@ -48,7 +48,8 @@ def killed(guest: Guest) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"guarded\n"
-        assert guarded(guest)
+        # Whoever starts another program hears that it has begun before its command line can be seen.
+        wait_for(lambda: guarded(guest), what="the guardian has begun")
         process.kill()
     wait_for(lambda: not guarded(guest), what="the guardian has ended")
 
