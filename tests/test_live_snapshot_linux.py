@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine import accepted, carried_out, cut_off, journal_is_empty, left_in_the_middle, watched
 from tests.hypervisor import Hypervisor
 from tests.linux_content import needs_recovery, proved
-from tests.linux_guest import LinuxDisk, LinuxGuests
+from tests.linux_guest import LinuxDisk, LinuxGuest, LinuxGuests
 from tests.outside import check, wait_for
 from tests.ssh_server import SshServer
-from tui.engine.control import Outcome
+from tui.engine.control import End, Outcome
 from tui.model.destination import parse_destination
 from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method, Quiesce, Wish
@@ -157,6 +158,64 @@ def test_the_agent_dies_while_all_is_frozen(hypervisor: Hypervisor, linux_guest:
     assert "quiesced" in said(outcome)
     made.goes_on()
     assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+
+
+UNREACHABLE = (
+    "mkdir -p /extra/x && mount -t ext4 /dev/vda /extra/x && mkdir /extra/y && mount -t ext4 /dev/vdb /extra/y"
+    " && mount -t tmpfs none /extra"
+)
+"""The agent is to freeze what it then cannot open, and fails."""
+
+
+def run_inside(guest: LinuxGuest, script: str) -> None:
+    """Have the agent run a script to its end."""
+
+    def asked(command: str, **arguments: object) -> Any:
+        words = json.dumps({"execute": command, "arguments": arguments})
+        return json.loads(guest.virsh("qemu-agent-command", words))["return"]
+
+    pid = asked("guest-exec", path="/bin/sh", arg=["-c", script])["pid"]
+    wait_for(lambda: asked("guest-exec-status", pid=pid)["exited"], what="the script has ended")
+
+
+@pytest.mark.parametrize("quiesce", [Quiesce.REQUIRED, Quiesce.AUTO])
+def test_the_freeze_fails(hypervisor: Hypervisor, linux_guest: LinuxGuests, quiesce: Quiesce) -> None:
+    """It keeps the snapshot back where it was required, and else is said; nothing stays frozen."""
+    made = linux_guest([QCOW2, RAW], agent=True)
+    run_inside(made, UNREACHABLE)
+    wish = LiveSnapshotRequest(made.uuid, "held", method=Method.QEMU, quiesce=quiesce)
+    required = quiesce is Quiesce.REQUIRED
+    with watched(hypervisor) as host:
+        outcome = carried_out(host, wish, End.FAILED if required else End.DONE)
+        assert journal_is_empty(host)
+    assert ("not-quiesced" in said(outcome)) is not required
+    assert made.virsh("snapshot-list", "--name").split() == ([] if required else ["held"])
+    assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+    made.goes_on()
+
+
+def test_one_disk_cannot_be_held_while_all_is_frozen(
+    hypervisor: Hypervisor, linux_guest: LinuxGuests
+) -> None:
+    made = linux_guest([QCOW2, RAW], agent=True)
+    before = {target: made.chain(target) for target in made.targets}
+    disks = tuple(map(Wish, made.targets, (Method.QEMU, Method.MANUAL)))
+    with watched(hypervisor) as host:
+        asked = LiveSnapshotRequest(
+            made.uuid,
+            "held",
+            disks=disks,
+            quiesce=Quiesce.REQUIRED,
+            command="echo no room >&2; exit 3",
+            limit=60.0,
+        )
+        outcome = carried_out(host, asked, End.FAILED)
+        assert journal_is_empty(host)
+    assert "failed with 3: no room" in outcome.message
+    assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+    made.goes_on()
+    assert made.virsh("snapshot-list", "--name").split() == []
+    assert {target: made.chain(target) for target in made.targets} == before
 
 
 @pytest.mark.parametrize("method", [Method.BTRFS, Method.QEMU])
