@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import signal
 import subprocess
@@ -98,7 +99,13 @@ def refusals(plan: Plan) -> set[str]:
 
 def journal_is_empty(host: Host) -> bool:
     """Wait until no plan is in progress; the metadata's event comes after the plan's end."""
-    return bool(host.wait_for(lambda s: True if not s.entries else None, timeout=PATIENCE))
+    empty = host.wait_for(lambda s: True if not s.entries else None, timeout=PATIENCE)
+    if not empty:
+        # Whether the entry is there still, or a thread hangs that should have seen that it is not.
+        for domain in host.state.domains:
+            sys.stderr.write(f"{host.connection().read(domain.uuid)}\n")
+        faulthandler.dump_traceback()
+    return bool(empty)
 
 
 def job_in(host: Host, guest: Guest, *phases: Phase, target: str = "vda") -> Job:

@@ -62,6 +62,9 @@ class PlanRun:
         self._left = threading.Event()
         self._ended = threading.Event()
         self._quiet = threading.Event()
+        self._writing = threading.Lock()
+        """Held for a sign of life, which would outlive an entry that is removed while it is under way, and say less
+        than one that is written."""
         self._found: tuple[Finding, ...] = ()
         """What was proved so far."""
         self._began_at = host
@@ -118,7 +121,7 @@ class PlanRun:
             )
             self._host.log(self.outcome.message, Level.ERROR, domain=self.plan.domain)
         finally:
-            self._quiet.set()
+            self._fall_silent()
             if self._way is not None:
                 self._began_at.apply(partial(on_the_way.without_migration, uuid=self.plan.uuid))
             # Others may wait for what this plan was to bring.
@@ -180,7 +183,7 @@ class PlanRun:
             self._found += self._do(step)
             if isinstance(step, Migrate):
                 self._follow(step)
-        self._quiet.set()
+        self._fall_silent()
         if self.plan.steps and isinstance(self.plan.steps[-1], AwaitSync):
             # The mirror is held; the journal keeps what is needed to end it later.
             self._step = len(self.plan.steps)
@@ -202,7 +205,8 @@ class PlanRun:
             if self._way is not None:
                 self._began_at.apply(partial(on_the_way.with_step, way=self._way, step=step))
             try:
-                self._write(self._step)
+                with self._writing:
+                    self._write()
                 return steps.run(step, self._host, self._left)
             except NoConnection as error:
                 self._found += error.found
@@ -249,7 +253,7 @@ class PlanRun:
 
     def _give_up(self, error: HostError) -> Outcome:
         """Undo what this plan began, as far as the host says that it is there."""
-        self._quiet.set()
+        self._fall_silent()
         remarks = [str(error)]
         cancelled = isinstance(error, JobCancelled)
         if self._torn():
@@ -308,10 +312,10 @@ class PlanRun:
 
     # The journal
 
-    def _write(self, reached: int) -> None:
+    def _write(self) -> None:
         if not self.plan.journalled:
             return
-        self._entry = replace(self._entry, reached=reached, heartbeat=self._host.clock())
+        self._entry = replace(self._entry, reached=self._step, heartbeat=self._host.clock())
         domain = self._host.state.domain(self.plan.uuid)
         if domain is None:
             message = f"{self.plan.domain} does not exist any more."
@@ -322,7 +326,7 @@ class PlanRun:
         """Leave the journal without an owner, so that anybody may go on from here at once."""
         if not self.plan.journalled:
             return
-        self._quiet.set()
+        self._fall_silent()
         domain = self._host.state.domain(self.plan.uuid)
         self._entry = replace(self._entry, reached=self._step, heartbeat=0.0)
         try:
@@ -344,11 +348,17 @@ class PlanRun:
     def _keep_alive(self) -> None:
         """Sign the journal now and then, so that nobody takes the plan for abandoned."""
         while not self._quiet.wait(HEARTBEAT):
-            if isinstance(self.plan.steps[self._step], Migrate):
-                # libvirt changes nothing in a domain that is on its way.
-                continue
-            try:
-                self._write(self._step)
-            except HostError:
-                # A host that is away cannot be written to; the next beat tries again.
-                continue
+            with self._writing:
+                if self._quiet.is_set() or isinstance(self.plan.steps[self._step], Migrate):
+                    # libvirt changes nothing in a domain that is on its way.
+                    continue
+                try:
+                    self._write()
+                except HostError:
+                    # A host that is away cannot be written to; the next beat tries again.
+                    continue
+
+    def _fall_silent(self) -> None:
+        """Give no sign of life any more, and wait for one that is under way."""
+        with self._writing:
+            self._quiet.set()
