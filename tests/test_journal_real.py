@@ -6,15 +6,17 @@ import threading
 
 import pytest
 
-from tests.engine import PATIENCE, accepted, copy_request, journal_is_empty, watched
+from tests.engine import PATIENCE, accepted, carried_out, copy_request, journal_is_empty, watched
 from tests.guests import Guests
 from tests.hypervisor import Hypervisor
+from tests.outside import check
 from tui.engine import journal, runner, steps
 from tui.engine.connection import Connection
 from tui.engine.control import End
+from tui.engine.errors import HostError, NoConnection
 from tui.engine.host import Host
 from tui.model.domain import Domain
-from tui.model.finding import Finding
+from tui.model.finding import Finding, Severity
 from tui.model.journal import Entry
 from tui.model.request import Then
 from tui.model.steps import Step
@@ -56,3 +58,28 @@ def test_a_sign_of_life_that_is_under_way_does_not_outlive_its_plan(
         assert journal_is_empty(host)
     assert removed.is_set()
     assert "urn:virt-mirror:plan" not in vm.xml() + vm.xml(inactive=True)
+
+
+@pytest.mark.parametrize("trouble", [HostError("cannot acquire state change lock"), NoConnection("cut")])
+def test_what_is_done_stays_done_when_the_journal_cannot_be_removed(
+    hypervisor: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch, trouble: HostError
+) -> None:
+    vm = guest()
+    copy = vm.directory / "copy.qcow2"
+    remove, troubles = journal.remove, [trouble]
+
+    def refused(where: Connection, domain: Domain, plan_id: str) -> None:
+        if troubles:
+            raise troubles.pop()
+        remove(where, domain, plan_id)
+
+    monkeypatch.setattr(journal, "remove", refused)
+    with watched(hypervisor) as host:
+        outcome = carried_out(host, copy_request(vm, copy, then=Then.KEEP))
+        assert [f.severity for f in outcome.findings if f.check == "journal-left"] == (
+            [] if isinstance(trouble, NoConnection) else [Severity.WARNING]
+        )
+        assert journal_is_empty(host)
+    assert not troubles
+    assert check(copy) == 0
+    assert vm.mirror() is None

@@ -96,6 +96,8 @@ class Host(Picture):
         """What commands that are proposed have to name it by; by default it is found without."""
         self._connection: Connection | None = None
         self._runs: list[PlanRun] = []
+        self.done_plans: set[str] = set()
+        """Plans whose entries are to go: one that stays, or lands late, is taken out at the next look."""
         self.peers = Peers(self._open_peer)
         self._pool = CallPool("host", CALLS_IN_FLIGHT, self._report_bug)
         self._reader = Reader(self, self._pool)

@@ -189,8 +189,10 @@ class Reader:
         """Find the jobs that show in no definition; only then it is known which plans have nothing left to tell."""
         if asks:
             self._find_jobs(domain)
-        own = self._host.own_plans
-        others = tuple(entry for entry in entries if entry.id not in own)
+        done = {entry.id for entry in entries} & self._host.done_plans
+        for plan_id in done:
+            journal.remove(self._host.connection(), domain, plan_id)
+        others = tuple(entry for entry in entries if entry.id not in self._host.own_plans | done)
         for step in filter(None, (entry.leads for entry in others)):
             self._look_whether_it_leaves(step)
         if others and not self._host.read_only:

@@ -29,7 +29,7 @@ from tui.engine.errors import AlreadyThere, HostError, JobCancelled, NoConnectio
 from tui.engine.history import result_of
 from tui.model import on_the_way
 from tui.model.figures import together
-from tui.model.finding import Finding, fine
+from tui.model.finding import Finding, fine, warning
 from tui.model.history import Record, amounts_of, kind_of, left_by, undoes
 from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
@@ -191,7 +191,7 @@ class PlanRun:
             return Outcome(
                 End.DONE, f"{self.plan.title}: in sync, and held so until you decide.", self._found
             )
-        self._clear()
+        self._close()
         if self.plan.leaves:
             left = ", ".join(map(printable, self.plan.leaves))
             self._found += (
@@ -238,9 +238,7 @@ class PlanRun:
 
     def _forget_here(self, before: Host) -> None:
         try:
-            reading = before.connection().read(self.plan.uuid)
-            if reading is not None:
-                journal.remove(before.connection(), reading.domain, self.plan.id)
+            self._remove(before, self.plan.id)
         except HostError as error:
             before.log(f"{self.plan.domain}: its journal stays here: {error}", Level.WARNING)
 
@@ -256,18 +254,9 @@ class PlanRun:
         self._fall_silent()
         remarks = [str(error)]
         cancelled = isinstance(error, JobCancelled)
-        if self._torn():
-            # Taking the others back would leave a guest whose disks lie in two places for good.
+        if over := self._gone_over():
             self._sign_off()
-            remarks.append("Some disks have gone over and the others can: go on with it.")
-            message = " ".join(remarks)
-            self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
-            return Outcome(End.FAILED, message)
-        if self._gone:
-            # The guest runs at the other host, and nothing of that can be taken back.
-            self._sign_off()
-            remarks.append("The guest has gone over: go on with it.")
-            message = " ".join(remarks)
+            message = " ".join([*remarks, f"{over}: go on with it."])
             self._host.log(f"{self.plan.title}: interrupted. {message}", Level.ERROR, domain=self.plan.domain)
             return Outcome(End.FAILED, message)
         self._show(MigrationPhase.UNDOING, "it goes on here")
@@ -286,7 +275,7 @@ class PlanRun:
         else:
             try:
                 if self.plan.journalled:
-                    self._remove(self.plan.id)
+                    self._remove(self._host, self.plan.id)
             except HostError as again:
                 remarks.append(f"The journal could not be removed: {again}")
         message = " ".join(remarks)
@@ -298,6 +287,14 @@ class PlanRun:
         """Where a domain is on its way to another host, if this takes it there."""
         if self._way is not None:
             self._began_at.apply(partial(on_the_way.with_phase, way=self._way, phase=phase, doing=doing))
+
+    def _gone_over(self) -> str:
+        """What cannot be taken back any more, if anything has gone so far."""
+        if self._torn():
+            # Taking the others back would leave a guest whose disks lie in two places for good.
+            return "Some disks have gone over and the others can"
+        # It runs at the other host then.
+        return "The guest has gone over" if self._gone else ""
 
     def _torn(self) -> bool:
         """Whether a disk has gone over while another one still has the mirror to follow it."""
@@ -336,14 +333,36 @@ class PlanRun:
             # The host is gone or the guest is; the heartbeat grows old by itself.
             return
 
-    def _clear(self) -> None:
-        for plan_id in (*self.plan.closes, *((self.plan.id,) if self.plan.journalled else ())):
-            self._remove(plan_id)
+    def _close(self) -> None:
+        """Take out of the journal what this plan ends. That the host refuses undoes nothing of what is done."""
+        ended = (*self.plan.closes, *((self.plan.id,) if self.plan.journalled else ()))
+        while True:
+            try:
+                for plan_id in ended:
+                    self._remove(self._host, plan_id)
+            except NoConnection:
+                self._await_link()
+            except HostError as error:
+                self._host.done_plans.update(ended)
+                self._sign_off()
+                self._found += (
+                    warning(
+                        "journal-left",
+                        f"All is done, but the journal could not be removed: {error}",
+                        "Leave the program open: it tries again whenever it looks at the guest.",
+                    ),
+                )
+                return
+            else:
+                # A sign of life that was under way when a connection broke may still land.
+                self._host.done_plans.update(ended)
+                return
 
-    def _remove(self, plan_id: str) -> None:
-        domain = self._host.state.domain(self.plan.uuid)
-        if domain is not None:
-            journal.remove(self._host.connection(), domain, plan_id)
+    def _remove(self, host: Host, plan_id: str) -> None:
+        # Not as the picture shows it: an entry would stay in a guest that was started a moment ago.
+        reading = host.connection().read(self.plan.uuid)
+        if reading is not None:
+            journal.remove(host.connection(), reading.domain, plan_id)
 
     def _keep_alive(self) -> None:
         """Sign the journal now and then, so that nobody takes the plan for abandoned."""
