@@ -22,7 +22,7 @@ from tui.engine.control import End, LogLine, Outcome
 from tui.engine.host import Host
 from tui.model.definition import parse_domain
 from tui.model.domain import Domain, RunState
-from tui.model.host import HostState, Link
+from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
 from tui.model.plan import Plan
@@ -38,15 +38,10 @@ def watched(hypervisor: Hypervisor | str, **options: Any) -> Iterator[Host]:
     """A host, or the one that a URI names, its listing complete."""
     host = Host(hypervisor if isinstance(hypervisor, str) else hypervisor.uri, **options)
     try:
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE), host.state.error
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE), host.state.error
         yield host
     finally:
         host.close()
-
-
-def listed(state: HostState) -> bool:
-    """Whether everything on the host has been read."""
-    return state.link is Link.LIVE and state.listed and state.unread == 0
 
 
 def log_of(host: Host) -> list[LogLine]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engine import PATIENCE, carried_out, end_request, job_in, journal_is_empty, listed, log_of, watched
+from tests.engine import PATIENCE, carried_out, end_request, job_in, journal_is_empty, log_of, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
 from tests.outside import wait_for
@@ -95,5 +95,5 @@ def test_a_job_is_there_again_after_the_daemon(hypervisor: Hypervisor, guest: Gu
         hypervisor.stop_daemon()
         assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=PATIENCE)
         hypervisor.start_daemon()
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
         assert measured(host, made, len(before.samples) + 2).number == before.number

@@ -10,7 +10,6 @@ from tests.engine import (
     copy_request,
     end_request,
     job_in,
-    listed,
     refusals,
     watched,
 )
@@ -49,7 +48,7 @@ def test_images_are_not_listed_while_a_pull_runs(hypervisor: Hypervisor, guest: 
     made, other = guest(disks=[CHAIN, DiskSpec()], delay=None), guest()
     made.virsh("blockpull", "vda", *SLOW)
     with watched(hypervisor) as host:
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
         first = job_in(host, made, Phase.COPYING)
         assert host.wait_for(
             lambda s: (

@@ -19,7 +19,6 @@ from tests.engine import (
     copy_request,
     end_request,
     job_in,
-    listed,
     log_of,
     watched,
 )
@@ -71,7 +70,7 @@ def test_a_copy_outlives_the_way_to_its_host(
         state = lost(host)
         assert "lost" in (state.error or "")
         assert state.link_since > 0
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
         assert server.connections == 2
         assert job_in(host, vm, Phase.COPYING).number == before.number
         carried_out(host, SpeedRequest(vm.uuid, "vda", 0))

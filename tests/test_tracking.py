@@ -150,7 +150,7 @@ def test_in_sync_since_is_known_only_when_it_was_seen() -> None:
 
 
 def test_a_domain_that_is_gone_takes_its_jobs_along() -> None:
-    state = tracking.with_domains(seen(SYNC), [], 5.0)
+    state = tracking.with_listing(seen(SYNC), {}, 5.0)
     assert state.domains == ()
     assert job_of(state).phase is Phase.FAILED
 

@@ -26,7 +26,6 @@ from tests.engine import (
     job_in,
     journal_is_empty,
     left_in_the_middle,
-    listed,
     refusals,
     watched,
 )
@@ -138,7 +137,7 @@ def test_the_daemon_goes_in_mid_copy(hypervisor: Hypervisor, guest: Guests, kill
         hypervisor.stop_daemon(kill=kill)
         assert host.wait_for(lambda s: True if s.link is Link.LOST else None, timeout=PATIENCE)
         hypervisor.start_daemon()
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
         assert job_in(host, vm, Phase.COPYING)
         vm.virsh("blockjob", "vda", "--bandwidth", "0")
         outcome = run.wait(PATIENCE)
@@ -306,7 +305,7 @@ def test_a_host_that_falls_silent_is_lost_and_comes_back(
             lost = host.wait_for(lambda s: s if s.link is Link.LOST else None, timeout=PATIENCE)
             assert lost is not None
             assert "stopped answering" in (lost.error or "")
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
         assert host.state.domain(vm.uuid) is not None
 
 
@@ -352,7 +351,7 @@ def test_a_listing_is_complete_only_with_what_was_being_read_before(
         # All are asked for, the one that is being read among them; their sizes come last.
         assert host.wait_for(lambda s: True if s.unread == len(s.domains) + 1 else None, timeout=PATIENCE)
         let_go.set()
-        assert host.wait_for(lambda s: True if listed(s) else None, timeout=PATIENCE)
+        assert host.wait_for(lambda s: s.complete or None, timeout=PATIENCE)
 
 
 def _held(call: Callable[..., Any], begun: threading.Event, let_go: threading.Event) -> Callable[..., Any]:

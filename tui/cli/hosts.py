@@ -117,7 +117,7 @@ def wait_ready(control: Control) -> bool:
             (state,) = follower.states
             if state.link is Link.LOST:
                 return False
-            if state.link is Link.LIVE and state.listed and not state.unread:
+            if state.complete:
                 return True
             follower.wait()
 

@@ -66,6 +66,7 @@ class BlockJobChanged:
 class ConnectionClosed:
     """The host is gone."""
 
+    connection: Connection
     reason: str
 
 
@@ -184,7 +185,8 @@ class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCall
     def _forward_close(self, _conn: Any, reason: int, _opaque: Any) -> None:
         reasons = ("the connection broke", "the host closed the connection", "the host stopped answering")
         if reason != libvirt.VIR_CONNECT_CLOSE_REASON_CLIENT:
-            self._on_event(ConnectionClosed(reasons[reason] if reason < len(reasons) else "it closed"))
+            said = reasons[reason] if reason < len(reasons) else "it closed"
+            self._on_event(ConnectionClosed(self, said))
 
     def _call(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
         with self._in_use(), self._turns.taken(), translated():

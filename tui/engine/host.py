@@ -149,7 +149,8 @@ class Host(Picture):
                     message = f"{other.plan.title} could not be stopped within {STOPPED:g} s."
                     raise HostError(message, remedy="Try again.")
         run = PlanRun(self, plan)
-        self._runs = [r for r in self._runs if r.outcome is None] + [run]
+        with self._changed:
+            self._runs = [r for r in self._runs if r.outcome is None] + [run]
         run.start()
         return run
 
@@ -245,8 +246,7 @@ class Host(Picture):
             connection, self._connection = self._connection, None
         self.peers.close()
         if connection is not None:
-            # A dead host would hold this for as long as its timeouts last.
-            threading.Thread(target=connection.close, name="host-close", daemon=True).start()
+            _let_go(connection)
         self._pool.close()
 
     def peer(self, uri: str) -> Host:
@@ -298,6 +298,24 @@ class Host(Picture):
             raise NoConnection(message, remedy=why)
         return connection
 
+    def is_reached_by(self, connection: Connection) -> bool:
+        """Whether that is the open connection."""
+        return self._connection is connection
+
+    def asked(self, ask: Callable[[Connection], None]) -> None:
+        """Ask the host something, if it is reached; a connection that turns out to be gone is given up.
+
+        Raises:
+            HostError: what ``ask`` raises otherwise.
+        """
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            ask(connection)
+        except NoConnection as error:
+            self.lose(error.message, connection)
+
     def apply(self, change: Callable[[HostState], HostState]) -> HostState:
         """As ``Picture.apply``; the poller looks at once at what is to be followed."""
         with self._changed:
@@ -318,6 +336,10 @@ class Host(Picture):
         opened = wanted if self._may_ask else unattended(wanted)
         try:
             connection = Connection(opened or None, read_only=self.read_only, on_event=self._hear)
+        except HostError as error:
+            self._retry(explained(error))
+            return
+        try:
             uri = connection.uri()
             about: dict[str, Any] = {
                 # What was added to it is nothing that a person would type.
@@ -327,12 +349,13 @@ class Host(Picture):
                 "hypervisor": connection.hypervisor(),
             }
         except HostError as error:
+            _let_go(connection)
             self._retry(explained(error))
             return
         with self._changed:
             # Somebody may have asked for a connection while another was being opened.
             if self._closed or self._connection is not None:
-                threading.Thread(target=connection.close, daemon=True).start()
+                _let_go(connection)
                 return
             self._connection = connection
         # Jobs that were known before the connection was lost go on at once.
@@ -349,34 +372,41 @@ class Host(Picture):
 
     def _retry(self, failure: NoConnection) -> None:
         now, error = self.clock(), str(failure)
-        attempt = self._state.retries
-        delay = RETRY_DELAYS[min(attempt, len(RETRY_DELAYS) - 1)]
-        if isinstance(failure, AccessDenied):
-            delay = DENIED_DELAY
-        was = self._state.link
-        self.apply(
-            lambda s: replace(
-                s,
-                link=Link.LOST,
-                link_since=now if was is not Link.LOST else s.link_since,
-                retries=attempt + 1,
-                error=error,
-            )
-        )
-        if was is not Link.LOST or attempt == 0:
-            self.log(error, Level.ERROR)
-        self._poller.connect_in(delay)
-
-    def lose(self, reason: str) -> None:
-        """Give up a connection that is gone, and try for another one."""
         with self._changed:
-            connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        # What is being read or asked there never arrives; all of it is read anew after the reconnect.
-        self._reader.forget()
-        self._poller.forget()
-        threading.Thread(target=connection.close, name="host-close", daemon=True).start()
+            if self._connection is not None:
+                # Another try has reached it meanwhile.
+                return
+            before = self._state
+            self.apply(
+                lambda s: replace(
+                    s,
+                    link=Link.LOST,
+                    link_since=now if s.link is not Link.LOST else s.link_since,
+                    retries=s.retries + 1,
+                    error=error,
+                )
+            )
+        if before.link is not Link.LOST or before.retries == 0:
+            self.log(error, Level.ERROR)
+        delay = RETRY_DELAYS[min(before.retries, len(RETRY_DELAYS) - 1)]
+        self._poller.connect_in(DENIED_DELAY if isinstance(failure, AccessDenied) else delay)
+
+    def lose(self, reason: str, connection: Connection | None = None) -> None:
+        """Give up the connection, and try for another one.
+
+        Args:
+            reason: what happened to it.
+            connection: the one that is gone, if that is known: what comes late from one before is no news.
+        """
+        with self._changed:
+            lost = self._connection
+            if lost is None or connection not in (None, lost):
+                return
+            self._connection = None
+            # What is being read or asked there never arrives; all of it is read anew after the reconnect.
+            self._reader.forget()
+            self._poller.forget()
+        _let_go(lost)
         self._retry(NoConnection(f"The connection was lost: {reason.rstrip('.')}."))
 
     def _hear(self, event: Event) -> None:
@@ -392,8 +422,13 @@ class Host(Picture):
                 name = domain.name if domain else uuid
                 self.log(f"{name} {target}: libvirt says {kind}.", domain=name)
                 self._reader.read(uuid, urgent=True)
-            case ConnectionClosed(reason=reason):
-                self._pool.submit(lambda: self.lose(reason), urgent=True)
+            case ConnectionClosed(connection=connection, reason=reason):
+                self._pool.submit(lambda: self.lose(reason, connection), urgent=True)
 
     def _report_bug(self, error: Exception) -> None:
         self.log(f"Something unexpected happened: {type(error).__name__}: {error}", Level.ERROR)
+
+
+def _let_go(connection: Connection) -> None:
+    # A dead host would hold this for as long as its timeouts last.
+    threading.Thread(target=connection.close, name="host-close", daemon=True).start()

@@ -91,7 +91,7 @@ def peer_of(host: Host, uri: str) -> Iterator[Host]:
 
 def _await_listed(peer: Host) -> None:
     def known(state: HostState) -> bool | None:
-        if state.link is Link.LIVE and state.listed and not state.unread:
+        if state.complete:
             return True
         return False if state.link is Link.LOST else None
 

@@ -17,6 +17,7 @@ from tui.model.job import Job
 from tui.model.migrate_steps import Migrate
 
 if TYPE_CHECKING:
+    from tui.engine.connection import Connection
     from tui.engine.host import Host
 
 TICK = 1.0
@@ -90,15 +91,16 @@ class Poller:
     def _look_elsewhere(self) -> None:
         """See how far the migrations are that other programs lead."""
         try:
-            steps = on_the_way.led_elsewhere(self._host.state, self._host.own_plans)
-            for uuid in self._led_elsewhere():
-                step = steps.get(uuid)
-                if step is None or not self._leaves(step):
-                    self._host.apply(partial(on_the_way.without_other, uuid=uuid))
-        except NoConnection as error:
-            self._host.lose(error.message)
+            self._host.asked(self._look_at_others)
         finally:
             self._looks_elsewhere = False
+
+    def _look_at_others(self, _connection: Connection) -> None:
+        steps = on_the_way.led_elsewhere(self._host.state, self._host.own_plans)
+        for uuid in self._led_elsewhere():
+            step = steps.get(uuid)
+            if step is None or not self._leaves(step):
+                self._host.apply(partial(on_the_way.without_other, uuid=uuid))
 
     def _leaves(self, step: Migrate) -> bool:
         try:
@@ -115,17 +117,18 @@ class Poller:
         jobs = [
             job for job in self._host.state.active_jobs if job.number not in self._asking and not job.starting
         ]
-        if not jobs:
-            return
+        if jobs:
+            self._host.asked(partial(self._ask_jobs, jobs))
+
+    def _ask_jobs(self, jobs: list[Job], connection: Connection) -> None:
         numbers = {job.number for job in jobs}
         self._asking |= numbers
         asked = {job.uuid for job in jobs} - self._host.state.pulled
         try:
-            stats = self._host.connection().block_stats(asked) if asked else {}
-        except NoConnection as error:
+            stats = connection.block_stats(asked) if asked else {}
+        except NoConnection:
             self._asking -= numbers
-            self._host.lose(error.message)
-            return
+            raise
         except HostError:
             # A domain that just went makes the whole call fail; its event tells why.
             stats = {}
@@ -135,14 +138,17 @@ class Poller:
 
     def _ask_job(self, job: Job, stats: dict[str, Any]) -> None:
         try:
-            progress = self._host.connection().job(job.uuid, job.target)
-        except NoConnection as error:
-            self._host.lose(error.message)
-            return
-        except HostError:
-            progress = None
+            self._host.asked(partial(self._ask_how_far, job, stats))
         finally:
             self._asking.discard(job.number)
+
+    def _ask_how_far(self, job: Job, stats: dict[str, Any], connection: Connection) -> None:
+        try:
+            progress = connection.job(job.uuid, job.target)
+        except NoConnection:
+            raise
+        except HostError:
+            progress = None
         if progress is not None:
             written, at, now = guest_written(stats, job.target), self._monotonic(), self._host.clock()
             self._host.apply(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,50 @@ from tui.engine.control import Level
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.look import with_chains
 from tui.engine.on_the_way import leaves
+from tui.engine.once import OnceEach
 from tui.engine.pool import CallPool
 from tui.engine.recovery import forget_quarantines, recover
 from tui.model import tracking, xml
-from tui.model.domain import Definition, Domain, RunState
+from tui.model.domain import Domain
 from tui.model.host import HostState
 from tui.model.job import Progress
 from tui.model.journal import Entry
 from tui.model.migrate_steps import Migrate
 
 if TYPE_CHECKING:
+    from tui.engine.connection import Connection
     from tui.engine.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Why a domain is read."""
+
+    listings: frozenset[object] = frozenset()
+    """Those that are not complete without it."""
+    resync: bool = False
+    """Events may have been missed, so that none is waited for."""
+    chains: bool = False
+    """Those of a domain that is off are wanted as well, which only its images tell."""
+
+    def also(self, later: _Wish) -> _Wish:
+        """One look for both."""
+        return _Wish(self.listings | later.listings, self.resync or later.resync, self.chains or later.chains)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look has shown of a domain."""
+
+    connection: Connection
+    domain: Domain
+    entries: tuple[Entry, ...]
+    on_the_way: bool
+    listings: frozenset[object]
+
+    def also(self, later: _Seen) -> _Seen:
+        """What was seen last counts."""
+        return replace(later, listings=self.listings | later.listings)
 
 
 class Reader:
@@ -32,64 +66,66 @@ class Reader:
         """Nothing is read until somebody asks."""
         self._host = host
         self._pool = pool
+        self._looks = OnceEach(pool, self._read_now, _Wish.also)
+        self._closer_looks = OnceEach(pool, self._look_closer, _Seen.also)
+        """By themselves: their calls may wait for half a minute, and what a definition says is news before that."""
         self._lock = threading.Lock()
-        self._reading: dict[str, bool] = {}
-        """Domains being read; true when something happened meanwhile, so that they are read again."""
-        self._counted: set[str] = set()
-        """Those among them without which a listing is not complete."""
         self._told: set[str] = set()
         """Problems with journals that were logged, so that each is logged once."""
+        self._listing: object = None
+        """The listing that the picture counts down; an earlier one's answers count nothing any more."""
         self._unmeasured = False
-        """Whether the disks of a listing are still to be measured."""
+        """Whether its disks are still to be measured."""
         self._released: set[str] = set()
         """Plans that nobody carries out any more, and whose guest was let go."""
 
     def forget(self) -> None:
         """What is being read never arrives: the connection is gone, and all is read anew after the next."""
+        self._looks.forget()
+        self._closer_looks.forget()
         with self._lock:
-            self._reading.clear()
-            self._counted.clear()
+            self._listing = None
             self._unmeasured = False
 
     def read_all(self, *, resync: bool) -> None:
         """Read every domain. ``resync`` says that events may have been missed, so that none is waited for."""
         try:
-            names = self._host.connection().list_domains()
-        except NoConnection as error:
-            self._host.lose(error.message)
+            connection = self._host.connection()
+        except NoConnection:
             return
+        try:
+            names = connection.list_domains()
         except HostError as error:
-            self._host.log(str(error), Level.ERROR)
+            # A host whose domains are not known must not look like one that has none.
+            self._host.lose(error.message, connection)
             return
-        now = self._host.clock()
+        now, listing = self._host.clock(), object()
 
         def listed(state: HostState) -> HostState:
-            state = tracking.with_domains(state, names, now)
-            known = {d.uuid for d in state.domains}
-            new = [
-                Domain(Definition(name, uuid), RunState.UNKNOWN, persistent=False)
-                for uuid, name in names.items()
-                if uuid not in known
-            ]
-            domains = tuple(sorted([*state.domains, *new], key=lambda d: (d.name, d.uuid)))
-            return replace(state, domains=domains, listed=True, unread=len(names) + 1, refreshed=now)
+            self._listing = listing
+            return tracking.with_listing(state, names, now)
 
-        found = self._host.apply(listed)
+        found = self._apply(connection, listed)
         with self._lock:
             self._unmeasured = True
         for domain in found.domains:
-            self.read(domain.uuid, listing=True, resync=resync)
+            self._looks.ask(domain.uuid, _Wish(frozenset({listing}), resync))
         self._measure_when_read(found)
+
+    def _apply(self, connection: Connection, change: Callable[[HostState], HostState]) -> HostState:
+        """Put what a connection has shown into the picture, unless it is the host's no longer."""
+        return self._host.apply(lambda s: change(s) if self._host.is_reached_by(connection) else s)
 
     def _measure_when_read(self, state: HostState) -> None:
         """Measure the disks as the last part of a listing: by then it is known which domains are being pulled."""
         with self._lock:
             due = self._unmeasured and state.unread <= 1
             self._unmeasured = self._unmeasured and not due
+            listings = frozenset({self._listing})
         if due:
-            self._pool.submit(self._measure)
+            self._pool.submit(partial(self._measure, listings))
 
-    def _measure(self) -> None:
+    def _measure(self, listings: frozenset[object]) -> None:
         """Learn the sizes of all disks at once."""
         pulled = self._host.state.pulled
         others = {domain.uuid for domain in self._host.state.domains} - pulled if pulled else None
@@ -99,106 +135,104 @@ class Reader:
             # Drivers other than QEMU's have no such statistics, and the sizes stay unknown; or one of those that
             # were named has just gone, and each is asked by itself.
             sizes, busy = {}, frozenset(others or ())
-        self._host.apply(
-            lambda s: replace(s, capacities={**s.capacities, **sizes}, unread=s.unread + len(busy))
-        )
+        self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+        self._count(listings, len(busy))
         for uuid in busy:
-            self._pool.submit(partial(self._measure_busy, uuid))
-        self._count_read()
+            self._pool.submit(partial(self._measure_busy, uuid, listings))
+        self._count(listings, -1)
 
-    def _measure_busy(self, uuid: str) -> None:
+    def _measure_busy(self, uuid: str, listings: frozenset[object]) -> None:
         """Wait for a domain that had something else to do, as libvirtd has that has just been started."""
-        try:
-            reading = self._host.connection().read(uuid)
+
+        def measure(connection: Connection) -> None:
+            reading = connection.read(uuid)
             if reading is not None and not reading.on_the_way:
-                self._measure_disks(reading.domain)
-        except NoConnection as error:
-            self._host.lose(error.message)
+                self._measure_disks(connection, reading.domain)
+
+        try:
+            self._host.asked(measure)
         except (HostError, xml.InvalidXML):
             # Whoever reads its definition says what is wrong with it.
             return
         finally:
-            self._count_read()
+            self._count(listings, -1)
 
-    def read(self, uuid: str, *, urgent: bool = False, listing: bool = False, resync: bool = False) -> None:
+    def read(self, uuid: str, *, urgent: bool = False) -> None:
         """Read a domain soon, once, however many reasons there are for it."""
-        with self._lock:
-            busy = uuid in self._reading
-            self._reading[uuid] = busy
-            if listing:
-                self._counted.add(uuid)
-        if not busy:
-            self._pool.submit(lambda: self._read_now(uuid, listing=listing, resync=resync), urgent=urgent)
+        self._looks.ask(uuid, _Wish(chains=True), urgent=urgent)
 
-    def _read_now(self, uuid: str, *, listing: bool, resync: bool) -> None:
+    def _count(self, listings: frozenset[object], more: int) -> None:
+        """So many more answers belong to a listing; fewer when one has arrived."""
+
+        def counted(state: HostState) -> HostState:
+            return replace(state, unread=max(0, state.unread + more)) if self._listing in listings else state
+
+        if listings:
+            self._measure_when_read(self._host.apply(counted))
+
+    def _read_now(self, uuid: str, wish: _Wish) -> None:
         try:
-            self._look_at(uuid, listing=listing, first_look=resync)
-        except NoConnection as error:
-            self._host.lose(error.message)
+            self._host.asked(partial(self._look_at, uuid, wish))
         except HostError as error:
             self._host.log(f"{uuid} could not be read: {error}", Level.ERROR)
         except xml.InvalidXML as error:
             self._host.log(f"{uuid} has a definition that cannot be read: {error}", Level.ERROR)
         finally:
-            with self._lock:
-                again = self._reading.pop(uuid, False)
-                counted = uuid in self._counted
-                self._counted.discard(uuid)
-            if counted:
-                self._count_read()
-        if again and self._host.connected:
-            self.read(uuid)
+            self._count(wish.listings, -1)
 
-    def _count_read(self) -> None:
-        self._measure_when_read(self._host.apply(lambda s: replace(s, unread=max(0, s.unread - 1))))
-
-    def _look_at(self, uuid: str, *, listing: bool, first_look: bool) -> None:
-        reading = self._host.connection().read(uuid)
+    def _look_at(self, uuid: str, wish: _Wish, connection: Connection) -> None:
+        reading = connection.read(uuid)
         now = self._host.clock()
         if reading is None:
-            self._host.apply(lambda s: tracking.without_domain(s, uuid, now))
+            self._apply(connection, lambda s: tracking.without_domain(s, uuid, now))
             return
-        domain, entries, problems = journal.seen(reading, self._host.connection())
-        if not listing and self._host.local and not reading.state.active:
+        domain, entries, problems = journal.seen(reading, connection)
+        if wish.chains and self._host.local and not reading.state.active:
             domain = with_chains(domain)
         for problem in problems:
             if problem not in self._told:
                 self._told.add(problem)
                 self._host.log(f"{domain.name}: {problem}", Level.WARNING, domain=domain.name)
-        self._host.apply_news(lambda s: tracking.with_domain(s, domain, entries, now, first_look=first_look))
-        if listing:
-            # After the definitions of all domains: those are what people wait for.
-            self._host.apply(lambda s: replace(s, unread=s.unread + 1))
-            self._pool.submit(lambda: self._look_closer_later(domain, entries, asks=not reading.on_the_way))
-            return
-        self._look_closer(domain, entries, asks=not reading.on_the_way)
-        if not reading.on_the_way:
-            self._measure_disks(domain)
+        self._host.apply_news(
+            lambda s: (
+                tracking.with_domain(s, domain, entries, now, first_look=wish.resync)
+                if self._host.is_reached_by(connection)
+                else s
+            )
+        )
+        # After the definitions of all domains of a listing: those are what people wait for.
+        self._count(wish.listings, 1)
+        seen = _Seen(connection, domain, entries, reading.on_the_way, wish.listings)
+        self._closer_looks.ask(uuid, seen, urgent=not wish.listings)
 
-    def _look_closer_later(self, domain: Domain, entries: tuple[Entry, ...], *, asks: bool) -> None:
+    def _look_closer(self, _uuid: str, seen: _Seen) -> None:
+        domain = seen.domain
         try:
-            self._look_closer(domain, entries, asks=asks)
-        except NoConnection as error:
-            self._host.lose(error.message)
+            self._host.asked(partial(self._ask_more, seen))
         except HostError as error:
             self._host.log(f"{domain.name}: {error}", Level.WARNING, domain=domain.name)
         finally:
-            self._count_read()
+            self._count(seen.listings, -1)
 
-    def _look_closer(self, domain: Domain, entries: tuple[Entry, ...], *, asks: bool) -> None:
+    def _ask_more(self, seen: _Seen, connection: Connection) -> None:
         """Find the jobs that show in no definition; only then it is known which plans have nothing left to tell."""
-        if asks:
-            self._find_jobs(domain)
-        done = {entry.id for entry in entries} & self._host.done_plans
+        domain = seen.domain
+        if connection is not seen.connection:
+            return
+        if not seen.on_the_way:
+            self._find_jobs(connection, domain)
+        done = {entry.id for entry in seen.entries} & self._host.done_plans
         for plan_id in done:
-            journal.remove(self._host.connection(), domain, plan_id)
-        others = tuple(entry for entry in entries if entry.id not in self._host.own_plans | done)
+            journal.remove(connection, domain, plan_id)
+        others = tuple(entry for entry in seen.entries if entry.id not in self._host.own_plans | done)
         for step in filter(None, (entry.leads for entry in others)):
             self._look_whether_it_leaves(step)
         if others and not self._host.read_only:
             recover(self._host, domain, others, self._released)
         if domain.definition.quarantines and not self._host.read_only:
             forget_quarantines(self._host, domain)
+        if not seen.on_the_way and not seen.listings:
+            self._measure_disks(connection, domain)
 
     def _look_whether_it_leaves(self, step: Migrate) -> None:
         try:
@@ -209,23 +243,22 @@ class Reader:
             # It has just gone, or come back, and its own event tells.
             return
 
-    def _find_jobs(self, domain: Domain) -> None:
+    def _find_jobs(self, connection: Connection, domain: Domain) -> None:
         """Ask each disk of a running domain for a pull, a commit or a backup."""
-        state = self._host.state
-        busy = {job.target for job in state.active_jobs if job.uuid == domain.uuid}
+        busy = {job.target for job in self._host.state.active_jobs if job.uuid == domain.uuid}
         try:
             for disk in domain.disks if domain.state.active else ():
                 if disk.mirror is None and not disk.empty and disk.target not in busy:
-                    progress = self._host.connection().job(domain.uuid, disk.target)
+                    progress = connection.job(domain.uuid, disk.target)
                     if progress is not None:
-                        self._host.apply(partial(_found, domain.uuid, disk.target, progress))
+                        self._apply(connection, partial(_found, domain.uuid, disk.target, progress))
         except NoConnection:
             raise
         except HostError:
             # A domain that just went has no jobs any more, and its own event tells.
             return
 
-    def _measure_disks(self, domain: Domain) -> None:
+    def _measure_disks(self, connection: Connection, domain: Domain) -> None:
         """Learn the sizes of disks that came after the listing, or whose domain was off or being pulled."""
         if domain.uuid in self._host.state.pulled:
             return
@@ -233,16 +266,16 @@ class Reader:
         for disk in domain.disks:
             if not disk.empty and self._host.state.capacity(domain.uuid, disk.target) is None:
                 try:
-                    sizes[domain.uuid, disk.target] = (
-                        self._host.connection().block_sizes(domain.uuid, disk.target).capacity
-                    )
+                    sizes[domain.uuid, disk.target] = connection.block_sizes(
+                        domain.uuid, disk.target
+                    ).capacity
                 except NoConnection:
                     raise
                 except HostError:
                     # An image that is missing or cannot be opened has no size to show.
                     continue
         if sizes:
-            self._host.apply(lambda s: replace(s, capacities={**s.capacities, **sizes}))
+            self._apply(connection, lambda s: replace(s, capacities={**s.capacities, **sizes}))
 
 
 def _found(uuid: str, target: str, progress: Progress, state: HostState) -> HostState:

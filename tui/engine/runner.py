@@ -31,7 +31,6 @@ from tui.model import on_the_way
 from tui.model.figures import together
 from tui.model.finding import Finding, fine, warning
 from tui.model.history import Record, amounts_of, kind_of, left_by, undoes
-from tui.model.host import Link
 from tui.model.journal import STALE_AFTER, Entry
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import MigrationPhase
@@ -243,9 +242,7 @@ class PlanRun:
             before.log(f"{self.plan.domain}: its journal stays here: {error}", Level.WARNING)
 
     def _await_link(self) -> None:
-        back = self._host.wait_for(
-            lambda s: True if s.link is Link.LIVE and s.listed and s.unread == 0 else None, stop=self._left
-        )
+        back = self._host.wait_for(lambda s: s.complete or None, stop=self._left)
         if back is None:
             raise steps.Left
 

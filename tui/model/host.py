@@ -74,6 +74,11 @@ class HostState:
         """What people call it."""
         return self.hostname or self.uri
 
+    @property
+    def complete(self) -> bool:
+        """Whether it is reached, and all that is there has been read."""
+        return self.link is Link.LIVE and self.listed and self.unread == 0
+
     def domain(self, uuid: str) -> Domain | None:
         """The domain of that UUID."""
         return next((d for d in self.domains if d.uuid == uuid), None)

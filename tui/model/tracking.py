@@ -7,12 +7,12 @@ off takes its jobs along in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypedDict
 
 from tui.model.disk import Mirror, MirrorJob
-from tui.model.domain import Domain
+from tui.model.domain import Definition, Domain, RunState
 from tui.model.finding import Finding
 from tui.model.headway import filled_by
 from tui.model.host import HostState
@@ -28,12 +28,18 @@ SAMPLES_KEPT = 600
 ENDED_KEPT = 30
 
 
-def with_domains(state: HostState, uuids: Iterable[str], now: float) -> HostState:
-    """Forget the domains that are not listed any more."""
-    listed = set(uuids)
-    for uuid in [d.uuid for d in state.domains if d.uuid not in listed]:
+def with_listing(state: HostState, names: Mapping[str, str], now: float) -> HostState:
+    """The domains of a host by UUID and name: all are to be read, and their disks to be measured."""
+    for uuid in [d.uuid for d in state.domains if d.uuid not in names]:
         state = without_domain(state, uuid, now)
-    return state
+    known = {d.uuid for d in state.domains}
+    new = [
+        Domain(Definition(name, uuid), RunState.UNKNOWN, persistent=False)
+        for uuid, name in names.items()
+        if uuid not in known
+    ]
+    domains = tuple(sorted([*state.domains, *new], key=lambda d: (d.name, d.uuid)))
+    return replace(state, domains=domains, listed=True, unread=len(names) + 1, refreshed=now)
 
 
 def without_domain(state: HostState, uuid: str, now: float) -> HostState:
