@@ -27,7 +27,7 @@ from tui.model.migrate_steps import (
     ProveArrival,
     SetAside,
 )
-from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, MigrationPhase, about
+from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, MigrationPhase, Round, about
 from tui.model.on_the_way import (
     begun,
     led_elsewhere,
@@ -119,6 +119,74 @@ def test_a_guest_that_is_paused_writes_nothing() -> None:
     migration = replace(way(BUSY, HELD), paused=True)
     assert migration.troubles == ()
     assert "the guest is paused" in migration.words
+
+
+def sent(number: int, size: int = 100, *, paused: bool = False) -> Migration:
+    """One look at the memory, in a round that began with so many MiB."""
+    rounds = (Round(number, size * MIB),)
+    memory = MemoryOnTheWay(1000 * MIB, size * MIB, 10 * MIB, 9 * MIB, number, rounds)
+    return replace(way(phase=MigrationPhase.MEMORY, memory=memory), paused=paused)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "never"),
+    [
+        ([100, 100], True),
+        ([100, 97], True),
+        ([100, 120], True),
+        ([100, 90], False),
+        ([100, 50, 52], True),
+        ([100, 120, 80], False),
+        ([50, 100, 100, 100, 100], True),
+        ([20, 100, 90, 80, 70, 60, 50], False),
+    ],
+)
+def test_memory_arrives_when_less_is_left_from_round_to_round(sizes: list[int], *, never: bool) -> None:
+    """As long as that is not known its rates tell, which are the same all the time."""
+    # What is told together with the first rate is a guess.
+    looks = [sent(1, 1), *(sent(number, size) for number, size in enumerate(sizes, start=2))]
+    migration = seen(*looks)
+    assert migration.outruns is never
+    assert migration.troubles == (("the guest changes its memory faster than it is sent",) if never else ())
+    assert (migration.seconds is None) is never
+
+
+def test_rounds_are_told_apart() -> None:
+    def known(*looks: Migration) -> list[tuple[int, int]]:
+        memory = seen(*looks).memory
+        assert memory
+        return [(one.number, one.size // MIB) for one in memory.rounds]
+
+    assert known(sent(2)) == []
+    assert known(sent(2), sent(2, 80)) == [(2, 80)]
+    assert known(sent(2), sent(2, 80), sent(2, 90), sent(4, 50)) == [(2, 90), (4, 50)]
+    assert known(sent(2), sent(7), sent(3, 60)) == [(3, 60)]
+    assert known(*map(sent, range(1, 20))) == [(number, 100) for number in range(15, 20)]
+
+
+@pytest.mark.parametrize(
+    ("dirty", "iteration", "never"), [(100, 2, True), (97, 2, True), (90, 2, False), (200, 1, False)]
+)
+def test_rates_tell_before_there_are_rounds(dirty: int, iteration: int, *, never: bool) -> None:
+    memory = MemoryOnTheWay(1000, 500, rate=100, dirty_rate=dirty, iteration=iteration)
+    assert memory.diverges is never
+
+
+def test_a_guest_that_stands_still_changes_no_memory() -> None:
+    """Libvirt goes on telling what it changed before."""
+    stuck = [sent(number) for number in range(2, 6)]
+    assert seen(*stuck).outruns
+    for migration in (
+        seen(*stuck, sent(5, paused=True)),
+        with_pause(with_migration(STATE, seen(*stuck)), UUID).migrations[UUID],
+        seen(*stuck, replace(sent(5), phase=MigrationPhase.POSTCOPY)),
+    ):
+        assert not migration.troubles
+        assert migration.memory
+        assert migration.memory.dirty_rate is None
+        assert migration.seconds == 10
+    assert not seen(*stuck, sent(5, paused=True), sent(6)).outruns
+    assert seen(*stuck, sent(5, paused=True), sent(6), sent(7), sent(8)).outruns
 
 
 def test_looks_are_joined_until_the_guest_is_paused_or_goes_on() -> None:

@@ -11,7 +11,7 @@ from tui.engine.disk_calls import guest_written
 from tui.model import on_the_way
 from tui.model.job import Sample
 from tui.model.migrate_steps import Migrate
-from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, phase_of
+from tui.model.migration import DiskOnTheWay, MemoryOnTheWay, Migration, Round, phase_of
 from tui.model.on_the_way import begun
 
 if TYPE_CHECKING:
@@ -80,11 +80,15 @@ def _memory(stats: Mapping[str, Any]) -> MemoryOnTheWay | None:
     if not total:
         return None
     page = stats.get("memory_page_size", 4096)
-    pages = stats.get("memory_dirty_rate")
+    pages, rate = stats.get("memory_dirty_rate"), stats.get("memory_bps")
+    iteration, still = stats.get("memory_iteration", 0), stats.get("downtime", 0)
+    # The standstill that QEMU expects is what all of the round takes at the rate that it tells with it.
+    known = pages and rate and still
     return MemoryOnTheWay(
         total,
         stats.get("memory_remaining", 0),
-        rate=stats.get("memory_bps") or None,
+        rate=rate or None,
         dirty_rate=pages * page if pages else None,
-        iteration=stats.get("memory_iteration", 0),
+        iteration=iteration,
+        rounds=(Round(iteration, rate * still // 1000),) if known else (),
     )

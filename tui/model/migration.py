@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tui.model.forecast import FAR, Forecast, Verdict, forecast_of_disk
+from tui.model.forecast import FAR, GAIN, Forecast, Verdict, forecast_of_disk
 from tui.model.job import Sample
 from tui.model.quantity import UNKNOWN, duration, floor_percent, rate, size
 from tui.model.text import printable
@@ -86,6 +86,15 @@ class DiskOnTheWay:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """All memory that had changed until then is sent."""
+
+    number: int
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryOnTheWay:
     """The memory of the guest."""
 
@@ -98,6 +107,8 @@ class MemoryOnTheWay:
     """Bytes per second at which the guest changes it."""
     iteration: int = 0
     """How often all that had changed was sent."""
+    rounds: tuple[Round, ...] = ()
+    """The last ones that were seen, oldest first."""
 
     @property
     def percent(self) -> int | None:
@@ -107,18 +118,19 @@ class MemoryOnTheWay:
 
     @property
     def diverges(self) -> bool:
-        """Whether the guest changes its memory faster than it is sent."""
-        return (
-            self.rate is not None
-            and self.dirty_rate is not None
-            and self.iteration > 1
-            and (self.dirty_rate >= self.rate)
-        )
+        """Whether the guest changes so much of it meanwhile that what is left from round to round does not shrink."""
+        sizes = [one.size for one in self.rounds]
+        if len(sizes) > 1:
+            return sizes[-1] > (1 - GAIN) * min(sizes[:-1])
+        if self.rate is None or self.dirty_rate is None or self.iteration <= 1:
+            return False
+        # A guest that changes the same part over and over changes as much anew as was sent of it, and no more.
+        return self.dirty_rate >= (1 - GAIN) * self.rate
 
     @property
     def seconds(self) -> float | None:
         """Until the rest is there; ``None`` where that is not known, or never."""
-        if not self.rate:
+        if not self.rate or self.diverges:
             return None
         gained = self.rate - (self.dirty_rate or 0)
         return self.remaining / gained if gained > 0 else None
@@ -131,7 +143,7 @@ class MemoryOnTheWay:
             words.append(f"at {rate(self.rate)}")
         if self.dirty_rate:
             words.append(f"changed at {rate(self.dirty_rate)}")
-        if not self.diverges and self.seconds is not None and self.seconds >= 1:
+        if self.seconds is not None and self.seconds >= 1:
             words.append(f"about {duration(self.seconds)}")
         return tuple(words)
 
@@ -220,7 +232,7 @@ class Migration:
             times = [disk.outlook.seconds for disk in self.copying]
             known = [seconds for seconds in times if seconds is not None]
             return max(known) if known and len(known) == len(times) else None
-        return None if self.memory is None or self.memory.diverges else self.memory.seconds
+        return self.memory.seconds if self.memory is not None else None
 
     @property
     def outrun(self) -> tuple[DiskOnTheWay, ...]:

@@ -15,10 +15,19 @@ from tui.model.migrate_steps import (
     ProveArrival,
     SetAside,
 )
-from tui.model.migration import DiskOnTheWay, LayersOnTheWay, Migration, MigrationPhase, phase_of
+from tui.model.migration import (
+    DiskOnTheWay,
+    LayersOnTheWay,
+    MemoryOnTheWay,
+    Migration,
+    MigrationPhase,
+    phase_of,
+)
 from tui.model.steps import Step
 from tui.model.tracking import SAMPLES_KEPT
 
+ROUNDS_KEPT = 5
+"""Enough to tell a guest that changes more memory for a moment from one that always does."""
 _STAGES: dict[type, tuple[MigrationPhase, str]] = {
     MakeThere: (MigrationPhase.PREPARING, "its images are made there"),
     CompareThere: (MigrationPhase.COMPARING, ""),
@@ -68,14 +77,16 @@ def with_layers(
 
 
 def with_migration(state: HostState, seen: Migration) -> HostState:
-    """One look at a migration: each disk with one sample, which joins those of the looks before."""
+    """One look at a migration: its samples and its round join those of the looks before."""
     before = state.migrations.get(seen.uuid)
     seen = _standing(seen, before)
     synced = before.synced if before else frozenset[str]()
     # What the guest wrote until somebody paused it, or let it go on, says nothing of what is to come.
     known = {disk.target: disk for disk in before.disks} if before and before.paused is seen.paused else {}
     disks = tuple(_joined(disk, known.get(disk.target), synced) for disk in seen.disks)
-    return _with(state, replace(seen, disks=disks, synced=synced))
+    changes = seen.phase is MigrationPhase.MEMORY and not seen.paused
+    memory = _sent(seen.memory, before.memory if before and changes else None, changes=changes)
+    return _with(state, replace(seen, disks=disks, memory=memory, synced=synced))
 
 
 def with_pause(state: HostState, uuid: str) -> HostState:
@@ -84,7 +95,8 @@ def with_pause(state: HostState, uuid: str) -> HostState:
     if migration is None:
         return state
     disks = tuple(replace(disk, samples=()) for disk in migration.disks)
-    return _with(state, replace(migration, paused=True, disks=disks))
+    memory = _sent(migration.memory, None, changes=False)
+    return _with(state, replace(migration, paused=True, disks=disks, memory=memory))
 
 
 def with_disk_event(state: HostState, uuid: str, target: str, event: JobEvent) -> HostState:
@@ -142,6 +154,22 @@ def _standing(seen: Migration, before: Migration | None) -> Migration:
 def _joined(disk: DiskOnTheWay, before: DiskOnTheWay | None, synced: frozenset[str]) -> DiskOnTheWay:
     earlier = _earlier(before) if before else ()
     return replace(disk, samples=(*earlier, *disk.samples), in_sync=disk.in_sync or disk.target in synced)
+
+
+def _sent(
+    memory: MemoryOnTheWay | None, before: MemoryOnTheWay | None, *, changes: bool
+) -> MemoryOnTheWay | None:
+    """It with the rounds before, or without what libvirt goes on telling of a guest that changes nothing any more."""
+    if memory is None:
+        return None
+    if not changes:
+        return replace(memory, dirty_rate=None, rounds=())
+    if before is None or before.dirty_rate is None:
+        # QEMU may not have taken back yet what it has guessed of the round until it knew that rate.
+        return replace(memory, rounds=())
+    # Of the same round it tells better now, and a later one is of another attempt.
+    earlier = [one for one in before.rounds if one.number < memory.iteration]
+    return replace(memory, rounds=(*earlier, *memory.rounds)[-ROUNDS_KEPT:])
 
 
 def _earlier(before: DiskOnTheWay | LayersOnTheWay) -> tuple[Sample, ...]:

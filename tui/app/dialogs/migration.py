@@ -280,7 +280,7 @@ def _disks(migration: Migration) -> Iterator[tuple[str, str]]:
 def _memory(memory: MemoryOnTheWay) -> Iterator[tuple[str, str]]:
     yield "sent at", f"{rate(memory.rate)}, round {memory.iteration}"
     yield "changed at", rate(memory.dirty_rate) if memory.dirty_rate else UNKNOWN
-    yield "left", duration(None if memory.diverges else memory.seconds)
+    yield "left", duration(memory.seconds)
 
 
 def _disk(disk: DiskOnTheWay, glyphs: Glyphs) -> Content:
