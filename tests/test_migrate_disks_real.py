@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.memory import with_memory
 from tests.outside import wait_for
 from tests.test_cli_real import program
-from tests.two_hosts import as_before, directory_at, migration, removed_from, state_at
+from tests.two_hosts import as_before, directory_at, migration, removed_from, state_at, until
 from tui.engine.control import End
-from tui.engine.host import Host
 from tui.model.migrate_request import Convergence, MigrationTuneRequest, TimeoutAction, Tune
 from tui.model.migration import Migration, MigrationPhase
 
@@ -25,15 +23,6 @@ if TYPE_CHECKING:
 DISKS = (DiskSpec(size=2 * MIB, data=0), DiskSpec(size=MIB, data=0))
 """Copied at once, whatever the limit, and then only as often as that lets the changed parts go."""
 CRAWL = MIB // 8
-
-
-def until(host: Host, guest: Guest, found: Callable[[Migration], bool]) -> Migration:
-    """The migration, once it is so."""
-    seen = host.wait_for(
-        lambda s: m if (m := s.migrations.get(guest.uuid)) and found(m) else None, timeout=PATIENCE
-    )
-    assert seen is not None, host.state.migrations
-    return seen
 
 
 def outrunning(guest: Guests) -> Guest:

@@ -16,8 +16,8 @@ from tests.engine import carried_out, command, refusals, watched
 from tests.hypervisor import MIB, Hypervisor
 from tests.linux_content import proved
 from tests.linux_guest import LinuxDisk, LinuxGuest, LinuxGuests
-from tests.two_hosts import directory_at, migration, removed_from, source_at, state_at
-from tui.engine.control import End, Outcome
+from tests.two_hosts import assert_proved, directory_at, migration, removed_from, source_at, state_at
+from tui.engine.control import End
 from tui.model.finding import Acceptance
 from tui.model.migrate_request import Convergence, CopyStorage
 
@@ -90,14 +90,6 @@ def test_nothing_is_lost(
         other.virsh("destroy", made.uuid)
         ticks = made.ticks()
         assert ticks[-1].number <= proved(now, ticks) <= ticks[-1].number + 1
-
-
-def assert_proved(outcome: Outcome) -> None:
-    """All that was looked at afterwards was as it should be."""
-    assert [f.reason for f in outcome.findings if f.severity.value != "fine"] == []
-    assert {"migrated", "arrived", "source-gone", "disk-there", "image-open"} <= {
-        f.check for f in outcome.findings
-    }
 
 
 def test_a_full_destination_leaves_the_guest_here(

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from tests.engine import command
+from tests.engine import PATIENCE, command
 from tests.hypervisor import MIB
 from tests.outside import is_writing, wait_for
 from tui.model.hierarchy import parse_known
 from tui.model.hierarchy_file import relocated
 from tui.model.host import HostState
 from tui.model.migrate_request import MigrateRequest, Transport
-from tui.model.migration import MigrationPhase
+from tui.model.migration import Migration, MigrationPhase
 
 if TYPE_CHECKING:
     from tests.guests import Guest
     from tests.hypervisor import Hypervisor
+    from tui.engine.control import Outcome
+    from tui.engine.host import Host
 
 LOOPBACK = "tcp://127.0.0.1"
 SLOW = 4 * MIB
@@ -135,6 +137,23 @@ def as_before(
     assert current_at(host, guest) == current
     assert "urn:virt-mirror" not in guest.xml() + guest.xml(inactive=True)
     wait_for(lambda: state_at(other, guest) is None, what="nothing of it is there")
+
+
+def assert_proved(outcome: Outcome) -> None:
+    """All that was looked at afterwards was as it should be."""
+    assert [f.reason for f in outcome.findings if f.severity.value != "fine"] == []
+    assert {"migrated", "arrived", "source-gone", "disk-there", "image-open"} <= {
+        f.check for f in outcome.findings
+    }
+
+
+def until(host: Host, guest: Guest, found: Callable[[Migration], object]) -> Migration:
+    """The migration, once it is so."""
+    seen = host.wait_for(
+        lambda s: m if (m := s.migrations.get(guest.uuid)) and found(m) else None, timeout=PATIENCE
+    )
+    assert seen is not None, host.state.migrations
+    return seen
 
 
 def copies_disks(guest: Guest, state: HostState) -> bool | None:
