@@ -97,8 +97,12 @@ def test_it_is_slowed_down_until_it_arrives(hypervisor: Hypervisor, other: Hyper
     assert "error" not in made.virsh("qemu-monitor-command", json.dumps(asked))
     before = count(made.images()[0])
     with watched(hypervisor) as host, removed_from(other, made):
-        arrived(host.run(accepted(host, outrun(made, other, auto_converge=True))))
+        outcome = arrived(host.run(accepted(host, outrun(made, other, auto_converge=True))))
         goes_on_there(hypervisor, other, made, before)
+    told = {finding.check: finding for finding in outcome.findings}
+    figures = told["migrated"].figures
+    assert figures
+    assert told["memory-sent"].reason == f"The memory was sent in {figures.rounds} rounds."
 
 
 @pytest.mark.parametrize("action", [TimeoutAction.SUSPEND, TimeoutAction.POSTCOPY])

@@ -68,7 +68,10 @@ def followed(
     stood = f" The guest stood still for {downtime} ms." if downtime is not None else ""
     went = f"{printable(step.domain)} went to {printable(step.host)} in {took:.1f} s.{stood}"
     found.append(fine("migrated", went, figures))
-    found += watch.totals()
+    # The last rounds may be over before anybody looks.
+    times = watch.rounds if figures.rounds is None else figures.rounds
+    if times > 1:
+        found.append(fine("memory-sent", f"The memory was sent in {times} rounds."))
 
 
 def _explained(error: HostError, step: Migrate, watch: _Watch, left: threading.Event) -> HostError:
@@ -103,10 +106,10 @@ class _Watch:
         """Look on meanwhile."""
         return nullcontext() if self._step.offline else looking_on(self._look, _TOLD)
 
-    def totals(self) -> list[Finding]:
-        """What was sent, as far as it was seen."""
-        times = self._last.memory.iteration if self._last.memory else 0
-        return [fine("memory-sent", f"The memory was sent in {times} rounds.")] if times > 1 else []
+    @property
+    def rounds(self) -> int:
+        """Those of its memory, as far as they were seen."""
+        return self._last.memory.iteration if self._last.memory else 0
 
     def _look(self) -> None:
         self._last = look(self._step, self._host)
