@@ -1,4 +1,4 @@
-"""A way from host to host on which one can listen."""
+"""A way from host to host on which one can listen, and that can be cut."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
+
+from tui.model.migrate_request import Transport
 
 HERE: Final = "127.0.0.1"
 BEYOND: Final = "127.0.0.2"
@@ -29,7 +31,7 @@ class Relay:
         self.sent: Final[list[bytearray]] = []
         self._lines: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._start(self._accept)
+        self._accepting = self._start(self._accept)
 
     def __enter__(self) -> Self:
         """Nothing more to do."""
@@ -37,17 +39,23 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         """Cut every line."""
-        for line in (self._server, *self._lines):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End every line and take no more: each side sees the other one gone."""
+        _end(self._server)
+        # Whoever was let in at the last moment is among the lines then.
+        self._accepting.join()
+        for line in self._lines:
+            _end(line)
         for thread in self._threads:
             thread.join()
 
-    def _start(self, work: object, *arguments: object) -> None:
+    def _start(self, work: object, *arguments: object) -> threading.Thread:
         thread = threading.Thread(target=work, args=arguments, name="relay")  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _far(self) -> socket.socket:
         if self._beyond is None:
@@ -66,6 +74,22 @@ class Relay:
                 self.sent.append(heard)
                 self._start(_hand_on, near, far, heard)
                 self._start(_hand_on, far, near, None)
+
+
+def by_way_of(memory: Relay, disks: Relay, **more: object) -> Transport:
+    """A migration's way that leads through these."""
+    return Transport(
+        migrate_uri=f"tcp://{HERE}:{memory.port}",
+        disks_port=disks.port,
+        listen_address=BEYOND,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _end(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+    line.close()
 
 
 def _hand_on(one: socket.socket, other: socket.socket, heard: bytearray | None) -> None:

@@ -13,7 +13,7 @@ from tests.copy_facts import refusals
 from tests.engine import carried_out, watched
 from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import MIB, Hypervisor
-from tests.relay import BEYOND, HERE, Relay
+from tests.relay import HERE, Relay, by_way_of
 from tests.test_migrate_plan import facts, plan, step
 from tests.two_hosts import LOOPBACK, directory_at, removed_from, state_at
 from tui.engine import network_facts
@@ -48,15 +48,6 @@ def trusted(
     authority.issue(tmp_path / "b", "host-b", HERE)
     with certified(hypervisor, tmp_path / "a"), certified(other, tmp_path / "b"):
         yield
-
-
-def by_way_of(memory: Relay, disks: Relay, **more: object) -> Transport:
-    return Transport(
-        migrate_uri=f"tcp://{HERE}:{memory.port}",
-        disks_port=disks.port,
-        listen_address=BEYOND,
-        **more,  # type: ignore[arg-type]
-    )
 
 
 @pytest.mark.usefixtures("trusted")

@@ -13,7 +13,7 @@ from tui.engine.control import Level
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.looking_on import looking_on
 from tui.engine.measuring import measured, watched_copying
-from tui.engine.migrate_trouble import without_tls
+from tui.engine.migrate_trouble import in_words
 from tui.engine.on_the_way import look
 from tui.model import on_the_way
 from tui.model.domain import RunState
@@ -82,7 +82,7 @@ def _explained(error: HostError, step: Migrate, watch: _Watch, left: threading.E
         )
     if left.is_set() or error.code == _CANCELLED:
         return called_back(step.domain)
-    return without_tls(error, step) or error
+    return in_words(error, step, watch.last) or error
 
 
 def called_back(domain: str) -> JobCancelled:
@@ -96,7 +96,8 @@ class _Watch:
     def __init__(self, step: Migrate, host: Host, left: threading.Event) -> None:
         self._step, self._host, self._left = step, host, left
         self._until = time.monotonic() + step.convergence.timeout if step.convergence.timeout else None
-        self._last = on_the_way.begun(step)
+        self.last = on_the_way.begun(step)
+        """How far it was when it was last looked at."""
         self.late = False
         """Whether it took too long and was aborted for that."""
         self._waits_for_disks = False
@@ -109,10 +110,10 @@ class _Watch:
     @property
     def rounds(self) -> int:
         """Those of its memory, as far as they were seen."""
-        return self._last.memory.iteration if self._last.memory else 0
+        return self.last.memory.iteration if self.last.memory else 0
 
     def _look(self) -> None:
-        self._last = look(self._step, self._host)
+        self.last = look(self._step, self._host)
         if self._left.is_set() and not self._step.transport.p2p:
             self._host.connection().abort_job(self._step.uuid)
         elif self._until is not None and time.monotonic() > self._until and self._acts_on_timeout():
@@ -130,7 +131,7 @@ class _Watch:
                 connection.suspend(step.uuid)
                 self._host.apply(partial(on_the_way.with_pause, uuid=step.uuid))
                 self._warn(f"{words}: it is paused until it is.")
-            case TimeoutAction.POSTCOPY if self._last.memory is None:
+            case TimeoutAction.POSTCOPY if self.last.memory is None:
                 if not self._waits_for_disks:
                     self._waits_for_disks = True
                     self._warn(f"{words}: it is switched over as soon as its disks are in sync.")

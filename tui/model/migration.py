@@ -182,6 +182,11 @@ class Migration:
     """What it does before or after libvirt has it, for people."""
 
     @property
+    def begun(self) -> bool:
+        """Whether some of the guest was seen to get there."""
+        return any(disk.cur for disk in self.disks) or bool(self.memory and self.memory.percent)
+
+    @property
     def all_synced(self) -> bool:
         """Whether libvirt has said of each disk that is copied that it is in sync."""
         return bool(self.targets) and self.synced.issuperset(self.targets)
