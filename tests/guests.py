@@ -95,6 +95,11 @@ class Guest:
         """Run a command of virsh's that takes the domain first."""
         return self.hypervisor.virsh(command, self.uuid, *arguments, check=check)
 
+    @property
+    def targets(self) -> list[str]:
+        """The disks that images were made for, in order."""
+        return list(self._made)
+
     def images(self, target: str = "vda") -> list[Path]:
         """The images made for a disk, base first; what the disk uses now may be others."""
         return list(self._made[target])

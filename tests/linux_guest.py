@@ -140,11 +140,6 @@ class LinuxGuest(Guest):
             raise
         return self.last()
 
-    @property
-    def targets(self) -> list[str]:
-        """Its disks, in order."""
-        return list(self._made)
-
     def ask_agent(self, command: str) -> Any:
         """Have the guest agent carry out a command, and return its answer."""
         return json.loads(self.virsh("qemu-agent-command", json.dumps({"execute": command})))["return"]

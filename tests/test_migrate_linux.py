@@ -16,7 +16,17 @@ from tests.engine import carried_out, command, refusals, watched
 from tests.hypervisor import MIB, Hypervisor
 from tests.linux_content import proved
 from tests.linux_guest import LinuxDisk, LinuxGuest, LinuxGuests
-from tests.two_hosts import assert_proved, directory_at, migration, removed_from, source_at, state_at
+from tests.two_hosts import (
+    assert_proved,
+    current_at,
+    definitions,
+    directory_at,
+    migration,
+    removed_from,
+    source_at,
+    state_at,
+    tree_of_two_branches,
+)
 from tui.engine.control import End
 from tui.model.finding import Acceptance
 from tui.model.migrate_request import Convergence, CopyStorage
@@ -90,6 +100,48 @@ def test_nothing_is_lost(
         other.virsh("destroy", made.uuid)
         ticks = made.ticks()
         assert ticks[-1].number <= proved(now, ticks) <= ticks[-1].number + 1
+
+
+@pytest.mark.parametrize("storage", [CopyStorage.INC, CopyStorage.ALL], ids=["all layers", "as one image"])
+def test_a_tree_of_snapshots_goes_along(
+    hypervisor: Hypervisor, other: Hypervisor, linux_guest: LinuxGuests, storage: CopyStorage
+) -> None:
+    """Five external ones in two branches, the current one in the middle: the layers hold there what they held here."""
+    made = linux_guest((LinuxDisk(), LinuxDisk(format="raw")))
+    at_a: list[int] = []
+    overlays = tree_of_two_branches(made, lambda: at_a.append(made.goes_on()))
+    at_b = made.goes_on()
+    tree, here = definitions(hypervisor, made), set(made.directory.iterdir())
+    there, maps = directory_at(other, made)
+    lose = frozenset({Acceptance.LOSE_SNAPSHOTS} if storage is CopyStorage.ALL else ())
+    with watched(hypervisor) as host, removed_from(other, made):
+        outcome = carried_out(host, migration(made, other, maps=maps, storage=storage, accepted=lose))
+        assert (state_at(hypervisor, made), state_at(other, made)) == (None, "running")
+        assert set(made.directory.iterdir()) == here
+        assert at_b < made.goes_on()
+        assert_proved(outcome)
+        images = f"/{made.name}-vd"
+        moved = {
+            name: text.replace(f"{made.directory}{images}", f"{there}{images}") for name, text in tree.items()
+        }
+        assert definitions(other, made) == moved
+        assert current_at(other, made) == "b"
+        other.virsh("destroy", made.uuid)
+        ticks = made.ticks()
+        # What is there must need nothing that is here.
+        for path in made.directory.glob(f"{made.name}-vd*"):
+            path.unlink()
+        state = {
+            name: {target: there / path.name for target, path in zip(made.targets, paths, strict=True)}
+            for name, paths in overlays.items()
+        }
+        assert ticks[-1].number <= proved(state["b"], ticks) <= ticks[-1].number + 1
+        if storage is CopyStorage.ALL:
+            assert set(there.iterdir()) == set(state["b"].values())
+            return
+        # c stands on what the guest writes to, and e, by way of d, on what it was on before b.
+        assert proved(state["c"], ticks) == proved(state["b"], ticks)
+        assert at_a[0] <= proved(state["e"], ticks) <= at_b
 
 
 def test_a_full_destination_leaves_the_guest_here(

@@ -11,7 +11,7 @@ from lxml import etree
 
 from tests.engine import PATIENCE, command
 from tests.hypervisor import MIB
-from tests.outside import is_writing, wait_for
+from tests.outside import is_writing, virtual_size, wait_for
 from tui.model.hierarchy import parse_known
 from tui.model.hierarchy_file import relocated
 from tui.model.host import HostState
@@ -90,36 +90,49 @@ def current_at(hypervisor: Hypervisor, guest: Guest) -> str | None:
     return None if not said or said.startswith("error") else said
 
 
-def tree_of_two_branches(guest: Guest) -> None:
+def tree_of_two_branches(guest: Guest, between: Callable[[], object] = lambda: None) -> dict[str, list[Path]]:
     """Five external snapshots: a, b and c one after another, of which b is current; and d and e beside b.
 
     libvirt 9.0 takes no guest back to an external one, so the branch is made by hand: the images of d and e stand on
     the one of a, and c is one that the guest has never gone to.
+
+    Args:
+        guest: a running one.
+        between: called after a, before b.
+
+    Returns:
+        By snapshot, its overlays, one for each disk of the guest.
     """
-    for name in ("a", "b"):
-        guest.virsh("snapshot-create-as", "--name", name, "--disk-only")
-    overlay = {"a": guest.chain()[1], "b": guest.chain()[0]}
+    overlays = {
+        name: [guest.directory / f"{guest.name}-{target}-{name}.qcow2" for target in guest.targets]
+        for name in "abcde"
+    }
+    for name in "ab":
+        specs = (f"{target},file={path}" for target, path in zip(guest.targets, overlays[name], strict=True))
+        words = [word for spec in specs for word in ("--diskspec", spec)]
+        guest.virsh("snapshot-create-as", "--name", name, "--disk-only", "--atomic", *words)
+        if name == "a":
+            between()
     for name, parent in (("c", "b"), ("d", "a"), ("e", "d")):
-        path = str(Path(overlay[parent]).with_suffix(f".{name}"))
-        below = overlay[parent]
-        command("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", below, "-F", "qcow2", path, "64M")
-        overlay[name] = path
         root = etree.fromstring(guest.virsh("snapshot-dumpxml", "b"))
-        _set(root, "name", name)
-        _set(root, "parent/name", parent)
-        for source in root.iterfind("disks/disk/source"):
-            source.set("file", path)
-        for source in root.iterfind("domain/devices/disk/source"):
-            source.set("file", below)
+        _found(root, "name").text = name
+        _found(root, "parent/name").text = parent
+        for target, path, below in zip(guest.targets, overlays[name], overlays[parent], strict=True):
+            size = str(virtual_size(below, "qcow2"))
+            words = ["-f", "qcow2", "-u", "-b", str(below), "-F", "qcow2", str(path), size]
+            command("qemu-img", "create", "-q", *words)
+            _found(root, f"disks/disk[@name='{target}']/source").set("file", str(path))
+            _found(root, f"domain/devices/disk/target[@dev='{target}']/../source").set("file", str(below))
         document = guest.directory / f"{name}.xml"
         document.write_bytes(etree.tostring(root))
         guest.virsh("snapshot-create", document, "--redefine")
+    return overlays
 
 
-def _set(root: etree._Element, path: str, text: str) -> None:
+def _found(root: etree._Element, path: str) -> etree._Element:
     found = root.find(path)
     assert found is not None
-    found.text = text
+    return found
 
 
 def known(texts: dict[str, str], maps: tuple[tuple[str, str], ...] = ()) -> dict[str, str]:
