@@ -1,4 +1,7 @@
-"""A program of its own that carries out a plan and kills itself at a given step: before it, in it, or after it."""
+"""A program of its own that carries out a plan and kills itself at a given step: before it, in it, or after it.
+
+In a migration it can also be as soon as its memory is seen to be sent.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,16 @@ def _whose_call_dies(preparation: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *given: _then_die(preparation(*given))
 
 
+def _then_die_of_memory(stats: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def told(*given: Any, **more: Any) -> dict[str, Any]:
+        found = stats(*given, **more)
+        if found.get("memory_processed"):
+            die()
+        return found
+
+    return told
+
+
 def request(uuid: str, **given: Any) -> Request:
     """The wish in plain words: a snapshot by its diskspecs, its end, its deletion, else a move."""
     if "specs" in given:
@@ -77,7 +90,8 @@ def request(uuid: str, **given: Any) -> Request:
         chain = Chain((Layer(FileSource(given["path"])),), complete=False)
         return RemoteCopyRequest(CopyRequest(uuid, "vda", chain, then=Then.KEEP), given["on"])
     if "destination" in given:
-        transport = Transport(migrate_uri="tcp://127.0.0.1", bandwidth=given.get("bandwidth", 0))
+        way = {key: given[key] for key in ("bandwidth", "p2p") if key in given}
+        transport = Transport(migrate_uri="tcp://127.0.0.1", **way)
         maps = tuple((old, new) for old, new in given.get("maps", ()))
         return MigrateRequest(
             uuid,
@@ -103,6 +117,8 @@ def main(uri: str, wish: str, number: str, when: str) -> None:
         here, reached = reached == at, reached + 1
         if here and when == "before":
             die()
+        if here and when == "memory":
+            Connection.migration_stats = _then_die_of_memory(Connection.migration_stats)  # type: ignore[method-assign]
         if here and when == "inside":
             # In the middle of a copy; between two disks of a snapshot; after the first of the old images; when a
             # server was started; or when

@@ -21,6 +21,7 @@ from tests.engine import (
 )
 from tests.guests import DiskSpec, Guests
 from tests.hypervisor import MIB, Hypervisor
+from tests.memory import with_memory
 from tests.outside import allocated, is_writing, wait_for
 from tests.test_cli_real import ROOT, program, words
 from tests.two_hosts import (
@@ -34,6 +35,8 @@ from tests.two_hosts import (
     known,
     migration,
     removed_from,
+    sends_memory,
+    source_at,
     state_at,
     tree_of_two_branches,
 )
@@ -48,6 +51,7 @@ from tui.model.migrate_request import (
     TimeoutAction,
     Tune,
 )
+from tui.model.migrate_steps import Migrate
 from tui.model.request import RecoverRequest
 
 
@@ -271,6 +275,57 @@ def test_killed_on_the_other_side(
         assert state_at(other, made) == "running"
         assert known(definitions(other, made)) == known(tree, maps)
         assert current_at(other, made) == "more"
+
+
+@pytest.mark.parametrize("how", ["undo", "resume", "by the hosts"])
+def test_killed_while_memory_is_sent(
+    hypervisor: Hypervisor, other: Hypervisor, guest: Guests, how: str
+) -> None:
+    """Its snapshots are in the journal alone, and all its layers there; hosts that talk to each other go on with it."""
+    made = with_memory(guest, 32 * MIB, disks=[DiskSpec(data=MIB)], delay=20)
+    tree_of_two_branches(made)
+    tree = definitions(hypervisor, made)
+    there, maps = directory_at(other, made)
+    undo, led = how == "undo", how != "by the hosts"
+    with watched(hypervisor) as host:
+        steps = accepted(host, migration(made, other, maps=maps, p2p=not led)).steps
+    wish = {"uuid": made.uuid, "destination": other.uri, "maps": maps, "bandwidth": SLOW, "p2p": not led}
+    with removed_from(other, made):
+        cut_off(made, wish, [isinstance(step, Migrate) for step in steps].index(True), "memory")
+        if led:
+            wait_for(lambda: state_at(other, made) is None, what="nothing of it is there")
+            wait_for(lambda: state_at(hypervisor, made) == "running", what="the guest goes on")
+            assert is_writing(Path(made.chain()[0]))
+            assert definitions(hypervisor, made) == {}
+        else:
+            # It may be there by now.
+            made.virsh("migrate-setspeed", "1000", check=False)
+            wait_for(lambda: state_at(hypervisor, made) is None, what="the guest goes over")
+        with watched(hypervisor if led else other) as host:
+            # libvirtd takes a moment to see that nobody leads the migration any more.
+            found = host.wait_for(lambda s: abandoned(s) or None, timeout=PATIENCE)
+            assert found is not None
+            assert [entry.title for entry in found] == [f"Migrate {made.name} to host-b"]
+            wait_for(
+                lambda: not refusals(host.plan(RecoverRequest(made.uuid, undo=undo))), what="its end is seen"
+            )
+            assert "plan-interrupted" in {finding.check for finding in host.examine(made.uuid)}
+            run = host.run(accepted(host, RecoverRequest(made.uuid, undo=undo)))
+            if how == "resume":
+                assert host.wait_for(partial(sends_memory, made), timeout=PATIENCE), run.outcome
+                carried_out(host, MigrationTuneRequest(made.uuid, Tune.BANDWIDTH, 0))
+            outcome = run.wait(PATIENCE)
+            assert outcome is not None
+            assert outcome.end is End.DONE, outcome.message
+            assert journal_is_empty(host)
+        if undo:
+            as_before(made, hypervisor, other, tree, "b")
+            assert list(there.iterdir()) == []
+            return
+        assert (state_at(hypervisor, made), state_at(other, made)) == (None, "running")
+        assert known(definitions(other, made)) == known(tree, maps)
+        assert current_at(other, made) == "b"
+        assert is_writing(Path(source_at(other, made) or ""))
 
 
 def test_the_daemon_here_dies(hypervisor: Hypervisor, other: Hypervisor, guest: Guests) -> None:
