@@ -26,7 +26,9 @@ from tests.ssh_server import SshServer
 from tests.test_cli_real import program
 from tui.engine.connection import Connection
 from tui.engine.control import End
+from tui.engine.hierarchy_facts import saved_of
 from tui.engine.host import Host
+from tui.engine.ssh_files import FilesThere
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_file import parse_saved
 from tui.model.request import RecoverRequest
@@ -232,7 +234,15 @@ def test_the_images_of_a_host_behind_ssh(hypervisor: Hypervisor, guest: Guests, 
             found = host.snapshots(vm.uuid)
             for image in vm.chain():
                 assert found.sizes[image] == Path(image).stat().st_blocks * 512
-            assert host.save_snapshots(vm.uuid).images == parse_saved(path.read_text()).images
+            before = server.connections
+            saved = host.save_snapshots(vm.uuid)
+            assert saved.images == parse_saved(path.read_text()).images
+            # One command reads them all.
+            assert (len(saved.images), server.connections - before) == (3, 1)
+            # Snapshots are told of without what their images say, where these are not reached.
+            nowhere = FilesThere(("sh", "-c", "exit 255", "--", "host"))
+            bare = saved_of(vm.uuid, host.connection(), host.state, 0.0, nowhere)
+            assert bare == replace(saved, images=())
             forget_all(vm)
             request = wish(vm, path)
             assert refusals(host.plan(request)) == set()

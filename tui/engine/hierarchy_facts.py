@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
@@ -30,9 +29,6 @@ from tui.model.host import HostState
 from tui.model.image import ImageInfo
 from tui.model.methods import Method
 from tui.model.snapshot_mirrors import mirrors_of
-
-_AT_ONCE = 3
-"""Images read at a time."""
 
 
 def hierarchy_of(connection: Connection, uuid: str, *, secure: bool = False) -> Hierarchy:
@@ -160,19 +156,12 @@ def _with_images(
 
 
 def _read(wanted: Mapping[str, str | None], files: Files) -> dict[str, ImageInfo]:
-    """What images say of themselves; never in a format that nobody has recorded."""
-
-    def info(pair: tuple[str, str | None]) -> tuple[str, ImageInfo] | None:
-        path, form = pair
-        if form is None:
-            return None
-        try:
-            return path, files.info(path, form)
-        except HostError:
-            return None
-
-    with ThreadPoolExecutor(_AT_ONCE, "images") as pool:
-        return dict(found for found in pool.map(info, wanted.items()) if found is not None)
+    """What images say of themselves; never in a format that nobody has recorded, and nothing where none is reached."""
+    try:
+        infos = files.infos({path: form for path, form in wanted.items() if form is not None})
+    except HostError:
+        return {}
+    return {path: info for path, info in infos.items() if isinstance(info, ImageInfo)}
 
 
 def _reverts_external(connection: Connection) -> bool:
