@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tui.engine.control import Level
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.looking_on import looking_on
-from tui.engine.measuring import measured, watched_copying
+from tui.engine.measuring import measured
 from tui.engine.migrate_trouble import in_words
 from tui.engine.on_the_way import look
 from tui.model import on_the_way
@@ -51,7 +51,6 @@ def followed(
     with ExitStack() as stack:
         stopped = stack.enter_context(host.connection().heard(step.uuid)) if runs else None
         begun = stack.enter_context(there.connection().heard(step.uuid)) if runs else None
-        copied = stack.enter_context(watched_copying(step.uuid, host))
         try:
             with watch.on():
                 yield
@@ -61,7 +60,7 @@ def followed(
             raise _explained(error, step, watch, left) from error
         still = begun.resumed_after(stopped) if stopped and begun else None
     took = time.monotonic() - began
-    figures = measured(step, there, still, copied.amount)
+    figures = measured(step, there, still, watch.copied)
     # What libvirt has measured is what the history tells too; what was heard stands in for it.
     heard = round(still * 1000) if still is not None else None
     downtime = heard if figures.downtime_ms is None else figures.downtime_ms
@@ -100,6 +99,8 @@ class _Watch:
         """How far it was when it was last looked at."""
         self.late = False
         """Whether it took too long and was aborted for that."""
+        self.copied: int | None = None
+        """Bytes of the disks that have gone over, as far as that was seen."""
         self._waits_for_disks = False
         """Whether it took too long for them, and the memory comes only after them."""
 
@@ -114,6 +115,9 @@ class _Watch:
 
     def _look(self) -> None:
         self.last = look(self._step, self._host)
+        # The last looks tell of no disks any more.
+        if disks := self.last.disks:
+            self.copied = max(self.copied or 0, sum(disk.cur for disk in disks))
         if self._left.is_set() and not self._step.transport.p2p:
             self._host.connection().abort_job(self._step.uuid)
         elif self._until is not None and time.monotonic() > self._until and self._acts_on_timeout():
