@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from tui.engine import carrying, ssh
 from tui.engine.carrying import BREAKS, Carrier, patiently
 from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.files import Files, FilesHere
-from tui.engine.room import CRAWL
+from tui.engine.room import CRAWL, crawling
 from tui.engine.ssh import PATIENCE as PATIENCE_OF_SSH
 from tui.engine.ssh import ssh_words
 from tui.engine.ssh_files import FilesThere
@@ -188,6 +190,15 @@ def test_it_crawls_when_room_is_short(tmp_path: Path, monkeypatch: pytest.Monkey
     carry = carrier(FilesHere(), FilesHere(), crawls=crawls, left=left, tell=tell)
     carry.carry(ImageCopy(str(source), str(target), "raw"))
     assert waits == [told[0] / CRAWL]
+
+
+def test_only_the_first_copy_that_is_to_crawl_is_told_of() -> None:
+    told: list[str] = []
+    files: Any = SimpleNamespace(left_for={"/big/a": None, "/full/b": MIB, "/full/c": MIB}.get)
+    host: Any = SimpleNamespace(log=lambda words, _level, domain: told.append(f"{domain}: {words}"))
+    crawls = crawling(files, host, "db01", at="other")
+    assert [crawls(path) for path in ("/big/a", "/full/b", "/full/c", "/big/a")] == [False, True, True, False]
+    assert told == ["db01: Only 1 MiB are left for /full/b at other: its copy crawls until there is room."]
 
 
 def test_a_host_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

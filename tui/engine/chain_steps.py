@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.engine.control import Level
 from tui.engine.errors import StepFailed
 from tui.engine.quiescing import frozen
+from tui.engine.room import crawling
 from tui.engine.steps import Left, await_shown, happened, run, telling, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
@@ -142,22 +142,9 @@ def _(step: CopyImages, host: Host, left: threading.Event) -> tuple[Finding, ...
         at = time.monotonic()
         host.apply(partial(tracking.with_copied, path=path, done=done, total=total, at=at))
 
-    told: list[str] = []
-
-    def crawls(path: str) -> bool:
-        room = files.left_for(path)
-        if room is not None and not told:
-            told.append(path)
-            host.log(
-                f"Only {size(room)} are left for {path}: its copy crawls until there is room.",
-                Level.WARNING,
-                domain=step.domain,
-            )
-        return room is not None
-
     filled = False
     try:
-        amount = files.fill(step.images, step.bandwidth, tell, crawls, left)
+        amount = files.fill(step.images, step.bandwidth, tell, crawling(files, host, step.domain), left)
         filled = not left.is_set()
     finally:
         if not filled:

@@ -19,6 +19,7 @@ from tui.engine.filling import TOLD
 from tui.engine.look import written_in
 from tui.engine.migrating import called_back
 from tui.engine.peers import REACHED, peer_of
+from tui.engine.room import crawling
 from tui.engine.standing import users_at
 from tui.engine.steps import happened, run
 from tui.model import on_the_way
@@ -143,7 +144,7 @@ def _carrier(step: CopyLayersThere, host: Host, there: Host, left: threading.Eve
     # What came of each; of what a file system packs more goes over the line than it takes here.
     amounts = {image.path: 0 for image in step.images}
     takes = dict(zip(amounts, step.sizes, strict=True))
-    told, warned, total = [0.0], list[str](), sum(step.sizes)
+    told, total = [0.0], sum(step.sizes)
 
     def show() -> None:
         done = sum(amounts.values())
@@ -159,18 +160,15 @@ def _carrier(step: CopyLayersThere, host: Host, there: Host, left: threading.Eve
             told[0] = now
             show()
 
-    def crawls(path: str) -> bool:
-        room = files.left_for(path)
-        if room is not None and not warned:
-            warned.append(path)
-            words = (
-                f"Only {size(room)} are left for {path} at {step.host}: its copy crawls until there is room."
-            )
-            host.log(words, Level.WARNING, domain=step.domain)
-        return room is not None
-
     show()
-    return Carrier(reached_files(host), files, bandwidth=step.bandwidth, tell=tell, crawls=crawls, left=left)
+    return Carrier(
+        reached_files(host),
+        files,
+        bandwidth=step.bandwidth,
+        tell=tell,
+        crawls=crawling(files, host, step.domain, at=step.host),
+        left=left,
+    )
 
 
 def _warn(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tui.engine.files import Files
+    from tui.engine.filling import Crawl
     from tui.engine.host import Host
     from tui.engine.pool import CallPool
 
@@ -51,6 +52,29 @@ def left_in(path: str) -> int | None:
     except (OSError, ValueError):
         return None
     return few(system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize)
+
+
+def crawling(files: Files, host: Host, domain: str, at: str = "") -> Crawl:
+    """Whether the copy to a path is to crawl; the user is told of the first one that is.
+
+    Args:
+        files: where the copies go.
+        host: whose log it is told in.
+        domain: the name of the domain that they are made for.
+        at: the name of the host that they go to, when it is another one.
+    """
+    warned: list[str] = []
+
+    def crawls(path: str) -> bool:
+        left = files.left_for(path)
+        if left is not None and not warned:
+            warned.append(path)
+            where = f"{path} at {at}" if at else path
+            words = f"Only {size(left)} are left for {where}: its copy crawls until there is room."
+            host.log(words, Level.WARNING, domain=domain)
+        return left is not None
+
+    return crawls
 
 
 class RoomWatch:
