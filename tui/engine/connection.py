@@ -28,6 +28,8 @@ from tui.engine.volume_calls import VolumeCalls
 from tui.model.definition import parse_domain
 from tui.model.domain import Domain, RunState
 from tui.model.job import JobEvent
+from tui.model.storage_pool import Pool, parse_pool
+from tui.model.xml import InvalidXML
 
 KEEPALIVE_INTERVAL = 5
 KEEPALIVE_COUNT = 3
@@ -258,11 +260,14 @@ class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCall
         """XML that says what the host and its hypervisors can do."""
         return str(self._call("getCapabilities", self._conn.getCapabilities))
 
-    def pools(self) -> tuple[str, ...]:
-        """XML of the active storage pools."""
+    def pools(self) -> tuple[Pool, ...]:
+        """The active storage pools."""
         flags = libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
-        pools = self._call("listAllStoragePools", self._conn.listAllStoragePools, flags)
-        return tuple(self._call("poolGetXMLDesc", pool.XMLDesc, 0) for pool in pools)
+        found = self._call("listAllStoragePools", self._conn.listAllStoragePools, flags)
+        try:
+            return tuple(parse_pool(self._call("poolGetXMLDesc", pool.XMLDesc, 0)) for pool in found)
+        except InvalidXML as error:
+            raise HostError(f"What libvirt says of a storage pool cannot be read: {error}.") from error
 
     def volume_xml(self, path: str) -> str | None:
         """XML of the pool volume at a path, or ``None`` when no pool knows it."""

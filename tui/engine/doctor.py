@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tui.engine import journal
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.history import History
-from tui.engine.look import POOLS_OF_FILES, snapshots_of, unless_refused, with_chains
+from tui.engine.look import snapshots_of, unless_refused, with_chains
 from tui.engine.own_files import FileTrouble
 from tui.engine.room import taken
 from tui.model import xml
@@ -23,6 +23,7 @@ from tui.model.finding import Finding
 from tui.model.hierarchy_noted import notes_of
 from tui.model.host import HostState
 from tui.model.quarantine import parse_note
+from tui.model.storage_pool import POOLS_OF_FILES
 
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
@@ -134,13 +135,11 @@ def _volumes(connection: Connection) -> tuple[Volume, ...]:
     """The images that pools list; a pool that cannot be asked has none to show."""
     volumes: list[Volume] = []
     try:
-        for text in connection.pools():
-            pool = xml.parse(text)
-            name = pool.findtext("name") or ""
-            if pool.get("type") in POOLS_OF_FILES and name:
-                volumes += [Volume(path, name, taken) for path, taken in connection.volumes(name)]
+        for pool in connection.pools():
+            if pool.type in POOLS_OF_FILES and pool.name:
+                volumes += [Volume(path, pool.name, taken) for path, taken in connection.volumes(pool.name)]
     except NoConnection:
         raise
-    except (HostError, xml.InvalidXML):
+    except HostError:
         return tuple(volumes)
     return tuple(volumes)

@@ -26,7 +26,6 @@ from tui.engine.errors import AccessDenied, HostError, NoConnection, ReadOnlyErr
 from tui.engine.files import Files, FilesHere
 from tui.engine.hierarchy_facts import saved_of, view_of
 from tui.engine.history import History
-from tui.engine.look import LOGICAL
 from tui.engine.peers import Peers
 from tui.engine.picture import Picture
 from tui.engine.poller import Poller
@@ -37,7 +36,7 @@ from tui.engine.runner import PlanRun
 from tui.engine.ssh import ssh_words
 from tui.engine.ssh_files import FilesThere
 from tui.engine.uri import is_local, unattended
-from tui.model import on_the_way, tracking, xml
+from tui.model import on_the_way, tracking
 from tui.model.finding import Finding
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_file import Saved
@@ -46,6 +45,7 @@ from tui.model.journal import Entry, latest
 from tui.model.plan import Plan
 from tui.model.request import Request
 from tui.model.steps import Undo
+from tui.model.storage_pool import LOGICAL
 
 CALLS_IN_FLIGHT = 16
 STOPPED = 60.0
@@ -225,10 +225,9 @@ class Host(Picture):
         except HostError:
             # Embedded hypervisors have no pools, and a lost host has no completion.
             pools = ()
-        parsed = [xml.parse(pool) for pool in pools]
-        paths = (pool.findtext("target/path") for pool in parsed if pool.get("type") != LOGICAL)
-        found = sorted({p for p in paths if p and PurePath(p).is_absolute() and p != "/dev"})
-        groups = sorted(pool.findtext("name") or "" for pool in parsed if pool.get("type") == LOGICAL)
+        paths = (pool.path for pool in pools if pool.type != LOGICAL)
+        found = sorted({p for p in paths if PurePath(p).is_absolute() and p != "/dev"})
+        groups = sorted(pool.name for pool in pools if pool.type == LOGICAL)
         named = (f"pool:{name}" for name in groups if name)
         return (*self._places, *(p for p in found if p not in self._places), *named)
 

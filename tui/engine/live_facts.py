@@ -10,8 +10,7 @@ from functools import partial
 from tui.engine import places
 from tui.engine.copy_facts import disk_facts, placed
 from tui.engine.files import Files, look_there
-from tui.engine.look import LOGICAL, Look, snapshots_of, unless_refused
-from tui.model import xml
+from tui.engine.look import Look, snapshots_of, unless_refused
 from tui.model.disk import Disk
 from tui.model.facts import PathFacts, same_name
 from tui.model.file_volume import parse_file_volume
@@ -30,6 +29,7 @@ from tui.model.methods import Method
 from tui.model.request import LiveSnapshotRequest
 from tui.model.snapshot_case import overlay_request, taken_disks
 from tui.model.storage import BlockSource, FileSource, Layer
+from tui.model.storage_pool import LOGICAL, Pool
 
 _CLONING = ("dir", "fs")
 """Types of pools in whose directories libvirt may be able to let files share blocks."""
@@ -108,9 +108,9 @@ def _logical(path: str, look: Look) -> LogicalVolume | None:
     """The volume of a logical pool that a device is."""
     directory, name = posixpath.split(path)
     found = _pool_at(directory, look, (LOGICAL,))
-    if found is None or unless_refused(lambda: look.connection.volume_in(found[0], name)) is None:
+    if found is None or unless_refused(lambda: look.connection.volume_in(found.name, name)) is None:
         return None
-    return LogicalVolume(found[0], name, xml.number(xml.content(found[1], "available")))
+    return LogicalVolume(found.name, name, found.available)
 
 
 def _pool_of(path: str, look: Look) -> FilePool | None:
@@ -123,17 +123,14 @@ def _pool_of(path: str, look: Look) -> FilePool | None:
     # What a guest writes can look like another format, and libvirt copies those without sharing anything.
     if text is not None and not parse_file_volume(text).raw:
         return None
-    return FilePool(found[0], directory, listed=text is not None)
+    return FilePool(found.name, directory, listed=text is not None)
 
 
-def _pool_at(directory: str, look: Look, kinds: tuple[str, ...]) -> tuple[str, xml.Element] | None:
-    """The active pool of one of these types that has its volumes in a directory: its name, and what libvirt says."""
-    for text in unless_refused(look.connection.pools) or ():
-        pool = xml.parse(text)
-        target, name = pool.findtext("target/path"), pool.findtext("name")
-        if pool.get("type") in kinds and target and same_name(target) == directory and name:
-            return name, pool
-    return None
+def _pool_at(directory: str, look: Look, types: tuple[str, ...]) -> Pool | None:
+    """The active pool of one of these types that has its volumes in a directory."""
+    pools = unless_refused(look.connection.pools) or ()
+    found = (p for p in pools if p.type in types and p.path and same_name(p.path) == directory and p.name)
+    return next(found, None)
 
 
 def _write_rates(targets: list[str], look: Look) -> dict[str, float]:

@@ -27,10 +27,6 @@ from tui.model.xml import InvalidXML
 
 Answer = TypeVar("Answer")
 
-POOLS_OF_FILES = ("dir", "fs", "netfs")
-"""Types of storage pools whose volumes are images in a directory."""
-LOGICAL = "logical"
-"""The type of those whose volumes are LVM's."""
 _OWN_DAEMONS = ("/session", "/embed")
 """Paths of the URIs whose libvirt and QEMU run as the user who connects."""
 

@@ -10,12 +10,12 @@ from tui.engine import places
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.files import Files, identities, look_there
 from tui.engine.hierarchy_facts import hierarchy_of
-from tui.engine.look import POOLS_OF_FILES, Look, unless_refused, with_chains, written_in
+from tui.engine.look import Look, unless_refused, with_chains, written_in
 from tui.engine.network_facts import network_facts, tls_facts
 from tui.engine.promised_there import without_promised
 from tui.engine.standing import users_at
 from tui.engine.still_files import still_files
-from tui.model import migrate_xml, xml
+from tui.model import migrate_xml
 from tui.model.coming import coming_to
 from tui.model.domain import Domain, RunState
 from tui.model.facts import ImageFacts, PathFacts, PathKind, Sizes, parent_of, same_name
@@ -27,6 +27,7 @@ from tui.model.migrate_case import MigrateFacts, ThereFacts, Wanted, local_path
 from tui.model.migrate_request import MigrateRequest
 from tui.model.migrate_tls import TlsFacts
 from tui.model.storage import FileSource, Layer
+from tui.model.storage_pool import POOLS_OF_FILES
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -243,7 +244,5 @@ def _lying(layers: list[Layer], there: Host) -> dict[str, PathFacts]:
 
 
 def _pools_of(there: Host) -> frozenset[str]:
-    texts = unless_refused(there.connection().pools) or ()
-    pools = [xml.parse(text) for text in texts]
-    paths = (pool.findtext("target/path") for pool in pools if pool.get("type") in POOLS_OF_FILES)
-    return frozenset(path.rstrip("/") for path in paths if path)
+    pools = unless_refused(there.connection().pools) or ()
+    return frozenset(pool.path.rstrip("/") for pool in pools if pool.type in POOLS_OF_FILES and pool.path)

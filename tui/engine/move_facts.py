@@ -11,24 +11,15 @@ from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
 from tui.engine.errors import HostError
 from tui.engine.files import Files
-from tui.engine.look import (
-    LOGICAL,
-    POOLS_OF_FILES,
-    Look,
-    snapshots_of,
-    unfollowed,
-    unless_refused,
-    uses_of,
-    written_in,
-)
+from tui.engine.look import Look, snapshots_of, unfollowed, unless_refused, uses_of, written_in
 from tui.engine.promised import promised_in, promised_of, remaining
-from tui.model import xml
 from tui.model.facts import CopyFacts, same_name
 from tui.model.logical_pool import LogicalPool
 from tui.model.move_case import MovedDisk, MoveFacts, chosen, copy_request, moved_disks
 from tui.model.move_checks import images_of
 from tui.model.request import MoveRequest, Shared
 from tui.model.storage import FileSource, Layer
+from tui.model.storage_pool import LOGICAL, POOLS_OF_FILES, Pool
 from tui.model.text import printable
 
 
@@ -121,22 +112,16 @@ def pool_or_directory(wanted: str, connection: Connection) -> tuple[str | None, 
         problem = _problem_of(wanted)
         return None if problem else wanted.rstrip("/") or "/", problem, None
     name = wanted.removeprefix("pool:")
-    for text in unless_refused(connection.pools) or ():
-        pool = xml.parse(text)
-        if pool.findtext("name") != name:
-            continue
-        kind = pool.get("type", "")
-        path = (pool.findtext("target/path") or "").rstrip("/")
-        if kind == LOGICAL and path.startswith("/"):
-            return path, "", _logical_pool(pool, name, path)
-        if kind not in POOLS_OF_FILES or not path:
-            return (
-                None,
-                f"The pool {printable(name)} is of the type {printable(kind)}, which holds no files.",
-                None,
-            )
-        return path, "", None
-    return None, f"There is no active pool {printable(name)} on this host.", None
+    pool = next((one for one in unless_refused(connection.pools) or () if one.name == name), None)
+    if pool is None:
+        return None, f"There is no active pool {printable(name)} on this host.", None
+    path = pool.path.rstrip("/")
+    if pool.type == LOGICAL and path.startswith("/"):
+        return path, "", _logical_pool(pool, path)
+    if pool.type not in POOLS_OF_FILES or not path:
+        words = f"The pool {printable(name)} is of the type {printable(pool.type)}, which holds no files."
+        return None, words, None
+    return path, "", None
 
 
 def _problem_of(directory: str) -> str:
@@ -149,9 +134,9 @@ def _problem_of(directory: str) -> str:
     return ""
 
 
-def _logical_pool(pool: xml.Element, name: str, path: str) -> LogicalPool:
-    said = {tag: xml.number(xml.content(pool, tag)) for tag in ("capacity", "allocation", "available")}
-    return LogicalPool(name, path, said["available"], tuple(amount for amount in said.values() if amount))
+def _logical_pool(pool: Pool, path: str) -> LogicalPool:
+    said = (pool.capacity, pool.allocation, pool.available)
+    return LogicalPool(pool.name, path, pool.available, tuple(amount for amount in said if amount))
 
 
 def _taken(disks: tuple[MovedDisk, ...], look: Look) -> frozenset[str]:

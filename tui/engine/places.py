@@ -277,17 +277,13 @@ def _volume(connection: Connection, path: str) -> etree._Element | None:
 
 def _free(connection: Connection, path: str) -> int | None:
     try:
-        pools = [xml.parse(pool) for pool in connection.pools()]
+        pools = connection.pools()
     except NoConnection:
         raise
-    except (HostError, xml.InvalidXML):
+    except HostError:
         return None
     directory = os.path.dirname(same_name(path))
-    for pool in pools:
-        target = pool.findtext("target/path")
-        if target and same_name(target) == directory:
-            return _bytes(pool, "available")
-    return None
+    return next((p.available for p in pools if p.path and same_name(p.path) == directory), None)
 
 
 def _bytes(parent: etree._Element, tag: str) -> int | None:
