@@ -53,16 +53,7 @@ def _destination(request: CopyRequest, look: Look) -> PathFacts:
     layer = request.destination.active
     if layer is None:
         return PathFacts()
-    if not look.local:
-        place = places.look_there(look.connection, layer)
-    else:
-        place = places.look_here(
-            layer,
-            request.destination.below.active,
-            reuse=request.reuse_external,
-            owner=look.domain.definition.owner,
-            own=look.own,
-        )
+    place = look.place(layer, backing=request.destination.below.active, reuse=request.reuse_external)
     return replace(place, free=remaining(place.free, promised_to(request.destination, look)))
 
 

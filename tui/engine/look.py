@@ -14,14 +14,14 @@ from tui.engine.images import ImageError, read_chain
 from tui.engine.uri import is_local
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import LayerFacts, Running, Sizes, Use, UseKind, running_on, same_name
+from tui.model.facts import LayerFacts, PathFacts, Running, Sizes, Use, UseKind, running_on, same_name
 from tui.model.hierarchy import arranged, parse_known
 from tui.model.host import HostState
 from tui.model.job import JobType, Progress
 from tui.model.journal import Entry, latest
 from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_note import parse_noted
-from tui.model.storage import Chain
+from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
@@ -73,6 +73,12 @@ class Look:
     def own(self) -> bool:
         """Whether QEMU and libvirt run as the user of this process."""
         return self.local and urlsplit(self.state.uri).path in _OWN_DAEMONS
+
+    def place(self, layer: Layer, *, backing: Layer | None = None, reuse: bool = False) -> PathFacts:
+        """What lies at a place of the host, and what is around it; more of an image there that is to be reused."""
+        if not self.local:
+            return places.look_there(self.connection, layer)
+        return places.look_here(layer, backing, reuse=reuse, owner=self.domain.definition.owner, own=self.own)
 
     def followed(self) -> Look:
         """With the chains that no definition lists, those of domains that are off, read from the images.

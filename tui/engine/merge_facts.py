@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.engine import places
 from tui.engine.look import Look, layers_of, snapshots_of, unfollowed, uses_of
 from tui.model.merge_case import MergeFacts
 from tui.model.storage import BlockSource, Layer
@@ -33,9 +32,5 @@ def merge_facts(target: str, look: Look) -> MergeFacts:
 
 
 def _free_beside(layer: Layer, look: Look) -> int | None:
-    if isinstance(layer.source, BlockSource):
-        # A device does not grow, and how much of it an image has used is not seen from outside.
-        return None
-    if not look.local:
-        return places.look_there(look.connection, layer).free
-    return places.look_here(layer, None, reuse=False, owner=look.domain.definition.owner, own=look.own).free
+    # A device does not grow, and how much of it an image has used is not seen from outside.
+    return None if isinstance(layer.source, BlockSource) else look.place(layer).free

@@ -6,7 +6,6 @@ from dataclasses import replace
 from os.path import lexists
 from pathlib import PurePath
 
-from tui.engine import places
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts
 from tui.engine.errors import HostError
@@ -162,8 +161,4 @@ def _free_in(directory: str, facts: MoveFacts, look: Look) -> int | None:
     if facts.pool is not None:
         return remaining(facts.pool.available, promised_where(facts, look))
     image = Layer(FileSource(f"{directory}/image"), "raw")
-    if look.local:
-        place = places.look_here(image, None, reuse=False, owner=None, own=look.own)
-    else:
-        place = places.look_there(look.connection, image)
-    return remaining(place.free, promised_where(facts, look))
+    return remaining(look.place(image).free, promised_where(facts, look))
