@@ -9,7 +9,7 @@ from dataclasses import replace
 from tui.engine.connection import Connection
 from tui.engine.errors import HostError
 from tui.engine.files import Files
-from tui.engine.look import Look, look_at, unfollowed, unless_refused, uses_of, with_chains
+from tui.engine.look import Look, look_at, unfollowed, unless_refused, uses_of
 from tui.engine.merge_facts import merge_facts
 from tui.model import xml
 from tui.model.domain import Domain
@@ -45,7 +45,7 @@ def view_of(
         HostError: when the host cannot be asked, or has no such domain any more.
     """
     look = _look(uuid, connection, state, now)
-    domain = _followed(look)
+    domain = look.domain_followed()
     notes = notes_of(domain)
     hierarchy = with_noted(hierarchy_of(connection, uuid), notes)
     paths = {path for one in hierarchy.snapshots for path in one.files}
@@ -99,7 +99,7 @@ def hierarchy_facts(request: HierarchyRequest, look: Look, files: Files | None) 
     """Look, as far as the request needs it."""
     hierarchy = hierarchy_of(look.connection, look.domain.uuid)
     facts = HierarchyFacts(
-        _followed(look),
+        look.domain_followed(),
         hierarchy,
         look.entries,
         libvirt=look.state.libvirt,
@@ -133,11 +133,6 @@ def _imported(request: SnapshotImportRequest, hierarchy: Hierarchy) -> list[Know
         # The plan says so.
         return []
     return [one for one in snapshots if hierarchy.get(one.name) is None]
-
-
-def _followed(look: Look) -> Domain:
-    """The domain, chains that its definition does not list read from the images."""
-    return with_chains(look.domain) if look.local else look.domain
 
 
 def _with_images(

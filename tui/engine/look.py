@@ -80,6 +80,15 @@ class Look:
             return places.look_there(self.connection, layer)
         return places.look_here(layer, backing, reuse=reuse, owner=self.domain.definition.owner, own=self.own)
 
+    def migrates(self) -> bool:
+        """Whether libvirt says that the domain is on its way to another host."""
+        uuid = self.domain.uuid
+        return self.domain.state.active and bool(unless_refused(lambda: self.connection.migrates(uuid)))
+
+    def domain_followed(self) -> Domain:
+        """The domain, chains that its definition does not list read from the images."""
+        return with_chains(self.domain) if self.local else self.domain
+
     def followed(self) -> Look:
         """With the chains that no definition lists, those of domains that are off, read from the images.
 
@@ -88,7 +97,7 @@ class Look:
         if not self.local:
             return self
         state = replace(self.state, domains=tuple(map(with_chains, self.state.domains)))
-        return replace(self, state=state, domain=with_chains(self.domain))
+        return replace(self, state=state, domain=self.domain_followed())
 
 
 def look_at(

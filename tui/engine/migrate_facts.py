@@ -10,7 +10,7 @@ from tui.engine import places
 from tui.engine.errors import HostError, NoConnection
 from tui.engine.files import Files, identities, look_there
 from tui.engine.hierarchy_facts import hierarchy_of
-from tui.engine.look import Look, unless_refused, with_chains, written_in
+from tui.engine.look import Look, unless_refused, written_in
 from tui.engine.network_facts import network_facts, tls_facts
 from tui.engine.promised_there import without_promised
 from tui.engine.standing import users_at
@@ -44,7 +44,7 @@ class _Images:
 def migrate_facts(request: MigrateRequest, look: Look, host: Host) -> MigrateFacts:
     """Look at both hosts; ``host`` is the one that has the domain."""
     uuid, connection = request.uuid, look.connection
-    domain = with_chains(look.domain) if look.local else look.domain
+    domain = look.domain_followed()
     facts = MigrateFacts(
         domain,
         host=look.state.name,
@@ -70,7 +70,7 @@ def migrate_facts(request: MigrateRequest, look: Look, host: Host) -> MigrateFac
         secrets=_has_secrets(look, hierarchy),
         checkpoints=unless_refused(lambda: connection.known_checkpoints(uuid, whole=True)) or (),
         autostart=bool(domain.persistent and unless_refused(lambda: connection.autostart(uuid))),
-        migrating=bool(domain.state.active and unless_refused(lambda: connection.migrates(uuid))),
+        migrating=look.migrates(),
         frozen=_frozen(look),
         network=network_facts(request, host, there),
         tls=tls_facts(host, there) if request.transport.tls else TlsFacts(),

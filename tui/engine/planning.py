@@ -15,14 +15,7 @@ from tui.engine.copy_facts import copy_facts, disk_facts, placed
 from tui.engine.files import Files
 from tui.engine.hierarchy_facts import hierarchy_facts
 from tui.engine.live_facts import live_facts
-from tui.engine.look import (
-    Look,
-    jobs_on,
-    look_at,
-    snapshots_of,
-    unless_refused,
-    uses_of,
-)
+from tui.engine.look import Look, jobs_on, look_at, snapshots_of, uses_of
 from tui.engine.merge_facts import merge_facts
 from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
@@ -175,14 +168,8 @@ def _recover_facts(look: Look) -> RecoverFacts:
         here,
         look.now,
         host_uuid=look.connection.host_uuid() if away else "",
-        migrating=away and _migrates(look),
+        migrating=away and look.migrates(),
     )
-
-
-def _migrates(look: Look) -> bool:
-    """Whether libvirt says that the domain is on its way to another host."""
-    connection, domain = look.connection, look.domain
-    return domain.state.active and bool(unless_refused(lambda: connection.migrates(domain.uuid)))
 
 
 # Snapshots
@@ -238,7 +225,7 @@ def _end_facts(request: EndRequest, look: Look) -> EndFacts:
         owner=journal.owner(),
         now=look.now,
         migration=look.state.migrations.get(domain.uuid),
-        migrating=_migrates(look),
+        migrating=look.migrates(),
     )
 
 
@@ -270,5 +257,5 @@ def _speed_facts(request: SpeedRequest, look: Look) -> EndFacts:
         owner=journal.owner(),
         now=look.now,
         migration=look.state.migrations.get(request.uuid),
-        migrating=_migrates(look),
+        migrating=look.migrates(),
     )
