@@ -16,6 +16,7 @@ from tui.engine.errors import HostError, StepFailed
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.look import with_chains
 from tui.engine.needs import needed_by
+from tui.engine.proof import prove_on
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import xml
 from tui.model.command import typed
@@ -252,12 +253,7 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
     findings = [fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}.")]
     for target, path in zip(step.disks, step.paths, strict=True):
         active = domain.active_layer(target)
-        if active is not None and same_name(active.path) == same_name(path):
-            findings.append(fine("disk-reverted", f"{printable(target)} is on {printable(path)}."))
-        else:
-            on = printable(active.path) if active else "nothing"
-            reason = f"{printable(target)} is on {on}, and not on {printable(path)}."
-            findings.append(warning("disk-elsewhere", reason, _LOOK))
+        findings.append(prove_on(active, target, path, check="disk-reverted", remedy=_LOOK))
     return (*findings, *_overlaid(step, host, domain))
 
 

@@ -15,14 +15,13 @@ from tui.engine.guardian import guarded
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.migrating import called_back, followed
 from tui.engine.peers import peer_of
-from tui.engine.proof import prove_open
+from tui.engine.proof import prove_on, prove_open
 from tui.engine.standing import listed_on, unlisted_on
 from tui.engine.steps import happened, run, undo
 from tui.model import xml
 from tui.model.coming import coming_to, counted_on
 from tui.model.domain import RunState
-from tui.model.facts import same_name
-from tui.model.finding import Finding, fine, warning
+from tui.model.finding import Finding, Severity, fine, warning
 from tui.model.hierarchy import KnownSnapshot, parse_known
 from tui.model.hierarchy_file import with_places
 from tui.model.migrate_steps import BringBack, MakeThere, Migrate, ProveArrival, SetAside
@@ -313,13 +312,9 @@ def _on_images(step: ProveArrival, host: Host) -> Iterator[Finding]:
     domain = host.state.domain(step.uuid)
     for target, path in zip(step.targets, step.paths, strict=True):
         active = domain.active_layer(target) if domain else None
-        if active is None or same_name(active.path) != same_name(path):
-            on = printable(active.path) if active else "nothing"
-            reason = f"{printable(target)} is on {on}, and not on {printable(path)}."
-            yield warning("disk-elsewhere", reason, "Look there.")
-            continue
-        yield fine("disk-there", f"{printable(target)} is on {printable(path)}.")
-        if step.running:
+        found = prove_on(active, target, path, check="disk-there", remedy="Look there.")
+        yield found
+        if active is not None and found.severity is Severity.FINE and step.running:
             yield prove_open(host, step.uuid, active)
 
 

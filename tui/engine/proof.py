@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from tui.engine.errors import HostError, NoConnection
 from tui.model.definition import parse_domain
 from tui.model.destination import domain_with_disk_source
+from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
 from tui.model.storage import Layer
+from tui.model.text import printable
 from tui.model.tracking import same_place
 
 if TYPE_CHECKING:
@@ -56,6 +58,23 @@ def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -
     persistent = (_prove_persistent_chain(host, uuid, target, expected),) if reading.persistent else ()
     opened = prove_open(host, uuid, layers[0])
     return (fine("chain", f"{target} has {count} now, as planned."), *persistent, opened)
+
+
+def prove_on(active: Layer | None, target: str, path: str, *, check: str, remedy: str) -> Finding:
+    """See whether a disk is on the image that it was to go to.
+
+    Args:
+        active: its active layer, as far as it has one.
+        target: the disk.
+        path: that of the image.
+        check: the name of the finding that it is.
+        remedy: what to do when it is not.
+    """
+    if active is not None and same_name(active.path) == same_name(path):
+        return fine(check, f"{printable(target)} is on {printable(path)}.")
+    on = printable(active.path) if active else "nothing"
+    reason = f"{printable(target)} is on {on}, and not on {printable(path)}."
+    return warning("disk-elsewhere", reason, remedy)
 
 
 def _prove_persistent_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -> Finding:
