@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui.engine.disk_calls import CommitFlags, CopyFlags
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
-from tui.engine.steps import Left, await_end, happened, run, undo
+from tui.engine.steps import Left, await_end, happened, reasons, run, undo
 from tui.model import tracking
 from tui.model.destination import parse_destination
 from tui.model.finding import Finding
@@ -144,7 +144,7 @@ def _(step: StartCopy, host: Host, since: float, *, failed: bool) -> list[str]:
         return remarks
     if step.creates:
         removal = RemoveDestination(step.uuid, step.domain, step.target, step.path, since)
-        remarks += [f.reason for f in run(removal, host, threading.Event())]
+        remarks += reasons(removal, host)
     return remarks
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tui.engine.errors import StepFailed
 from tui.engine.quiescing import frozen
 from tui.engine.room import crawling
-from tui.engine.steps import Left, await_shown, happened, run, telling, undo
+from tui.engine.steps import Left, await_shown, happened, reasons, run, telling, undo
 from tui.model import tracking
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.figures import Figures
@@ -107,8 +107,7 @@ def removed(
     """Remove what the step made, if it is there and nothing uses it."""
     if host.files is not None and not host.files.existing([path]):
         return []
-    removal = RemoveDestination(step.uuid, step.domain, target, path, since)
-    return [finding.reason for finding in run(removal, host, threading.Event())]
+    return reasons(RemoveDestination(step.uuid, step.domain, target, path, since), host)
 
 
 # Images at the destination

@@ -18,7 +18,7 @@ from tui.engine import journal
 from tui.engine.chain_steps import reached_files
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.quiescing import frozen, limited, paused
-from tui.engine.steps import happened, run, telling, undo
+from tui.engine.steps import happened, reasons, run, telling, undo
 from tui.engine.volume_steps import made_volume
 from tui.model.awaited import Awaited
 from tui.model.file_volume import clone_xml, parse_file_volume
@@ -34,7 +34,7 @@ from tui.model.live_steps import (
     snapshot_volume_xml,
 )
 from tui.model.methods import Quiesce
-from tui.model.steps import RemoveDestination, Step
+from tui.model.steps import RemoveDestination
 from tui.model.text import printable
 from tui.model.volume_steps import RemoveVolume
 from tui.model.xml import InvalidXML
@@ -215,7 +215,7 @@ def _(step: TakeTogether, host: Host, since: float, *, failed: bool) -> list[str
                 f"Whether the volume {volume.name} of the pool {volume.pool} is this plan's nobody can tell."
             )
             continue
-        remarks += _reasons(_removal(step, volume.target, volume.pool, volume.path), host)
+        remarks += reasons(_removal(step, volume.target, volume.pool, volume.path), host)
     return remarks
 
 
@@ -225,18 +225,14 @@ def _undo_clone(step: TakeTogether, clone: Clone, host: Host, since: float) -> l
             return []
         # Anybody could have given one its name.
         gone = replace(_removal(step, clone.target, clone.pool, clone.path), since=since)
-        return _reasons(gone, host)
+        return reasons(gone, host)
     if host.files is None or not host.files.existing([clone.path]):
         return []
-    return _reasons(RemoveDestination(step.uuid, step.domain, clone.target, clone.path, since), host)
+    return reasons(RemoveDestination(step.uuid, step.domain, clone.target, clone.path, since), host)
 
 
 def _removal(step: TakeTogether, target: str, pool: str, path: str) -> RemoveVolume:
     return RemoveVolume(step.uuid, step.domain, target, pool, posixpath.basename(path), path)
-
-
-def _reasons(step: Step, host: Host) -> list[str]:
-    return [finding.reason for finding in run(step, host, threading.Event())]
 
 
 # Inside of images

@@ -68,6 +68,11 @@ def undo(step: Step, host: Host, since: float, *, failed: bool) -> list[str]:  #
     return []
 
 
+def reasons(step: Step, host: Host) -> list[str]:
+    """Carry out what takes something back, and say what came of that."""
+    return [finding.reason for finding in run(step, host, threading.Event())]
+
+
 @contextmanager
 def telling(found: list[Finding]) -> Iterator[None]:
     """A failure takes along what was found: a guest that stood still for it has stood still."""
