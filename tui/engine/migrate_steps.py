@@ -17,7 +17,7 @@ from tui.engine.migrating import called_back, followed
 from tui.engine.peers import peer_of
 from tui.engine.proof import prove_on, prove_open
 from tui.engine.standing import listed_on, unlisted_on
-from tui.engine.steps import happened, run, undo
+from tui.engine.steps import SEEN, happened, run, undo
 from tui.model import xml
 from tui.model.coming import coming_to, counted_on
 from tui.model.domain import RunState
@@ -32,8 +32,6 @@ from tui.model.text import listed, printable
 if TYPE_CHECKING:
     from tui.engine.host import Host
 
-SEEN = 30.0
-"""Seconds within which a host shows a domain that has arrived."""
 _FEW, _LONGEST = 6, 200
 
 
