@@ -20,7 +20,6 @@ from tui.engine.proof import prove_on
 from tui.engine.steps import Left, happened, run, undo
 from tui.model import xml
 from tui.model.command import typed
-from tui.model.definition import parse_domain
 from tui.model.domain import NAMESPACE, Domain
 from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
@@ -149,10 +148,10 @@ def _merged(step: DeleteSnapshots, host: Host) -> list[Finding]:
     reading = host.connection().read(step.uuid) if step.targets else None
     if reading is None:
         return []
-    definition = parse_domain(reading.xml)
+    domain = reading.domain
     findings = []
     for target, path in zip(step.targets, step.overlays, strict=True):
-        disk = definition.disk(target)
+        disk = domain.disk(target)
         if disk is not None and any(same_name(one.path) == same_name(path) for one in disk.chain.layers):
             findings.append(
                 warning("overlay-left", f"{printable(target)} still stands on {printable(path)}.", _LOOK)
@@ -259,8 +258,7 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
 
 def _until_named(now: Reading, clock: float) -> float:
     """Seconds until a new overlay gets another name: libvirt numbers them by the second, and stops guests first."""
-    disks = parse_domain(now.xml).disks
-    endings = [layer.path.rpartition(".")[2] for disk in disks if (layer := disk.chain.active)]
+    endings = [layer.path.rpartition(".")[2] for disk in now.domain.disks if (layer := disk.chain.active)]
     left = max((int(ending) for ending in endings if ending.isdecimal()), default=0) + 1 - clock
     return left if 0 < left <= 1 else 0
 

@@ -46,7 +46,7 @@ def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -
     reading = host.connection().read(uuid)
     if reading is None:
         return (warning("chain", "The domain does not exist any more.", "Look at the host."),)
-    disk = parse_domain(reading.xml).disk(target)
+    disk = reading.domain.disk(target)
     layers = disk.chain.layers if disk else ()
     found = tuple(layer.path for layer in layers)
     if found != expected:
