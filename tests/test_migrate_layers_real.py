@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -47,11 +48,12 @@ from tests.two_hosts import (
     state_at,
     tree_of_two_branches,
 )
-from tui.engine import carrying
+from tui.engine import carrying, journal, runner
 from tui.engine.control import End
 from tui.model.figures import Figures
 from tui.model.finding import Acceptance
 from tui.model.host import HostState
+from tui.model.journal import STALE_AFTER, Entry
 from tui.model.migrate_request import CopyStorage, MigrationTuneRequest, Tune
 from tui.model.migrate_steps import CopyLayersThere, MakeThere
 from tui.model.migration import MigrationPhase
@@ -81,6 +83,11 @@ def brings(guest: Guest, state: HostState) -> bool | None:
     """Whether its layers are under way, some of them there; as ``wait_for`` wants it."""
     found = state.migrations.get(guest.uuid)
     return True if found and found.phase is MigrationPhase.LAYERS and found.percent else None
+
+
+def signs_after(plan: str, moment: float, state: HostState) -> bool | None:
+    """Whether the journal of a plan was signed since; as ``wait_for`` wants it."""
+    return any(entry.id == plan and entry.heartbeat > moment for entry in state.entries) or None
 
 
 @pytest.mark.parametrize("how", ["as one image", "with its chain", "with its chain, both behind ssh"])
@@ -302,6 +309,38 @@ def test_two_guests_stand_on_one_base(
         if how != "the first is called back":
             assert source_at(other, second) == str(there / overlay.name)
             assert images_equal(base, there / base.name)
+
+
+def test_what_nobody_brings_any_more_is_not_waited_for(
+    hypervisor: Hypervisor, other: Hypervisor, guest: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing happens when a plan grows old: who waits for it sees that at his own next sign of life."""
+    first = guest(disks=[DiskSpec(layers=2)])
+    overlay = first.directory / "second.qcow2"
+    base = str(first.images()[0])
+    command("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", str(overlay))
+    second = guest(disks=[DISK.format(path=overlay)])
+    there, maps = directory_at(other, first)
+    inc = {"maps": maps, "storage": CopyStorage.INC}
+    monkeypatch.setattr(runner, "HEARTBEAT", 0.2)
+    ahead = [0.0]
+    with watched(hypervisor, clock=lambda: time.time() + ahead[0]) as host, removed_from(other, second):
+        log, plan, now = log_of(host), accepted(host, migration(first, other, **inc)), time.time()
+        elsewhere = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, "root@host-z:7", now, now)
+        domain = host.state.domain(first.uuid)
+        assert domain is not None
+        journal.write(host.connection(), domain, elsewhere)
+        assert host.wait_for(lambda s: s.entries or None, timeout=PATIENCE)
+        run = host.run(accepted(host, migration(second, other, **inc)))
+        wait_for(lambda: any("is waited for" in line.text for line in log), what="it waits")
+        for _sign in range(2):
+            later = partial(signs_after, run.plan.id, run.entry.heartbeat)
+            assert host.wait_for(later, timeout=PATIENCE), run.outcome
+        ahead[0] = STALE_AFTER + 1
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert str(there / Path(base).name) in outcome.message
+        journal.remove(host.connection(), domain, plan.id)
 
 
 BRANCH = """<domainsnapshot><name>s</name><state>shutoff</state><creationTime>1</creationTime>

@@ -120,6 +120,7 @@ def _await_others(step: CompareThere, host: Host, left: threading.Event) -> None
     if waits := coming():
         words = f"{waits[0]} is being brought to {step.host} for another domain, and is waited for."
         host.log(words, domain=step.domain)
+    # Nothing happens when another plan grows old; the signs of life of this one have it looked at again.
     host.wait_for(lambda _: None if coming() else True, stop=left)
     _insist(step, left)
 
