@@ -283,7 +283,7 @@ class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCall
         """Paths of the volumes of a pool, and the bytes that each takes."""
         found = self._call("poolLookupByName", self._conn.storagePoolLookupByName, pool)
         return tuple(
-            (str(volume.path()), self._call("volInfo", volume.info)[2])
+            (str(self._call("volGetPath", volume.path)), self._call("volInfo", volume.info)[2])
             for volume in self._call("poolListAllVolumes", found.listAllVolumes, 0)
         )
 

@@ -53,7 +53,7 @@ class MigrateCalls:
     def networks(self) -> dict[str, bool]:
         """Names, and whether they are up."""
         found = self._call("connectListAllNetworks", self._conn.listAllNetworks, 0)
-        return {network.name(): bool(network.isActive()) for network in found}
+        return {one.name(): bool(self._call("networkIsActive", one.isActive)) for one in found}
 
     def domain_names(self) -> dict[str, str]:
         """All domains: UUIDs, by name."""
