@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from tui.model.disk import Disk
 from tui.model.facts import CopyFacts, LayerFacts
-from tui.model.finding import Finding, Severity
 from tui.model.request import CopyRequest
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 from tui.model.text import printable
@@ -101,12 +100,6 @@ class CopyCase:
         return (
             not special and not self.given_backing.layers and (self.blockdev or layer.local_path is not None)
         )
-
-    def unless_accepted(self, finding: Finding) -> Finding:
-        """A refusal, or a warning where the user takes it upon himself."""
-        if finding.acceptance in self.request.accepted:
-            return replace(finding, severity=Severity.WARNING, remedy="", acceptance=None)
-        return finding
 
 
 def copy_case(request: CopyRequest, facts: CopyFacts) -> CopyCase | None:

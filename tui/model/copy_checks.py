@@ -204,15 +204,13 @@ def _as_told(finding: Finding) -> Finding:
 def _internal_snapshots(case: CopyCase) -> Iterator[Finding]:
     names = [name for layer in case.copied for name in layer.snapshots or ()]
     if names:
-        yield case.unless_accepted(
-            refused(
-                "internal-snapshots",
-                f"{case.name} has internal snapshots that a copy does not have: "
-                f"{', '.join(printable(name) for name in names)}.",
-                "Delete them or copy them out first, or accept the loss with --lose-internal-snapshots.",
-                Acceptance.LOSE_INTERNAL_SNAPSHOTS,
-            )
-        )
+        yield refused(
+            "internal-snapshots",
+            f"{case.name} has internal snapshots that a copy does not have: "
+            f"{', '.join(printable(name) for name in names)}.",
+            "Delete them or copy them out first, or accept the loss with --lose-internal-snapshots.",
+            Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+        ).unless(case.request.accepted)
     unread = [layer for layer in case.copied if layer.snapshots is None]
     if unread:
         yield warning(
@@ -233,12 +231,10 @@ def _checkpoints(case: CopyCase) -> Iterator[Finding]:
     elif names and case.destination.format in _KEEPS_BITMAPS:
         yield fine("checkpoints", "libvirt carries the checkpoints' bitmaps over to a qcow2 destination.")
     elif names:
-        yield case.unless_accepted(
-            refused(
-                "checkpoints",
-                f"A {case.format} image cannot hold the checkpoints of "
-                f"{case.domain}: {', '.join(printable(name) for name in names)}.",
-                "Choose qcow2 as the format, or accept the loss with --lose-checkpoints.",
-                Acceptance.LOSE_CHECKPOINTS,
-            )
-        )
+        yield refused(
+            "checkpoints",
+            f"A {case.format} image cannot hold the checkpoints of "
+            f"{case.domain}: {', '.join(printable(name) for name in names)}.",
+            "Choose qcow2 as the format, or accept the loss with --lose-checkpoints.",
+            Acceptance.LOSE_CHECKPOINTS,
+        ).unless(case.request.accepted)

@@ -84,14 +84,12 @@ def check_space(case: CopyCase) -> Iterator[Finding]:
         return
     need = space.likely if space.likely is not None else space.most
     if need is not None and space.room < need:
-        yield case.unless_accepted(
-            refused(
-                "space",
-                f"The copy needs about {size(need)}, and its destination has {size(space.room)} free.",
-                "Make room, choose another place, or try all the same with --risk-full-destination.",
-                Acceptance.RISK_FULL_DESTINATION,
-            )
-        )
+        yield refused(
+            "space",
+            f"The copy needs about {size(need)}, and its destination has {size(space.room)} free.",
+            "Make room, choose another place, or try all the same with --risk-full-destination.",
+            Acceptance.RISK_FULL_DESTINATION,
+        ).unless(case.request.accepted)
     elif space.most is not None and space.room < space.most:
         yield warning(
             "space-tight",

@@ -51,6 +51,12 @@ class Finding:
         """The same; commands of this program in it name their hosts."""
         return replace(self, reason=addressed(self.reason, *uris), remedy=addressed(self.remedy, *uris))
 
+    def unless(self, accepted: frozenset[Acceptance]) -> Finding:
+        """A refusal, or a warning where the user takes it upon himself."""
+        if self.acceptance not in accepted:
+            return self
+        return replace(self, severity=Severity.WARNING, remedy="", acceptance=None)
+
 
 def refused(check: str, reason: str, remedy: str = "", acceptance: Acceptance | None = None) -> Finding:
     """A finding that stops the plan."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.model.command import typed
 from tui.model.copy_plan import in_order
@@ -215,12 +215,9 @@ def _check_images(case: _Case) -> Iterator[Finding]:
         return
     troubles = [trouble for one in new for trouble in _troubles(case, one)]
     troubles += list(_sizes(case))
-    accepted = Acceptance.LOSE_SNAPSHOTS in case.request.accepted
     for check, reason, remedy in troubles:
-        if accepted:
-            yield warning(check, reason, remedy)
-        else:
-            yield refused(check, reason, remedy, Acceptance.LOSE_SNAPSHOTS)
+        found = refused(check, reason, remedy, Acceptance.LOSE_SNAPSHOTS)
+        yield replace(found.unless(case.request.accepted), remedy=remedy)
     yield from _unread(case)
     if not troubles:
         yield fine("images-agree", f"The images of {len(new)} snapshots are there, and agree with them.")

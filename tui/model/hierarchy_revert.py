@@ -153,11 +153,10 @@ def _loss(request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: Known
         f"{runs} that {domain} has written{since}: nothing holds that state, and it cannot be had back after going "
         f"to {printable(snapshot.name)}."
     )
-    if Acceptance.LOSE_PRESENT_STATE in request.accepted:
-        return warning("present-state", reason)
     # An overlay would stand on what an internal one lies in, and be in its way.
     method = Method.INTERNAL if snapshot.kind is SnapshotKind.INTERNAL else Method.QEMU
-    return refused("present-state", reason, take_first(facts, method), Acceptance.LOSE_PRESENT_STATE)
+    found = refused("present-state", reason, take_first(facts, method), Acceptance.LOSE_PRESENT_STATE)
+    return found.unless(request.accepted)
 
 
 def _by_hand(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:

@@ -73,11 +73,9 @@ def _check_file(case: LiveCase, path: str) -> Iterator[Finding]:
         if room is None or needed is None or needed <= room:
             return
         reason = f"The memory takes {size(needed)} at most, and there are {size(room)} for {shown}."
-        if Acceptance.RISK_FULL_DESTINATION in case.request.accepted:
-            yield warning("memory-space", reason)
-        else:
-            remedy = "Choose another place, or accept that with --risk-full-destination."
-            yield refused("memory-space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        remedy = "Choose another place, or accept that with --risk-full-destination."
+        found = refused("memory-space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        yield found.unless(case.request.accepted)
     elif known.place.kind is None:
         yield warning(
             "memory-unchecked",

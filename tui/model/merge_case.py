@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.facts import LayerFacts, Use, Uses, same_name
-from tui.model.finding import Finding, Severity
 from tui.model.job import Progress
 from tui.model.journal import Entry
 from tui.model.request import CommitRequest, MergeRequest
@@ -95,12 +94,6 @@ class MergeCase:
     def merged_facts(self) -> tuple[LayerFacts, ...]:
         """What is known of the layers that leave the chain."""
         return self.facts.layers[self.top : self.below]
-
-    def unless_accepted(self, finding: Finding) -> Finding:
-        """A refusal, or a warning where the user takes it upon himself."""
-        if finding.acceptance in self.request.accepted:
-            return replace(finding, severity=Severity.WARNING, remedy="", acceptance=None)
-        return finding
 
 
 def layer_name(disk: Disk, place: int) -> str:

@@ -159,15 +159,13 @@ def check_snapshots(case: MergeCase) -> Iterator[Finding]:
         return
     names = [printable(one.name) for one in hit]
     if case.commits:
-        yield case.unless_accepted(
-            refused(
-                "snapshots",
-                f"The snapshots {_some(names)} need images that this changes; they could not be gone back to.",
-                f"Delete them, which merges their overlays as well: {_deletions(case, hit)}. Or accept the loss with "
-                "--lose-snapshots.",
-                Acceptance.LOSE_SNAPSHOTS,
-            )
-        )
+        yield refused(
+            "snapshots",
+            f"The snapshots {_some(names)} need images that this changes; they could not be gone back to.",
+            f"Delete them, which merges their overlays as well: {_deletions(case, hit)}. Or accept the loss with "
+            "--lose-snapshots.",
+            Acceptance.LOSE_SNAPSHOTS,
+        ).unless(case.request.accepted)
     else:
         yield warning(
             "snapshots",
@@ -189,28 +187,24 @@ def check_losses(case: MergeCase) -> Iterator[Finding]:
     if not isinstance(case.request, CommitRequest):
         names = [printable(name) for layer in case.facts.layers[:1] for name in layer.snapshots or ()]
         if names:
-            yield case.unless_accepted(
-                refused(
-                    "internal-snapshots",
-                    f"{printable(case.keeper.path)} holds internal snapshots, which a pull does not fill: "
-                    f"{_some(names)}. They would miss what leaves the chain.",
-                    "Delete them first, or accept the loss with --lose-internal-snapshots.",
-                    Acceptance.LOSE_INTERNAL_SNAPSHOTS,
-                )
-            )
+            yield refused(
+                "internal-snapshots",
+                f"{printable(case.keeper.path)} holds internal snapshots, which a pull does not fill: "
+                f"{_some(names)}. They would miss what leaves the chain.",
+                "Delete them first, or accept the loss with --lose-internal-snapshots.",
+                Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+            ).unless(case.request.accepted)
         return
     if not case.request.delete:
         return
     names = [printable(name) for layer in case.merged_facts for name in layer.snapshots or ()]
     if names:
-        yield case.unless_accepted(
-            refused(
-                "internal-snapshots",
-                f"The images that are removed hold internal snapshots: {_some(names)}.",
-                "Leave the images where they are, or accept the loss with --lose-internal-snapshots.",
-                Acceptance.LOSE_INTERNAL_SNAPSHOTS,
-            )
-        )
+        yield refused(
+            "internal-snapshots",
+            f"The images that are removed hold internal snapshots: {_some(names)}.",
+            "Leave the images where they are, or accept the loss with --lose-internal-snapshots.",
+            Acceptance.LOSE_INTERNAL_SNAPSHOTS,
+        ).unless(case.request.accepted)
     kept = [layer for layer in case.merged if not isinstance(layer.source, FileSource)]
     if kept:
         yield warning(
@@ -260,14 +254,12 @@ def check_space(case: MergeCase) -> Iterator[Finding]:
         )
     elif room < need:
         what = "the job fails" if case.commits else "the guest is paused, as its own disk is full"
-        yield case.unless_accepted(
-            refused(
-                "space",
-                f"{path} grows by up to {size(need)}, and there is room for {size(room)}; without it {what}.",
-                "Make room, or try all the same with --risk-full-destination.",
-                Acceptance.RISK_FULL_DESTINATION,
-            )
-        )
+        yield refused(
+            "space",
+            f"{path} grows by up to {size(need)}, and there is room for {size(room)}; without it {what}.",
+            "Make room, or try all the same with --risk-full-destination.",
+            Acceptance.RISK_FULL_DESTINATION,
+        ).unless(case.request.accepted)
     else:
         yield fine("space", f"{path} grows by at most {size(need)}, and there is room for {size(room)}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tui.model.brought import brought
 from tui.model.command import virsh
@@ -318,9 +319,8 @@ def _check_files(case: MigrateCase) -> Iterator[Finding]:
 
 def if_lost(case: MigrateCase, check: str, reason: str, remedy: str) -> Finding:
     """A finding that stops the plan, unless snapshots may be lost."""
-    if Acceptance.LOSE_SNAPSHOTS in case.request.accepted:
-        return warning(check, reason, remedy)
-    return refused(check, reason, remedy, Acceptance.LOSE_SNAPSHOTS)
+    found = refused(check, reason, remedy, Acceptance.LOSE_SNAPSHOTS)
+    return replace(found.unless(case.request.accepted), remedy=remedy)
 
 
 def _check_noted(case: MigrateCase) -> Iterator[Finding]:

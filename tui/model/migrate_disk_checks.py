@@ -192,10 +192,9 @@ def _check_place(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[
 
 def _over(case: MigrateCase, reason: str) -> Finding:
     """Nobody but the user knows whether somebody needs what is there."""
-    if Acceptance.OVERWRITE_IMAGES in case.request.accepted:
-        return warning("overwritten", reason)
     remedy = "If nobody needs it, remove it: then it is made for you. Or name another place: --map OLD=NEW"
-    return refused("overwritten", reason, remedy, Acceptance.OVERWRITE_IMAGES)
+    found = refused("overwritten", reason, remedy, Acceptance.OVERWRITE_IMAGES)
+    return found.unless(case.request.accepted)
 
 
 def _check_new(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Finding]:
@@ -259,11 +258,9 @@ def _check_room(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[F
     place, needed, shown = disk.there.place, disk.size, printable(disk.target)
     if place.free is not None and needed is not None and needed > place.free:
         reason = f"{shown} can take {size(needed)}, and there are {size(place.free)} at {there}."
-        if Acceptance.RISK_FULL_DESTINATION in case.request.accepted:
-            yield warning("space", reason)
-        else:
-            remedy = "Make room, or accept that with --risk-full-destination."
-            yield refused("space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        remedy = "Make room, or accept that with --risk-full-destination."
+        found = refused("space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        yield found.unless(case.request.accepted)
 
 
 def no_directory(there: str, path: str) -> Finding:

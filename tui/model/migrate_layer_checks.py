@@ -178,11 +178,9 @@ def _check_one_room(case: MigrateCase, room: _Room) -> Iterator[Finding]:
         reason = (
             f"{takes}, the disks can take {size(room.disks)}, and there are {size(room.free)} at {there}."
         )
-        if Acceptance.RISK_FULL_DESTINATION in case.request.accepted:
-            yield warning("space", reason)
-        else:
-            remedy = "Make room, or accept that with --risk-full-destination."
-            yield refused("space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        remedy = "Make room, or accept that with --risk-full-destination."
+        found = refused("space", reason, remedy, Acceptance.RISK_FULL_DESTINATION)
+        yield found.unless(case.request.accepted)
 
 
 def _room_of(rooms: dict[object, _Room], there: ThereFacts, path: str) -> _Room:

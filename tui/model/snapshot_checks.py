@@ -216,14 +216,12 @@ def _check_reused(case: CopyCase, disk: TakenDisk) -> Iterator[Finding]:
             "Record it: qemu-img rebase -u with -b and -F.",
         )
     elif (place.allocated or 0) > _FRESH:
-        yield case.unless_accepted(
-            refused(
-                "overlay-content",
-                f"{path} seems to hold something already, and that would hide what the guest has in {below}.",
-                "Make it anew; or accept that with --overwrite-images if you know what it is.",
-                Acceptance.OVERWRITE_IMAGES,
-            )
-        )
+        yield refused(
+            "overlay-content",
+            f"{path} seems to hold something already, and that would hide what the guest has in {below}.",
+            "Make it anew; or accept that with --overwrite-images if you know what it is.",
+            Acceptance.OVERWRITE_IMAGES,
+        ).unless(case.request.accepted)
 
 
 def check_meanwhile(facts: TakeFacts, disks: tuple[TakenDisk, ...], delete: str) -> Iterator[Finding]:
