@@ -21,11 +21,11 @@ from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
 from tui.engine.remote_facts import remote_facts
 from tui.model.arriving import plan_arriving
-from tui.model.copy_plan import in_order, plan_copy
+from tui.model.copy_plan import plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
 from tui.model.facts import EndFacts
-from tui.model.finding import refused
+from tui.model.finding import in_order, refused
 from tui.model.hierarchy_plan import plan_hierarchy
 from tui.model.hierarchy_request import (
     SnapshotDeleteRequest,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tui.engine.errors import HostError
 from tui.engine.planning import make_plan
 from tui.model.command import addressed
-from tui.model.finding import Severity
 from tui.model.plan import Plan
 from tui.model.request import Request
 
@@ -52,7 +51,7 @@ def insist_on_present(plan: Plan, host: Host) -> None:
         return
     # Under the same id and time, which are a part of names that a move gives and of what a snapshot notes.
     again = planned(plan.request, host, plan.id, plan.made)
-    reasons = [f.reason for f in again.findings if f.severity is Severity.REFUSED]
+    reasons = [f.reason for f in again.refusals]
     if again.steps != plan.steps:
         reasons.append("other steps are needed now.")
     if reasons:

@@ -333,10 +333,10 @@ def _told(item: Item, outcome: Outcome) -> str:
 
 
 def _checks(plan: Plan) -> set[str]:
-    return {f.check for f in plan.findings if f.severity is Severity.REFUSED}
+    return {f.check for f in plan.refusals}
 
 
 def _refusal(plan: Plan) -> str:
     """Why a plan is refused, and what to do about it."""
-    finding = next(f for f in plan.findings if f.severity is Severity.REFUSED)
+    finding = plan.refusals[0]
     return f"{finding.reason} {finding.remedy}".rstrip()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tui.model import copy_checks, destination_checks
 from tui.model.copy_case import CopyCase, copy_case
 from tui.model.copy_space import check_space, check_thin, predict
 from tui.model.destination import destination_xml
 from tui.model.disk import Disk
 from tui.model.facts import CopyFacts, PathKind
-from tui.model.finding import Finding, Severity, refused
+from tui.model.finding import in_order, refused
 from tui.model.plan import Plan
 from tui.model.quantity import rate, size
 from tui.model.request import CopyRequest, Ending, Then
@@ -39,7 +37,6 @@ _CHECKS: tuple[destination_checks.Check, ...] = (
     copy_checks.check_losses,
     copy_checks.check_persistence,
 )
-_ORDER = tuple(Severity)
 
 
 def plan_copy(request: CopyRequest, facts: CopyFacts, plan_id: str) -> Plan:
@@ -68,11 +65,6 @@ def plan_copy(request: CopyRequest, facts: CopyFacts, plan_id: str) -> Plan:
         if case
         else (("domain", printable(domain.name)), ("disk", printable(request.target))),
     )
-
-
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What stops the plan first, then the warnings, then what is fine."""
-    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
 
 
 def _steps(case: CopyCase) -> tuple[Step, ...]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import end_checks
-from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
 from tui.model.disk_checks import check_bandwidth
 from tui.model.end_case import EndCase, all_targets
 from tui.model.facts import EndFacts, Running
-from tui.model.finding import Finding, refused
+from tui.model.finding import Finding, in_order, refused
 from tui.model.job import JobType, Phase
 from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.plan import Plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -71,3 +72,14 @@ def warning(check: str, reason: str, remedy: str = "") -> Finding:
 def fine(check: str, reason: str, figures: Figures | None = None) -> Finding:
     """A finding that all is well."""
     return Finding(Severity.FINE, check, reason, figures=figures)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What stops the plan first, then the warnings, then what is fine; each once."""
+    order = tuple(Severity)
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.severity)))
+
+
+def any_refusal(findings: Iterable[Finding]) -> bool:
+    """Whether one of them stops the plan."""
+    return any(finding.severity is Severity.REFUSED for finding in findings)

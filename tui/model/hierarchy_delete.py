@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.facts import same_name
-from tui.model.finding import Finding, Severity, refused, warning
+from tui.model.finding import Finding, any_refusal, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, SnapshotKind
 from tui.model.hierarchy_case import (
     HierarchyFacts,
@@ -50,7 +49,7 @@ def merges_of(request: SnapshotDeleteRequest, facts: HierarchyFacts) -> tuple[Me
         return ()
     if request.metadata_only or request.children or stands_aside(snapshot, facts):
         return ()
-    if any(finding.severity is Severity.REFUSED for finding in _check_external(facts, snapshot)):
+    if any_refusal(_check_external(facts, snapshot)):
         return ()
     return merges_for(snapshot, facts)
 
@@ -88,7 +87,7 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
         title if len(names) < _SEVERAL else f"{title}, {len(names)} snapshots in all",
         domain.uuid,
         domain.name,
-        in_order(dict.fromkeys(findings)),
+        in_order(findings),
         (step, *_removals(request, facts, names)) if names else (),
         journalled=False,
         facts=tuple(_facts(request, facts, names)),

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.facts import same_name
-from tui.model.finding import Acceptance, Finding, fine, refused, warning
+from tui.model.finding import Acceptance, Finding, fine, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk, arranged
 from tui.model.hierarchy_case import HierarchyFacts, inside, names_of, outside
 from tui.model.hierarchy_file import changes, fitless, place_of, with_places
@@ -85,7 +84,7 @@ def plan_import(request: SnapshotImportRequest, facts: HierarchyFacts, plan_id: 
         title,
         domain.uuid,
         domain.name,
-        in_order(dict.fromkeys(_check(case))),
+        in_order(_check(case)),
         steps,
         journalled=bool(steps),
         facts=tuple(_facts(case)),

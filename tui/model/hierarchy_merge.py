@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.facts import same_name
-from tui.model.finding import Finding, refused, warning
+from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk
 from tui.model.hierarchy_case import (
     DELETES_EXTERNAL,
@@ -136,7 +135,7 @@ def in_its_place(plan: Plan, merges: tuple[Plan, ...]) -> Plan:
     pulls = [step for one in merges for step in one.steps if isinstance(step, StartPull)]
     return replace(
         plan,
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=(*_together(merges), deleting, *rest),
         journalled=True,
         facts=tuple(dict.fromkeys([*told, *(fact for one in merges for fact in one.facts)])),

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.domain import Domain
 from tui.model.facts import same_name
-from tui.model.finding import Finding, refused, warning
+from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk, arranged
 from tui.model.hierarchy_case import HierarchyFacts
 from tui.model.hierarchy_request import SnapshotDeleteRequest
@@ -103,14 +102,14 @@ def plan_forget(
     )
     findings = [*(known.findings if known else ()), *_check(request, facts, note)]
     if known is not None:
-        return replace(known, findings=in_order(dict.fromkeys(findings)), steps=(step, *known.steps))
+        return replace(known, findings=in_order(findings), steps=(step, *known.steps))
     verb = "Forget" if request.metadata_only else "Delete"
     return Plan(
         plan_id,
         f"{verb} the snapshot {printable(note.name)} of {printable(domain.name)}",
         domain.uuid,
         domain.name,
-        in_order(dict.fromkeys(findings)),
+        in_order(findings),
         (step,),
         journalled=False,
         facts=(("domain", printable(domain.name)), ("goes", printable(note.name))),

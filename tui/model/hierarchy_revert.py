@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
-from tui.model.finding import Acceptance, Finding, Severity, refused, warning
+from tui.model.finding import Acceptance, Finding, any_refusal, in_order, refused, warning
 from tui.model.hierarchy import DISK_ONLY, KnownSnapshot, SnapshotKind
 from tui.model.hierarchy_case import (
     HierarchyFacts,
@@ -42,7 +41,7 @@ def plan_revert(request: SnapshotRevertRequest, facts: HierarchyFacts, plan_id: 
         finding = going_back(note) if note else unknown(request.name, facts)
         return Plan(plan_id, title, domain.uuid, domain.name, (finding,), (), journalled=False)
     findings = list(_check(request, facts, snapshot))
-    if not any(finding.severity is Severity.REFUSED for finding in findings):
+    if not any_refusal(findings):
         # Nobody is asked to take upon himself what is not to be had in any case.
         findings.append(_loss(request, facts, snapshot))
     disks = tuple(disk for disk in inside(snapshot) if disk.base)
@@ -63,7 +62,7 @@ def plan_revert(request: SnapshotRevertRequest, facts: HierarchyFacts, plan_id: 
         title,
         domain.uuid,
         domain.name,
-        in_order(dict.fromkeys(findings)),
+        in_order(findings),
         (step,),
         journalled=False,
         facts=tuple(_facts(request, facts, snapshot)),

@@ -9,9 +9,8 @@ from lxml import etree
 
 from tui.model import live_checks, snapshot_checks, xml
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.destination import destination_xml
-from tui.model.finding import Finding, Severity, refused
+from tui.model.finding import Finding, any_refusal, in_order, refused
 from tui.model.hierarchy_case import deletes_after
 from tui.model.live_case import LiveCase, LiveDisk, LiveFacts, live_case, overlay_part, unfit
 from tui.model.live_steps import Clone, NoteSnapshot, SnapshotVolume, TakeInternal, TakeTogether
@@ -46,10 +45,10 @@ def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: 
         findings += live_checks.check_disks(case)
         findings += live_checks.check_instant(case)
         # Of a name that nobody can have no names of images are made.
-        overlaid = taken_disks(part.snapshot, domain) if not _refused(findings) else ()
+        overlaid = taken_disks(part.snapshot, domain) if not any_refusal(findings) else ()
         for disk in overlaid:
             findings += snapshot_checks.check_overlay(part, take, disk)
-        if not _refused(findings):
+        if not any_refusal(findings):
             try:
                 overlays = None
                 if overlaid:
@@ -72,17 +71,13 @@ def plan_live_snapshot(request: LiveSnapshotRequest, facts: LiveFacts, plan_id: 
         title=f"Snapshot {name} of {printable(domain.name)}",
         uuid=domain.uuid,
         domain=domain.name,
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=steps,
         facts=tuple(_facts(case)),
         chains=chains,
         held=held,
         offers=tuple(_offers(case)),
     )
-
-
-def _refused(findings: list[Finding]) -> bool:
-    return any(finding.severity is Severity.REFUSED for finding in findings)
 
 
 def _steps(case: LiveCase, overlays: TakeSnapshot | None, now: float) -> Iterator[Step]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tui.model import merge_checks
-from tui.model.copy_plan import describe, in_order
+from tui.model.copy_plan import describe
 from tui.model.destination import destination_xml
-from tui.model.finding import Finding, refused
+from tui.model.finding import Finding, in_order, refused
 from tui.model.merge_case import MergeCase, MergeFacts, layer_name
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import rate, size

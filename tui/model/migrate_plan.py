@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from tui.model.brought import Brought, brought, named
 from tui.model.chain_steps import MakeImage
-from tui.model.copy_plan import in_order
 from tui.model.facts import PathKind
-from tui.model.finding import Finding, Severity
+from tui.model.finding import Finding, any_refusal, in_order
 from tui.model.migrate_case import MigrateCase, MigratedDisk, MigrateFacts, migrate_case
 from tui.model.migrate_checks import check_domain, check_hosts, check_options, check_snapshots, check_there
 from tui.model.migrate_disk_checks import check_disks
@@ -48,13 +47,13 @@ def plan_migrate(request: MigrateRequest, facts: MigrateFacts, plan_id: str) -> 
         findings += check_disks(case)
         findings += check_layers(case)
         findings += check_snapshots(case)
-    refused = any(finding.severity is Severity.REFUSED for finding in findings)
+    refused = any_refusal(findings)
     return Plan(
         plan_id,
         f"Migrate {printable(facts.domain.name)} to {printable(facts.there or request.destination)}",
         facts.domain.uuid,
         facts.domain.name,
-        in_order(dict.fromkeys(findings)),
+        in_order(findings),
         () if refused else tuple(_steps(case)),
         facts=tuple(_facts(case)) if not facts.unreached else (),
         needs=_needs(case),

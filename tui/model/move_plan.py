@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from tui.model import move_checks, volume_checks
 from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
-from tui.model.copy_plan import in_order, plan_copy
+from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
-from tui.model.finding import Finding, refused
+from tui.model.finding import Finding, in_order, refused
 from tui.model.move_case import Fate, MovedDisk, MoveFacts, copy_request, moved_disks
 from tui.model.move_tidying import check_snapshots, check_sources, left_there, tidying
 from tui.model.plan import Plan, Redrawn
@@ -75,7 +75,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         title=f"Move {targets} of {name} to {_place(request, facts)}",
         uuid=facts.domain.uuid,
         domain=facts.domain.name,
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=steps,
         facts=tuple(_facts(request, facts, going)),
         leaves=left_there(request, disks),

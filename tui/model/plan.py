@@ -100,9 +100,14 @@ class Plan:
     """Wall clock at which the host was looked at for it, seconds since the epoch."""
 
     @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """What forbids it."""
+        return tuple(f for f in self.findings if f.severity is Severity.REFUSED)
+
+    @property
     def refused(self) -> bool:
         """Whether a finding forbids it."""
-        return any(f.severity is Severity.REFUSED for f in self.findings)
+        return bool(self.refusals)
 
     @property
     def worst(self) -> Severity:
@@ -120,7 +125,7 @@ class Plan:
     @property
     def remedies(self) -> str:
         """What to do about all that forbids it."""
-        return " ".join(f.remedy for f in self.findings if f.severity is Severity.REFUSED and f.remedy)
+        return " ".join(f.remedy for f in self.refusals if f.remedy)
 
     @property
     def ahead(self) -> tuple[Step, ...]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from tui.model import copy_space, destination_checks
 from tui.model.chain_steps import MakeImage
 from tui.model.copy_case import CopyCase, copy_case
-from tui.model.copy_plan import in_order, plan_copy
+from tui.model.copy_plan import plan_copy
 from tui.model.facts import CopyFacts
-from tui.model.finding import Finding, Severity, refused, warning
+from tui.model.finding import Finding, any_refusal, in_order, refused, warning
 from tui.model.migrate_steps import MakeThere
 from tui.model.plan import Plan
 from tui.model.request import CopyRequest, RemoteCopyRequest, Then
@@ -99,11 +99,11 @@ def plan_remote_copy(request: RemoteCopyRequest, facts: RemoteFacts, plan_id: st
     if case is not None and facts.copy.sizes is None and not inner.refused:
         reason = f"How large {target} is cannot be found out, and the image must be of its very size."
         findings.append(refused("size-unknown", reason, "Look at it with virsh domblkinfo."))
-    refusal = any(finding.severity is Severity.REFUSED for finding in findings)
+    refusal = any_refusal(findings)
     return replace(
         inner,
         title=f"Mirror {target} of {printable(domain.name)} to {there}",
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=_steps(request, served, inner) if served and not refusal else (),
         facts=_facts(request, inner, served) if served else inner.facts[:2],
     )

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from tui.model import end_checks
 from tui.model.chain_steps import CompareImages
 from tui.model.command import typed
-from tui.model.copy_plan import in_order
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, ImageFacts, same_name
-from tui.model.finding import Finding, fine, refused, warning
+from tui.model.finding import Finding, fine, in_order, refused, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan, Redrawn
 from tui.model.request import Ending, EndRequest, SnapshotEndRequest
@@ -91,7 +90,7 @@ def plan_snapshot_end(request: SnapshotEndRequest, facts: SnapshotEndFacts, plan
         title=title,
         uuid=domain.uuid,
         domain=domain.name,
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=tuple(_steps(held)),
         closes=(entry.id, *(other.id for other in held.others)),
         facts=tuple(_facts(held)),

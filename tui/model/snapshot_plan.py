@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tui.model import snapshot_checks
 from tui.model.command import typed
-from tui.model.copy_plan import in_order, plan_copy
+from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
-from tui.model.finding import Finding, Severity, refused
+from tui.model.finding import Finding, any_refusal, in_order, refused
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import snapshot_xml
 from tui.model.plan import Offer, Plan, Redrawn
@@ -41,7 +41,7 @@ def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> P
     if domain.state.active:
         findings += snapshot_checks.check_name(request, facts, entries)
         findings += snapshot_checks.check_disks(request, facts)
-    clear = not any(finding.severity is Severity.REFUSED for finding in findings)
+    clear = not any_refusal(findings)
     disks = taken_disks(request.snapshot, domain) if clear else ()
     steps: tuple[Step, ...] = ()
     if disks:
@@ -64,7 +64,7 @@ def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> P
         title=f"Mirrored snapshot {printable(name)} of {printable(domain.name)}",
         uuid=domain.uuid,
         domain=domain.name,
-        findings=in_order(dict.fromkeys(findings)),
+        findings=in_order(findings),
         steps=steps,
         facts=tuple(_facts(request, facts, disks)),
         chains=tuple(Redrawn(disk.target, disk.disk.chain, disk.then.chain, gone="") for disk in disks),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.copy_plan import in_order
 from tui.model.disk_checks import check_bandwidth
 from tui.model.domain import Domain
-from tui.model.finding import Finding, refused, warning
+from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.migrate_request import MigrationTuneRequest, Tune
 from tui.model.migrate_steps import TuneMigration
 from tui.model.migration import BEFORE, Migration, MigrationPhase

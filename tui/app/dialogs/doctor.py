@@ -16,11 +16,11 @@ from textual.widgets import OptionList, Static
 from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.passages import Passages
-from tui.app.dialogs.plan_view import finding_lines, sorted_findings
+from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.engine.errors import HostError
-from tui.model.finding import Finding, Severity, refused
+from tui.model.finding import Finding, Severity, in_order, refused
 
 Examine = Callable[[Callable[[tuple[Finding, ...]], None], Callable[[Exception], None]], None]
 """Has the host looked at, away from the screen's thread; then the one is called, or with an error the other."""
@@ -77,7 +77,7 @@ class DoctorDialog(Dialog[None]):
     def _take(self, turn: int, findings: tuple[Finding, ...]) -> None:
         if turn != self._turn:
             return
-        self.findings = tuple(sorted_findings(findings))
+        self.findings = in_order(findings)
         bad = sum(finding.severity is not Severity.FINE for finding in self.findings)
         words = "1 thing to look at" if bad == 1 else f"{bad} things to look at" if bad else "all is well"
         severity = Severity.WARNING if bad else Severity.FINE

@@ -12,7 +12,7 @@ from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.flow import Line
 from tui.app.dialogs.judged_form import DEBOUNCE, FormFields, JudgedForm
 from tui.app.dialogs.on_screen import on_screen
-from tui.app.dialogs.plan_view import plan_lines, sorted_findings
+from tui.app.dialogs.plan_view import plan_lines
 from tui.app.glyphs import SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.engine.control import Control
@@ -64,7 +64,7 @@ class PlanForm(JudgedForm[Wish, Answer, Plan], Generic[Wish]):
 
     def obstacle(self, given: Answer) -> Acceptance | None:
         """What would turn the first refusal into a warning."""
-        refusals = [f for f in given.plan.findings if f.severity is Severity.REFUSED] if given.plan else []
+        refusals = given.plan.refusals if given.plan else ()
         return refusals[0].acceptance if refusals else None
 
     def commands(self, given: Answer) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class PlanForm(JudgedForm[Wish, Answer, Plan], Generic[Wish]):
         if given.plan is None:
             yield self.weighed(Severity.REFUSED, shown(given.error))
         elif given.plan.refused:
-            refusals = [f for f in sorted_findings(given.plan.findings) if f.severity is Severity.REFUSED]
+            refusals = given.plan.refusals
             more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
             yield self.weighed(
                 Severity.REFUSED, join("refused: ", shown(on_screen(refusals[0].reason)), more)

@@ -18,7 +18,7 @@ from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, shown_middle, styled
-from tui.model.finding import Finding, Severity
+from tui.model.finding import Finding, Severity, in_order
 from tui.model.plan import Plan, Redrawn
 from tui.model.steps import StartCopy
 
@@ -26,17 +26,11 @@ _PLACE = 16
 """Cells for the directory of a layer: two chains of the same names lie in different ones."""
 HANG = 2
 """Cells by which a command or an element is set in further where it goes on."""
-_ORDER = (Severity.REFUSED, Severity.WARNING, Severity.FINE)
-
-
-def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """What forbids first, then what warns, then what is as it should be."""
-    return sorted(findings, key=lambda finding: _ORDER.index(finding.severity))
 
 
 def finding_lines(findings: Iterable[Finding], glyphs: Glyphs) -> Iterator[Line]:
     """Each with its sign, its word unless all is well, its reason and its remedy."""
-    for finding in sorted_findings(findings):
+    for finding in in_order(findings):
         style = SEVERITY_STYLES[finding.severity]
         sign = glyphs.severity(finding.severity)
         if finding.severity is Severity.FINE:

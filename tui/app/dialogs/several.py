@@ -154,8 +154,8 @@ class SeveralForm(
         what = pad(self.what(place), width)
         gap = "  " if width else ""
         if plan.refused:
-            refusals = (on_screen(f.reason) for f in plan.findings if f.severity is Severity.REFUSED)
-            return join(what, gap, shown(f"refused: {next(refusals)}", SEVERITY_STYLES[Severity.REFUSED]))
+            why = on_screen(plan.refusals[0].reason)
+            return join(what, gap, shown(f"refused: {why}", SEVERITY_STYLES[Severity.REFUSED]))
         if self._candidates[place].control.read_only:
             return join(what, gap, styled("read-only: nothing is queued", "$text-warning"))
         words: list[Content | str] = [what, gap, self.amount(plan)]
@@ -187,8 +187,8 @@ class SeveralForm(
 
     def obstacle(self, given: tuple[Answer, ...]) -> Acceptance | None:
         """What would turn the first refusal into a warning."""
-        refusals = (f for plan in self._judged(given) if plan for f in plan.findings)
-        return next((f.acceptance for f in refusals if f.severity is Severity.REFUSED), None)
+        refusals = (f for plan in self._judged(given) if plan for f in plan.refusals)
+        return next((f.acceptance for f in refusals), None)
 
     def commands(self, given: tuple[Answer, ...]) -> tuple[str, ...]:
         """Those of what may be queued, one plan after the other."""
