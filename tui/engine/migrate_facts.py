@@ -23,7 +23,7 @@ from tui.model.file_identity import same_file
 from tui.model.hierarchy import Hierarchy
 from tui.model.hierarchy_file import place_of
 from tui.model.image import ImageInfo
-from tui.model.migrate_case import MigrateFacts, ThereFacts, Wanted, local_path
+from tui.model.migrate_case import MigrateFacts, ThereFacts, Wanted
 from tui.model.migrate_request import MigrateRequest
 from tui.model.migrate_tls import TlsFacts
 from tui.model.storage import FileSource, Layer
@@ -161,7 +161,7 @@ def _with_images(facts: MigrateFacts, request: MigrateRequest, host: Host, there
 def _layouts(facts: MigrateFacts, request: MigrateRequest, files: Files | None) -> dict[str, tuple[str, ...]]:
     """How those are laid out that may have to be made anew there."""
     active = [disk.chain.layers[0] for disk in facts.domain.disks if disk.chain.layers and not disk.readonly]
-    paths = [path for layer in active if layer.format == "qcow2" and (path := local_path(layer)) is not None]
+    paths = [path for layer in active if layer.format == "qcow2" and (path := layer.local_path) is not None]
     asked = {path: "qcow2" for path in paths if not facts.images[place_of(path, request.maps)].same}
     infos = files.infos(asked) if files is not None else {}
     return {path: info.layout for path, info in infos.items() if isinstance(info, ImageInfo)}
@@ -204,7 +204,7 @@ def _images_of(facts: MigrateFacts) -> _Images:
     layers: dict[str, Layer] = {}
     for disk in facts.domain.disks:
         for layer in disk.chain.layers:
-            path = local_path(layer)
+            path = layer.local_path
             if path is not None:
                 layers.setdefault(path, layer)
     memories = set[str]()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tui.model.chain_steps import ImageCopy
 from tui.model.facts import PathKind
 from tui.model.finding import Acceptance
-from tui.model.migrate_case import MigrateCase, ThereFacts, local_path
+from tui.model.migrate_case import MigrateCase, ThereFacts
 from tui.model.migrate_request import CopyStorage
 from tui.model.still_file import StillFile
 
@@ -94,7 +94,7 @@ def named(case: MigrateCase, image: StillFile) -> str | None:
 
 def _with_below(case: MigrateCase, paths: Iterable[str]) -> tuple[str, ...]:
     """These and what they stand on, each once, but for what is copied by libvirt."""
-    active = {local_path(disk.active) for disk in case.disks}
+    active = {disk.active.local_path for disk in case.disks}
     waiting = [path for path in paths if path not in active]
     found: dict[str, None] = {}
     while waiting:
@@ -111,7 +111,7 @@ def _with_below(case: MigrateCase, paths: Iterable[str]) -> tuple[str, ...]:
 def _of_disks(case: MigrateCase) -> Iterator[str]:
     for disk in case.disks:
         if disk.keeps_chain:
-            yield from (path for layer in disk.disk.chain.below.layers if (path := local_path(layer)))
+            yield from (path for layer in disk.disk.chain.below.layers if (path := layer.local_path))
 
 
 def _of_snapshots(case: MigrateCase) -> Iterator[str]:

@@ -18,7 +18,7 @@ from tui.model.migrate_request import CopyStorage, MigrateRequest
 from tui.model.migrate_tls import TlsFacts
 from tui.model.mirrored_snapshot import Kind
 from tui.model.still_file import StillFile
-from tui.model.storage import BlockSource, FileSource, Layer
+from tui.model.storage import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +253,13 @@ def _storage_for(chosen: set[str], request: MigrateRequest, facts: MigrateFacts)
 def _migrated(
     disk: Disk, request: MigrateRequest, facts: MigrateFacts, storage: CopyStorage, *, copied: bool
 ) -> MigratedDisk:
-    path = local_path(disk.chain.layers[0])
+    path = disk.chain.layers[0].local_path
     place = place_of(path, request.maps) if path is not None else None
     keeps = copied and storage is CopyStorage.INC
     below = disk.chain.below.layers if keeps or not copied else ()
     needed = []
     for layer in below:
-        below_path = local_path(layer)
+        below_path = layer.local_path
         if below_path is not None:
             there = place_of(below_path, request.maps)
             needed.append((layer, there, facts.images.get(there, ThereFacts())))
@@ -270,13 +270,8 @@ def _migrated(
 
 def _is_there(disk: Disk, request: MigrateRequest, facts: MigrateFacts) -> bool:
     """Whether the other host has the very same image, or one that lies on no host at all."""
-    path = local_path(disk.chain.layers[0])
+    path = disk.chain.layers[0].local_path
     if path is None:
         return True
     there = facts.images.get(place_of(path, request.maps))
     return there is not None and there.same is True
-
-
-def local_path(layer: Layer) -> str | None:
-    """Where a layer lies on its host; ``None`` where it lies on the network."""
-    return layer.path if isinstance(layer.source, FileSource | BlockSource) else None
