@@ -18,11 +18,12 @@ from tui.model.hierarchy_file import (
     ImageRecord,
     InvalidMap,
     Saved,
+    changes,
     parse_map,
     parse_saved,
     place_of,
-    relocated,
     saved_xml,
+    with_places,
 )
 from tui.model.hierarchy_roles import layer_roles, lost_states, problems_of
 from tui.model.hierarchy_rows import (
@@ -413,8 +414,15 @@ def test_pairs_of_places() -> None:
 
 def test_all_that_a_snapshot_names_is_relocated() -> None:
     one = parse_known(text_of("s1", None, overlay="/i/s1", base="/i/base", memory="/i/memory"), current=True)
-    moved = relocated(one, (("/i", "/j"),))
+    moved = with_places(one, changes((one,), (("/i", "/j"),)))
     assert moved.files == ("/j/s1", "/j/base", "/j/memory")
     assert "/i/" not in moved.xml
     assert moved.current
-    assert relocated(one, (("/k", "/j"),)).xml == one.xml
+    assert with_places(one, changes((one,), (("/k", "/j"),))).xml == one.xml
+
+
+@pytest.mark.parametrize("path", ["/i/s1", "/i/base", "/i/memory"])
+def test_a_path_that_xml_cannot_carry_is_given_to_no_snapshot(path: str) -> None:
+    one = parse_known(text_of("s1", None, overlay="/i/s1", base="/i/base", memory="/i/memory"))
+    with pytest.raises(InvalidXML, match="cannot carry"):
+        with_places(one, {path: "/j/\x01"})

@@ -13,7 +13,7 @@ from tests.engine import PATIENCE, command
 from tests.hypervisor import MIB
 from tests.outside import is_writing, virtual_size, wait_for
 from tui.model.hierarchy import parse_known
-from tui.model.hierarchy_file import relocated
+from tui.model.hierarchy_file import changes, with_places
 from tui.model.host import HostState
 from tui.model.migrate_request import MigrateRequest, Transport
 from tui.model.migration import Migration, MigrationPhase
@@ -137,7 +137,8 @@ def _found(root: etree._Element, path: str) -> etree._Element:
 
 def known(texts: dict[str, str], maps: tuple[tuple[str, str], ...] = ()) -> dict[str, str]:
     """What tells snapshots from others, their images at their places."""
-    return {name: relocated(parse_known(text), maps).identity for name, text in texts.items()}
+    read = {name: parse_known(text) for name, text in texts.items()}
+    return {name: with_places(one, changes((one,), maps)).identity for name, one in read.items()}
 
 
 def as_before(

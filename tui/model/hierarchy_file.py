@@ -16,7 +16,7 @@ from lxml import etree
 
 from tui.model import xml
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, arranged, read_known
-from tui.model.snapshot import mapped
+from tui.model.snapshot import rename_sources
 from tui.model.text import printable
 
 ROOT = "virt-mirror-snapshots"
@@ -195,15 +195,6 @@ def place_of(path: str, maps: Iterable[tuple[str, str]]) -> str:
     return posixpath.join(best[1], rest) if rest else best[1]
 
 
-def relocated(snapshot: KnownSnapshot, maps: tuple[tuple[str, str], ...]) -> KnownSnapshot:
-    """The snapshot as it is to be defined, its images and its memory at their places.
-
-    Raises:
-        xml.InvalidXML: when a path has a character that XML cannot carry.
-    """
-    return with_places(snapshot, changes((snapshot,), maps))
-
-
 def changes(snapshots: Iterable[KnownSnapshot], maps: tuple[tuple[str, str], ...]) -> dict[str, str]:
     """The paths that snapshots name, and their new places, as far as these differ."""
     if not maps:
@@ -231,18 +222,18 @@ def with_places(snapshot: KnownSnapshot, places: Mapping[str, str]) -> KnownSnap
     Raises:
         xml.InvalidXML: when a path has a character that XML cannot carry.
     """
-    text = mapped(snapshot.xml, places) or snapshot.xml
-    if snapshot.memory_file is not None and snapshot.memory_file in places:
-        root = xml.parse(text)
-        memory = xml.child(root, "memory")
-        if memory is not None:
-            memory.set("file", places[snapshot.memory_file])
-        text = etree.tostring(root, encoding="unicode")
-    return read_known(xml.parse(text), text, current=snapshot.current)
-
-
-def _named(snapshot: KnownSnapshot) -> set[str]:
     root = xml.parse(snapshot.xml)
-    sources = (source for disk in root.iter("disk") for source in disk.iter("source"))
-    paths = {path for source in sources for name in ("file", "dev") if (path := source.get(name))}
-    return paths | ({snapshot.memory_file} if snapshot.memory_file else set())
+    changed = [rename_sources(disk, places) for disk in root.iter("disk")]
+    memory, place = xml.child(root, "memory"), places.get(snapshot.memory_file or "")
+    if memory is not None and place is not None:
+        try:
+            memory.set("file", place)
+        except ValueError as error:
+            raise xml.InvalidXML("a path has a character that XML cannot carry") from error
+        changed.append(True)
+    text = etree.tostring(root, encoding="unicode") if any(changed) else snapshot.xml
+    return read_known(root, text, current=snapshot.current)
+
+
+def _named(snapshot: KnownSnapshot) -> frozenset[str]:
+    return snapshot.named | ({snapshot.memory_file} if snapshot.memory_file else set())
