@@ -9,7 +9,7 @@ from tui.model import disk_checks
 from tui.model.copy_case import CopyCase
 from tui.model.disk import Device
 from tui.model.disk_checks import LONGEST
-from tui.model.facts import CopyFacts
+from tui.model.facts import CopyFacts, who
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.quantity import size
 from tui.model.request import CopyRequest, Then
@@ -73,9 +73,8 @@ def check_disk(case: CopyCase) -> Iterator[Finding]:
 def _check_shareable(case: CopyCase) -> Iterator[Finding]:
     if not case.disk.shareable:
         return
-    others = sorted(
-        {use.who for use in case.facts.users_of(case.source.path) if use.uuid != case.facts.domain.uuid}
-    )
+    uses = case.facts.users_of(case.source.path)
+    others = who(use for use in uses if use.uuid != case.facts.domain.uuid)
     if not case.raw:
         yield refused(
             "disk-shareable",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.model.facts import EndFacts, Running, UseKind
+from tui.model.facts import EndFacts, Running, UseKind, who
 from tui.model.journal import Entry
 from tui.model.request import Ending, EndRequest
 from tui.model.steps import Begin
@@ -64,13 +64,11 @@ class EndCase:
         closed = set(self.closes)
         own = (self.facts.domain.uuid, target)
         return tuple(
-            sorted(
-                {
-                    use.who
-                    for use in self.facts.users_of(path)
-                    if not (use.kind is UseKind.MIRROR and (use.uuid, use.target) == own)
-                    and not (use.kind is UseKind.PLAN and use.plan in closed)
-                }
+            who(
+                use
+                for use in self.facts.users_of(path)
+                if not (use.kind is UseKind.MIRROR and (use.uuid, use.target) == own)
+                and not (use.kind is UseKind.PLAN and use.plan in closed)
             )
         )
 

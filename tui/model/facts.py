@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -68,6 +68,22 @@ def same_name(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else posixpath.normpath(path)
 
 
+class KnowsUses:
+    """Facts that say who needs which path."""
+
+    __slots__ = ()
+    uses: Uses
+
+    def users_of(self, path: str, *but: tuple[str, str]) -> tuple[Use, ...]:
+        """Who needs a path, but for disks that are left out by domain, as a uuid, and target."""
+        return tuple(use for use in self.uses.get(same_name(path), ()) if (use.uuid, use.target) not in but)
+
+
+def who(uses: Iterable[Use]) -> list[str]:
+    """The disks that need something, each once, for people."""
+    return sorted({use.who for use in uses})
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """A disk, in bytes."""
@@ -127,7 +143,7 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyFacts:
+class CopyFacts(KnowsUses):
     """All that the checks of a copy look at."""
 
     domain: Domain
@@ -146,10 +162,6 @@ class CopyFacts:
     entries: tuple[Entry, ...] = ()
     """The journal of the domain."""
     now: float = 0.0
-
-    def users_of(self, path: str) -> tuple[Use, ...]:
-        """Who needs a path."""
-        return self.uses.get(same_name(path), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +200,7 @@ def running_on(disk: Disk, progress: Progress | None) -> Running | None:
 
 
 @dataclass(frozen=True, slots=True)
-class EndFacts:
+class EndFacts(KnowsUses):
     """All that the checks before the end of a job look at."""
 
     domain: Domain
@@ -208,7 +220,3 @@ class EndFacts:
     def job(self, target: str) -> Running | None:
         """The job on a disk."""
         return next((r for r in self.running if r.target == target), None)
-
-    def users_of(self, path: str) -> tuple[Use, ...]:
-        """Who needs a path."""
-        return self.uses.get(same_name(path), ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tui.model.command import typed
 from tui.model.domain import Domain
-from tui.model.facts import Running, Uses, same_name
+from tui.model.facts import KnowsUses, Running, Uses, same_name
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk
 from tui.model.image import ImageInfo
@@ -20,7 +20,7 @@ from tui.model.text import listed, printable
 
 
 @dataclass(frozen=True, slots=True)
-class HierarchyFacts:
+class HierarchyFacts(KnowsUses):
     """All that the checks look at."""
 
     domain: Domain

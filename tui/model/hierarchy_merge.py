@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model.command import typed
-from tui.model.facts import same_name
+from tui.model.facts import same_name, who
 from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk
 from tui.model.hierarchy_case import (
@@ -201,9 +201,7 @@ def _shared(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[tuple[St
     """Its disks that stand on what others need as well, and who does, as a sentence."""
     for disk in outside(snapshot):
         own, base = (facts.domain.uuid, disk.target), disk.base or ""
-        users = sorted(
-            {use.who for use in facts.uses.get(same_name(base), ()) if (use.uuid, use.target) != own}
-        )
+        users = who(facts.users_of(base, own))
         users += [f"the snapshot {printable(one)}" for one in _sharing(snapshot, disk.target, facts)]
         if users:
             yield (

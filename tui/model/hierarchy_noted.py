@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tui.model.command import typed
 from tui.model.domain import Domain
-from tui.model.facts import same_name
+from tui.model.facts import who
 from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk, arranged
 from tui.model.hierarchy_case import HierarchyFacts
@@ -130,7 +130,7 @@ def _check(request: SnapshotDeleteRequest, facts: HierarchyFacts, note: NotedSna
         return
     yield warning("state-lost", f"The state of {name} is given up for good; what the guest has now stays.")
     for held in note.disks:
-        users = sorted({use.who for use in facts.uses.get(same_name(held.path or ""), ())})
+        users = who(facts.users_of(held.path or ""))
         if held.path and users:
             yield refused(
                 "held-in-use",

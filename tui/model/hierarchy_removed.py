@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.facts import same_name
+from tui.model.facts import same_name, who
 from tui.model.finding import Finding, refused, warning
 from tui.model.hierarchy import KnownSnapshot
 from tui.model.hierarchy_case import HierarchyFacts, forgetting, names_of, outside, take_first
@@ -85,7 +85,7 @@ def check_aside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Find
                 "Start the guest: libvirt shows the whole chain then.",
             )
             continue
-        users = sorted({use.who for use in facts.uses.get(same_name(base), ())})
+        users = who(facts.users_of(base))
         users += [f"the snapshot {printable(other)}" for other in _holding(base, snapshot, facts)]
         if users:
             yield refused(

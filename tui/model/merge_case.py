@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tui.model.disk import Disk
 from tui.model.domain import Domain
-from tui.model.facts import LayerFacts, Use, Uses, same_name
+from tui.model.facts import KnowsUses, LayerFacts, Uses
 from tui.model.job import Progress
 from tui.model.journal import Entry
 from tui.model.request import CommitRequest, MergeRequest
@@ -16,7 +16,7 @@ from tui.model.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class MergeFacts:
+class MergeFacts(KnowsUses):
     """All that the checks of a commit or a pull look at; what nobody could find out is ``None``."""
 
     domain: Domain
@@ -36,10 +36,6 @@ class MergeFacts:
     entries: tuple[Entry, ...] = ()
     """The journal of the domain."""
     now: float = 0.0
-
-    def users_of(self, path: str) -> tuple[Use, ...]:
-        """Who needs a path."""
-        return self.uses.get(same_name(path), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from tui.model import disk_checks
 from tui.model.command import typed
 from tui.model.disk import Disk
-from tui.model.facts import UseKind
+from tui.model.facts import UseKind, who
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.merge_case import MergeCase, MergeFacts, find_layer
 from tui.model.quantity import size
@@ -110,13 +110,8 @@ def check_shared(case: MergeCase) -> Iterator[Finding]:
     touched = (*case.merged, case.keeper)
     shared = False
     for layer in touched:
-        users = sorted(
-            {
-                use.who
-                for use in case.facts.users_of(layer.path)
-                if (use.uuid, use.target) != own and use.kind is not UseKind.PLAN
-            }
-        )
+        uses = case.facts.users_of(layer.path, own)
+        users = who(use for use in uses if use.kind is not UseKind.PLAN)
         if users:
             shared = True
             yield refused(

@@ -10,12 +10,11 @@ from tui.model.disk import Device, Disk
 from tui.model.domain import Domain
 from tui.model.facts import (
     CopyFacts,
+    KnowsUses,
     LayerFacts,
     PathFacts,
     PathKind,
-    Use,
     Uses,
-    same_name,
 )
 from tui.model.logical_pool import LogicalPool, NewVolume
 from tui.model.request import CopyRequest, How, MoveRequest, Shared, Then
@@ -27,7 +26,7 @@ MOVED_DEVICES = (Device.DISK, Device.LUN)
 
 
 @dataclass(frozen=True, slots=True)
-class MoveFacts:
+class MoveFacts(KnowsUses):
     """All that the checks of a move look at."""
 
     domain: Domain
@@ -59,10 +58,6 @@ class MoveFacts:
     """Who needs which path, chains that no definition lists included; only where something is to be removed."""
     unfollowed: tuple[str, ...] = ()
     """The disks of this host whose chains nobody could see to their end, likewise."""
-
-    def users_of(self, path: str) -> tuple[Use, ...]:
-        """Who needs a path."""
-        return self.uses.get(same_name(path), ())
 
 
 class Fate(Enum):
@@ -142,7 +137,7 @@ class MovedDisk:
         """How many layers, from the active one down, no other disk stands on."""
         me = (self.facts.domain.uuid, self.target)
         for depth, layer in enumerate(self.chain.layers):
-            if any((use.uuid, use.target) != me for use in self.facts.users_of(layer.path)):
+            if self.facts.users_of(layer.path, me):
                 return depth
         return len(self.chain.layers)
 

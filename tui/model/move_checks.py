@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model import destination_checks
-from tui.model.facts import LayerFacts, Use
+from tui.model.facts import LayerFacts, Use, who
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen
 from tui.model.place_checks import check_length
@@ -210,7 +210,7 @@ def _check_shared(facts: MoveFacts, disk: MovedDisk, layer: MovedLayer) -> Itera
         yield from _check_reused(facts, disk, layer)
         return
     own = (facts.domain.uuid, disk.target)
-    users = sorted({u.who for u in disk.facts.users_of(layer.source) if (u.uuid, u.target) != own})
+    users = who(disk.facts.users_of(layer.source, own))
     if not users:
         return
     path = printable(layer.source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.chain_steps import MapSnapshots, Quarantine
+from tui.model.facts import who
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.move_case import MovedDisk, MoveFacts
 from tui.model.request import How, MoveRequest, Then
@@ -117,7 +118,7 @@ def _needed(facts: MoveFacts, disks: tuple[MovedDisk, ...], path: str) -> str:
     layer = next((one for disk in disks for one in disk.chain.layers if one.path == path), None)
     if layer is not None and not isinstance(layer.source, FileSource):
         return "is no file"
-    users = sorted({u.who for u in facts.users_of(path) if (u.uuid, u.target) not in own})
+    users = who(facts.users_of(path, *own))
     if users:
         return f"is used by {', '.join(users)}"
     if facts.unfollowed:

@@ -256,11 +256,7 @@ def _removable(held: _Held, copy: StartCopy) -> bool:
     """Whether the mirror, which was made for this snapshot, can be removed and nobody needs it."""
     closed = {held.entry.id, *(other.id for other in held.others)}
     own = (held.snapshot.uuid, copy.target)
-    users = [
-        use
-        for use in held.facts.end.users_of(copy.path)
-        if (use.uuid, use.target) != own and use.plan not in closed
-    ]
+    users = [use for use in held.facts.end.users_of(copy.path, own) if use.plan not in closed]
     return held.facts.end.removable.get(copy.path, False) and not users
 
 
