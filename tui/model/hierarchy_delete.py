@@ -197,9 +197,9 @@ def _check(
     external = [one for one in known if one.kind is SnapshotKind.EXTERNAL]
     if external and request.children:
         # Those of branches that the guest has left may need the very images that would be merged.
-        youngest = known[::-1]
-        order = [one for left in (True, False) for one in youngest if _left(facts, one) is left]
-        each = "; ".join(_ending(facts, one) for one in order)
+        left, youngest = _left(facts), known[::-1]
+        order = sorted(youngest, key=lambda one: one.name not in left)
+        each = "; ".join(_ending(facts, one, left) for one in order)
         yield refused(
             "external-children",
             "libvirt deletes external snapshots one at a time, which merges their overlays, and not with all that "
@@ -280,29 +280,38 @@ def _branch(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     return forgetting(facts, snapshot)
 
 
-def _left(facts: HierarchyFacts, snapshot: KnownSnapshot) -> bool:
-    """Whether it lies on a branch that what the guest writes now does not come after."""
-    current = facts.hierarchy.current
-    if current is not None:
-        return snapshot.name not in (current.name, *facts.hierarchy.above(current.name))
-    paths = {
-        (drive.target, same_name(layer.path)) for drive in facts.domain.disks for layer in drive.chain.layers
-    }
-    return not any((disk.target, same_name(disk.path or "")) in paths for disk in outside(snapshot))
+def _left(facts: HierarchyFacts) -> frozenset[str]:
+    """The snapshots on branches that what the guest writes now does not come after."""
+    hierarchy = facts.hierarchy
+    if hierarchy.current is not None:
+        line = {hierarchy.current.name, *hierarchy.above(hierarchy.current.name)}
+    else:
+        paths = {
+            (drive.target, same_name(layer.path))
+            for drive in facts.domain.disks
+            for layer in drive.chain.layers
+        }
+        line = {
+            one.name
+            for one in hierarchy.snapshots
+            if any((disk.target, same_name(disk.path or "")) in paths for disk in outside(one))
+        }
+    return frozenset(hierarchy.by_name) - line
 
 
-def _ending(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
+def _ending(facts: HierarchyFacts, snapshot: KnownSnapshot, left: frozenset[str]) -> str:
     """What takes it away where nothing comes after it any more: its images stay where libvirt does not touch them."""
-    merged = not outside(snapshot) or facts.reverts_external or not _left(facts, snapshot)
+    merged = not outside(snapshot) or facts.reverts_external or snapshot.name not in left
     return deletion(facts, snapshot) if merged else f"{deletion(facts, snapshot)} --metadata-only"
 
 
 def _letting_go(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[str]:
     """What takes away the branches after it that the guest has left, those that come after others first."""
+    left = _left(facts)
     for child in children_of(snapshot, facts):
-        if _left(facts, child):
+        if child.name in left:
             below = [one for name in facts.hierarchy.below(child.name) if (one := facts.hierarchy.get(name))]
-            yield from (_ending(facts, one) for one in reversed([child, *below]))
+            yield from (_ending(facts, one, left) for one in reversed([child, *below]))
 
 
 def _right_below(facts: HierarchyFacts, overlay: str, paths: list[str]) -> str | None:

@@ -213,8 +213,9 @@ def holds(queue: Queue, away: Collection[str] = ()) -> dict[int, Hold | None]:
     """
     found: dict[int, Hold | None] = {}
     taken = list(queue.running)
+    ahead = {item.key: item for item in reversed(queue.running)}
     for item in queue.waiting:
-        hold = _hold(queue, item, taken, away)
+        hold = _hold(queue, item, taken, away, ahead.setdefault(item.key, item))
         found[item.id] = hold
         if hold is None:
             taken.append(item)
@@ -227,12 +228,12 @@ def startable(queue: Queue, away: Collection[str] = ()) -> tuple[Item, ...]:
     return tuple(item for item in queue.waiting if found[item.id] is None)
 
 
-def _hold(queue: Queue, item: Item, taken: Sequence[Item], away: Collection[str]) -> Hold | None:
+def _hold(queue: Queue, item: Item, taken: Sequence[Item], away: Collection[str], first: Item) -> Hold | None:
+    """Why it does not begin; ``first`` is the first of its domain that has not ended, which it may be itself."""
     if queue.paused:
         return Hold(Wait.PAUSE)
-    ahead = next((other for other in _not_ended_before(queue, item) if other.key == item.key), None)
-    if ahead is not None:
-        return Hold(Wait.DOMAIN, (ahead,))
+    if first is not item:
+        return Hold(Wait.DOMAIN, (first,))
     if gone := next((host for host in item.hosts if host in away), None):
         return Hold(Wait.LINK, elsewhere=gone != item.host)
     there = tuple(other for other in taken if item.destination and other.destination == item.destination)
@@ -243,12 +244,6 @@ def _hold(queue: Queue, item: Item, taken: Sequence[Item], away: Collection[str]
         if len(beside) >= queue.limits.per_host:
             return Hold(Wait.HOST, beside, elsewhere=host != item.host)
     return None
-
-
-def _not_ended_before(queue: Queue, item: Item) -> tuple[Item, ...]:
-    """What runs, wherever it stands, and what waits ahead."""
-    waiting = queue.waiting
-    return (*queue.running, *waiting[: waiting.index(item)])
 
 
 # What the user does
