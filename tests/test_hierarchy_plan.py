@@ -197,6 +197,14 @@ def test_internal_ones_must_be_where_the_guest_writes() -> None:
     assert refusals(delete("i", INSIDE, domain=domain_on(make_disk("vdb")))) == {"no-such-disk"}
 
 
+def test_names_with_spaces_are_quoted_in_what_to_do() -> None:
+    gone = delete("be fore", known("be fore", kind="internal", base=TWO), images={TWO: image(ONE)})
+    assert gone.remedies == "Have it forgotten: virt-mirror snapshot delete db01 'be fore' --metadata-only"
+    mine, other = (known("be fore", overlay=path, base=BASE) for path in (ONE, "/i/other"))
+    differs = bring(replace(SAVED, snapshots=(mine,)), other)
+    assert "first: virt-mirror snapshot delete db01 'be fore' --metadata-only" in differs.remedies
+
+
 def test_with_all_that_descend() -> None:
     tree = (INSIDE, known("j", "i", kind="internal", base=TWO, created=4), *LINE)
     images = {**GOOD, TWO: image(ONE, snapshots=("i", "j"))}

@@ -141,6 +141,11 @@ def test_what_somebody_else_brought_is_compared_first() -> None:
     assert [type(step) for step in kept.steps] == [EndJobs, DropSnapshot]
 
 
+def test_a_name_with_a_space_is_quoted_in_what_to_do() -> None:
+    plan = finish(name="be fore", snapshots=(SnapshotFacts("be fore", frozenset()),))
+    assert plan.remedies == "Delete it without that: virt-mirror snapshot delete db01 'be fore'"
+
+
 def test_what_cannot_be_ended() -> None:
     assert refusals(finish(mirrored(ready=MirrorReady.NO))) == {"not-in-sync"}
     assert refusals(finish(name="other")) == {"no-such-snapshot"}

@@ -21,6 +21,11 @@ def addressed(text: str, *uris: str) -> str:
     return _OWN.sub(lambda _: typed("virt-mirror", *words), text)
 
 
+def snapshot_deletion(domain: str, name: str, *how: str) -> str:
+    """What deletes a snapshot, or has it forgotten."""
+    return typed("virt-mirror", "snapshot", "delete", domain, name, *how)
+
+
 def virsh(*words: str) -> str:
     """A virsh command line."""
     return typed("virsh", *words)

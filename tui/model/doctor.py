@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion, typed
 from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
@@ -226,7 +226,7 @@ def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
     for note in notes_of(domain):
         gone = [printable(held.path) for held in note.disks if held.path in facts.missing and held.path]
         if gone:
-            forget = typed("virt-mirror", "snapshot", "delete", domain.name, note.name, "--metadata-only")
+            forget = printable(snapshot_deletion(domain.name, note.name, "--metadata-only"))
             yield warning(
                 "snapshot-missing",
                 f"{printable(domain.name)}: the snapshot {printable(note.name)} is in {', '.join(gone)}, which is not "

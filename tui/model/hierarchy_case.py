@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion, typed
 from tui.model.domain import Domain
 from tui.model.facts import KnowsUses, Running, Uses, same_name
 from tui.model.finding import Finding, fine, refused, warning
@@ -124,7 +124,7 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
             yield refused(
                 "state-missing",
                 f"{printable(path)} has no snapshot {name} in it any more.",
-                f"Have it forgotten: virt-mirror snapshot delete {domain} {name} --metadata-only",
+                f"Have it forgotten: {deletion(facts, snapshot, '--metadata-only')}",
             )
         else:
             yield fine("state-there", f"{printable(path)} has the snapshot {name} in it.")
@@ -153,8 +153,7 @@ def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:
         commits.append(typed("virt-mirror", *words))
     # Those above first, or it would give the ones that follow another parent.
     gone = [one.name for one in reversed(facts.hierarchy.snapshots) if one in lost]
-    forget = ("virt-mirror", "snapshot", "delete", facts.domain.name)
-    commits += [typed(*forget, name, "--metadata-only") for name in gone]
+    commits += [snapshot_deletion(facts.domain.name, name, "--metadata-only") for name in gone]
     start = "" if facts.domain.state.active else "start the guest; "
     return f"Merge what is above it first: {start}{printable('; '.join(commits))}"
 
@@ -182,14 +181,16 @@ def live_overlay(disk: StateDisk, facts: HierarchyFacts) -> str | None:
     return layers[above] if above >= 0 else disk.path
 
 
-def deletion(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
-    """What deletes a snapshot."""
-    return printable(typed("virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name))
+def deletion(facts: HierarchyFacts, snapshot: KnownSnapshot, *how: str) -> str:
+    """What deletes a snapshot, or has it forgotten, for people."""
+    return printable(snapshot_deletion(facts.domain.name, snapshot.name, *how))
 
 
 def forgetting(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     """What is to be done with one whose images must stay."""
-    return f"Have it forgotten, and leave the images as they are: {deletion(facts, snapshot)} --metadata-only"
+    return (
+        f"Have it forgotten, and leave the images as they are: {deletion(facts, snapshot, '--metadata-only')}"
+    )
 
 
 def take_first(facts: HierarchyFacts, method: Method) -> str:

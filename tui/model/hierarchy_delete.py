@@ -302,7 +302,7 @@ def _left(facts: HierarchyFacts) -> frozenset[str]:
 def _ending(facts: HierarchyFacts, snapshot: KnownSnapshot, left: frozenset[str]) -> str:
     """What takes it away where nothing comes after it any more: its images stay where libvirt does not touch them."""
     merged = not outside(snapshot) or facts.reverts_external or snapshot.name not in left
-    return deletion(facts, snapshot) if merged else f"{deletion(facts, snapshot)} --metadata-only"
+    return deletion(facts, snapshot) if merged else deletion(facts, snapshot, "--metadata-only")
 
 
 def _letting_go(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[str]:

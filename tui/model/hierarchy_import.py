@@ -9,7 +9,7 @@ from tui.model.command import typed
 from tui.model.facts import same_name
 from tui.model.finding import Acceptance, Finding, fine, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk, arranged
-from tui.model.hierarchy_case import HierarchyFacts, inside, names_of, outside
+from tui.model.hierarchy_case import HierarchyFacts, deletion, inside, names_of, outside
 from tui.model.hierarchy_file import changes, fitless, place_of, with_places
 from tui.model.hierarchy_request import SnapshotImportRequest
 from tui.model.hierarchy_steps import DefineSnapshots
@@ -122,9 +122,8 @@ def _facts(case: _Case) -> Iterator[tuple[str, str]]:
     yield "images", "are looked at, and stay as they are"
     if case.new or case.current:
         yield "by hand", f"each NAME.xml is the definition of NAME, out of {printable(case.request.file)}"
-    forget = ("virt-mirror", "snapshot", "delete", case.facts.domain.name)
-    undo = [typed(*forget, one.name, "--metadata-only") for one in reversed(case.new)]
-    yield "undo", printable("; ".join(undo)) or "none"
+    undo = [deletion(case.facts, one, "--metadata-only") for one in reversed(case.new)]
+    yield "undo", "; ".join(undo) or "none"
 
 
 def _check(case: _Case) -> Iterator[Finding]:
@@ -176,7 +175,7 @@ def _check_names(case: _Case) -> Iterator[Finding]:
             yield refused(
                 "snapshot-differs",
                 f"{domain} has a snapshot {name} already, which is another one.",
-                f"Have that forgotten first: virt-mirror snapshot delete {domain} {name} --metadata-only",
+                f"Have that forgotten first: {deletion(case.facts, old, '--metadata-only')}",
             )
         elif "/" in one.name or one.name.startswith("."):
             yield refused("snapshot-name", f"libvirt takes no snapshot of the name {name}.", "Rename it.")

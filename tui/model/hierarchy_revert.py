@@ -13,6 +13,7 @@ from tui.model.hierarchy_case import (
     check_mirrors,
     check_name,
     check_quiet,
+    deletion,
     inside,
     names_of,
     outside,
@@ -96,13 +97,10 @@ def _check(
             f"Bring back the disks by hand while {domain} is off.",
         )
     elif over := _overwritten(snapshot, facts):
-        forget = typed(
-            "virt-mirror", "snapshot", "delete", facts.domain.name, snapshot.name, "--metadata-only"
-        )
         yield refused(
             "state-overwritten",
             f"The state of {name} is lost: {names_of(over)} writes to the very image that held it.",
-            f"Have it forgotten: {printable(forget)}",
+            f"Have it forgotten: {deletion(facts, snapshot, '--metadata-only')}",
         )
     elif snapshot.kind is SnapshotKind.EXTERNAL and not facts.reverts_external:
         yield refused(

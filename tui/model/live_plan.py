@@ -8,7 +8,7 @@ from dataclasses import replace
 from lxml import etree
 
 from tui.model import live_checks, snapshot_checks, xml
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion, typed
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, any_refusal, in_order, refused
 from tui.model.hierarchy_case import deletes_after
@@ -245,7 +245,6 @@ def _facts(case: LiveCase) -> Iterator[tuple[str, str]]:
 def _undo(case: LiveCase) -> Iterator[str]:
     """The commands that take it back when it has been taken."""
     request, name, parent = case.request, case.facts.domain.name, case.facts.parent
-    delete = ("virt-mirror", "snapshot", "delete", name, request.name)
     overlaid = case.held_by(Method.QEMU)
     merges = request.metadata and deletes_after(parent, case.facts.libvirt)
     for disk in overlaid if not merges else ():
@@ -254,11 +253,11 @@ def _undo(case: LiveCase) -> Iterator[str]:
         accepting = ("--lose-snapshots",) if others or request.metadata else ()
         yield typed("virt-mirror", "commit", name, disk.target, "--base", base, "--pivot", *accepting)
     if not overlaid or merges:
-        yield typed(*delete)
+        yield snapshot_deletion(name, request.name)
     elif request.metadata:
-        yield typed(*delete, "--metadata-only")
+        yield snapshot_deletion(name, request.name, "--metadata-only")
     elif len(overlaid) < len(case.chosen):
-        yield typed(*delete)
+        yield snapshot_deletion(name, request.name)
 
 
 def _words(request: LiveSnapshotRequest, disk: LiveDisk) -> str:

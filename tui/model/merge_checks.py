@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tui.model import disk_checks
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion
 from tui.model.disk import Disk
 from tui.model.facts import UseKind, who
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
@@ -171,8 +171,8 @@ def check_snapshots(case: MergeCase) -> Iterator[Finding]:
 
 def _deletions(case: MergeCase, snapshots: Iterable[SnapshotFacts], *how: str) -> str:
     """What deletes them, those first that come after others."""
-    command = ("virt-mirror", "snapshot", "delete", case.facts.domain.name)
-    each = [printable(typed(*command, one.name, *how)) for one in snapshots][::-1]
+    name = case.facts.domain.name
+    each = [printable(snapshot_deletion(name, one.name, *how)) for one in snapshots][::-1]
     more = [f"and so on, {len(each)} in all"] if len(each) > _MOST_NAMES else []
     return "; ".join([*each[:_MOST_NAMES], *more])
 

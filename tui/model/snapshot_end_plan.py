@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tui.model import end_checks
 from tui.model.chain_steps import CompareImages
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion, typed
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, ImageFacts, same_name
 from tui.model.finding import Finding, fine, in_order, refused, warning
@@ -101,10 +101,11 @@ def plan_snapshot_end(request: SnapshotEndRequest, facts: SnapshotEndFacts, plan
 def _none(request: SnapshotEndRequest, facts: SnapshotEndFacts) -> Finding:
     name, domain = printable(request.name), printable(facts.end.domain.name)
     if any(snapshot.name == request.name for snapshot in facts.snapshots or ()):
+        delete = printable(snapshot_deletion(facts.end.domain.name, request.name))
         return refused(
             "not-mirrored",
             f"The snapshot {name} of {domain} has no mirrors that virt-mirror made, and only such are ended here.",
-            f"Delete it without that: virt-mirror snapshot delete {domain} {name}",
+            f"Delete it without that: {delete}",
         )
     return refused(
         "no-such-snapshot",

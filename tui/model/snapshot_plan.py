@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import snapshot_checks
-from tui.model.command import typed
+from tui.model.command import snapshot_deletion
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, any_refusal, in_order, refused
@@ -159,6 +159,6 @@ def _facts(
     yield "not by", f"{', '.join(_UNFIT)}: {_ALONE}"
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each mirror"
-    delete = typed("virt-mirror", "snapshot", "delete", facts.domain.name, request.snapshot.name or "")
+    delete = snapshot_deletion(facts.domain.name, request.snapshot.name or "")
     yield "then", f"both places get all that is new, until {printable(delete)} --pivot or --abort"
     yield "undo", f"virt-mirror undo {printable(facts.domain.name)}: what is new goes back into the images"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.chain_steps import merging_back
-from tui.model.command import typed, virsh
+from tui.model.command import snapshot_deletion, typed, virsh
 from tui.model.diskspec import diskspec, memspec
 from tui.model.mirrored_snapshot import Kind, file_disk
 
@@ -86,7 +86,7 @@ class TakeSnapshot:
 
     def deletion(self, ending: str = "--pivot") -> str:
         """The command that ends its mirrors."""
-        return typed("virt-mirror", "snapshot", "delete", self.domain, self.name, ending)
+        return snapshot_deletion(self.domain, self.name, ending)
 
     @property
     def deletions(self) -> str:
