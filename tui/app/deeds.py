@@ -43,6 +43,7 @@ from tui.model.migrate_steps import Migrate
 from tui.model.migration import Migration
 from tui.model.plan import Plan
 from tui.model.request import Ending, EndRequest, MoveRequest, Request, SnapshotEndRequest, SpeedRequest
+from tui.model.text import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class Deeds:
         except HostError as error:
             self._tell(Level.ERROR, "", str(error))
             return
-        count = f"1 {what} is" if len(plans) == 1 else f"{len(plans)} {what}s are"
+        count = counted(len(plans), f"{what} is", f"{what}s are")
         self._tell(Level.INFO, "", f"{count} queued.")
         for control, plan in plans:
             # The tags were for this.

@@ -35,6 +35,7 @@ from tui.engine.own_files import FileTrouble, write_private
 from tui.engine.state_directory import state_directory
 from tui.model.headway import Below, below
 from tui.model.job import Job
+from tui.model.text import counted
 
 JOBS_GO_ON = (
     "Jobs go on, and the next start finds them again. "
@@ -363,9 +364,9 @@ class Keys(WritingKeys):
             return
         sentences = []
         if running or begun:
-            words = [f"{'1 job runs' if running == 1 else f'{running} jobs run'} in QEMU"] if running else []
+            words = [f"{counted(running, 'job runs', 'jobs run')} in QEMU"] if running else []
             words += (
-                [f"{len(begun)} of the queue {'is' if len(begun) == 1 else 'are'} under way"] if begun else []
+                [f"{counted(len(begun), 'of the queue is', 'of the queue are')} under way"] if begun else []
             )
             sentences += [f"{', and '.join(words)}.", self.farewell]
         filled = [found for control in self.picture.controls for found in control.state.files.values()]
@@ -374,7 +375,7 @@ class Keys(WritingKeys):
         sentences += map(migrations.farewell, moving)
         if waiting := len(queue.waiting):
             sentences.append(
-                f"{'1 plan waits' if waiting == 1 else f'{waiting} plans wait'} in the queue and will be forgotten: "
+                f"{counted(waiting, 'plan waits', 'plans wait')} in the queue and will be forgotten: "
                 f"nothing has been done for {'it' if waiting == 1 else 'them'} yet."
             )
         text = " ".join(sentences)

@@ -20,7 +20,7 @@ from tui.model.migration import Migration
 from tui.model.plan import Plan
 from tui.model.quantity import duration, progress_size, rate
 from tui.model.storage import Chain, Layer
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def glyphs(*, ascii_only: bool) -> Glyphs:
 
 def host_lines(state: HostState, domains: list[Domain], draw: Glyphs) -> Iterator[str]:
     """A host and some of its domains with their disks."""
-    count = "1 domain" if len(domains) == 1 else f"{len(domains)} domains"
+    count = counted(len(domains), "domain")
     yield f"{printable(state.name)}  {printable(state.uri)}  {count}"
     for domain in domains:
         yield ""

@@ -20,7 +20,7 @@ from tui.model.domain import Domain
 from tui.model.finding import refused
 from tui.model.plan import Plan
 from tui.model.queue import Item, Limits, State
-from tui.model.text import printable
+from tui.model.text import counted, printable
 from tui.model.together import judged, load_of
 
 _STATUS = {State.DONE: DONE, State.REFUSED: REFUSED}
@@ -100,7 +100,7 @@ def _overview(plans: Sequence[Plan], draw: Glyphs) -> list[str]:
 def _counted(ready: Sequence[Plan], plans: Sequence[Plan]) -> str:
     if len(ready) < len(plans):
         return f"{len(ready)} of {len(plans)} domains"
-    return "1 domain" if len(plans) == 1 else f"{len(plans)} domains"
+    return counted(len(plans), "domain")
 
 
 def _show(control: Control, plans: Sequence[Plan], output: Output, *, json: bool, whole: bool) -> int:

@@ -24,8 +24,8 @@ from tui.model.hierarchy_rows import (
     Branches,
     TreeRow,
     checkpoint_rows,
-    counted,
     layer_lines,
+    summary,
     tree_rows,
 )
 from tui.model.mirrored_snapshot import Kind
@@ -51,7 +51,7 @@ def show_tree(command: TreeCommand, fleet: Fleet, output: Output) -> int:
 def tree_lines(view: SnapshotView, *, ascii_only: bool = False, width: int | None = None) -> Iterator[str]:
     """The tree in columns, as wide as the terminal if there is one, the checkpoints, and the chains below."""
     signs = ASCII_BRANCHES if ascii_only else UNICODE_BRANCHES
-    yield f"{printable(view.domain.name)}  {view.domain.state}  {counted(view)}"
+    yield f"{printable(view.domain.name)}  {view.domain.state}  {summary(view)}"
     yield ""
     yield from _columns(tree_rows(view, moment, signs, longest=None), width)
     yield from _checkpoints(view, signs, width)

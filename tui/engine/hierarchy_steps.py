@@ -26,7 +26,7 @@ from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import KnownSnapshot
 from tui.model.hierarchy_file import digest_of, parse_saved, with_places
 from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots, RemoveMemories, RevertSnapshot
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 if TYPE_CHECKING:
     from tui.engine.files import Files
@@ -137,7 +137,7 @@ def _(step: DeleteSnapshots, host: Host, left: threading.Event) -> tuple[Finding
         host.refresh(step.uuid)
     if not happened(step, host):
         raise StepFailed(f"libvirt still has some of the snapshots of {step.domain} that it was to delete.")
-    count = "1 snapshot is" if len(step.snapshots) == 1 else f"{len(step.snapshots)} snapshots are"
+    count = counted(len(step.snapshots), "snapshot is", "snapshots are")
     what = "forgotten" if step.metadata_only else "deleted"
     gone = fine("snapshots-gone", f"{count} {what}.")
     return (gone, *_merged(step, host), *_left(step, host), *_emptied(step, host))

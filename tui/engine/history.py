@@ -16,7 +16,7 @@ from tui.engine.own_files import FileTrouble, write_private
 from tui.engine.state_directory import state_directory
 from tui.model.history import Record, Result, UnreadableRecord, line_of, parse_record, undoes
 from tui.model.plan import Plan
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 MOST = 4 * 1024 * 1024
 """Bytes, a few thousand records, beyond which the older half is dropped."""
@@ -34,7 +34,7 @@ class Past:
     @property
     def complaint(self) -> str:
         """One sentence about those; nothing where there are none."""
-        count = "1 line of it is" if self.unreadable == 1 else f"{self.unreadable} lines of it are"
+        count = counted(self.unreadable, "line of it is", "lines of it are")
         return f"{count} no record, and left out." if self.unreadable else ""
 
 

@@ -34,7 +34,7 @@ from tui.model.job import Sample
 from tui.model.migrate_steps import CompareThere, CopyLayersThere
 from tui.model.migration import LayersOnTheWay, MigrationPhase
 from tui.model.quantity import size
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -57,7 +57,7 @@ def _(step: CompareThere, host: Host, left: threading.Event) -> tuple[Finding, .
                     remedy="Remove it, and it is brought; or name another place: --map OLD=NEW",
                 )
     _insist(step, left)
-    count = "1 file" if len(step.images) == 1 else f"{len(step.images)} files"
+    count = counted(len(step.images), "file")
     return (fine("layers-equal", f"{count} at {step.host} hold the same as here."),)
 
 
@@ -90,7 +90,7 @@ def _(step: CopyLayersThere, host: Host, left: threading.Event) -> tuple[Finding
             lambda s: True if s.link is Link.LIVE and s.listed else None, timeout=REACHED, stop=left
         )
     _insist(step, left)
-    count = "1 file" if len(step.images) == 1 else f"{len(step.images)} files"
+    count = counted(len(step.images), "file")
     amount = sum(step.sizes)
     words = f"{count}, {size(amount)}, came to {step.host} in {took:.1f} s, and hold the same."
     return (fine("layers-copied", words, Figures(disks=amount)),)

@@ -27,7 +27,7 @@ from tui.model.hierarchy_file import with_places
 from tui.model.migrate_steps import BringBack, MakeThere, Migrate, ProveArrival, SetAside
 from tui.model.migrate_xml import there_xml
 from tui.model.packed import unpacked
-from tui.model.text import listed, printable
+from tui.model.text import counted, listed, printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -106,7 +106,7 @@ def _(step: SetAside, host: Host, left: threading.Event) -> tuple[Finding, ...]:
         if left.is_set():
             raise called_back(step.domain)
         connection.forget_snapshot(step.uuid, name)
-    count = "1 snapshot is" if len(step.names) == 1 else f"{len(step.names)} snapshots are"
+    count = counted(len(step.names), "snapshot is", "snapshots are")
     return (fine("snapshots-aside", f"{count} set aside for the way."),)
 
 
@@ -121,7 +121,7 @@ def _(step: SetAside, host: Host, since: float, *, failed: bool) -> list[str]:  
     made = _defined(host, step.uuid, _definitions(host, step.uuid, step.packed, {}), step.current)
     if not made:
         return []
-    count = "1 snapshot is" if made == 1 else f"{made} snapshots are"
+    count = counted(made, "snapshot is", "snapshots are")
     current = f", and {printable(step.current)} is the current one" if step.current else ""
     return [f"{count} known again{current}."]
 
@@ -264,12 +264,10 @@ def _(step: BringBack, host: Host, left: threading.Event) -> tuple[Finding, ...]
     findings = []
     if step.names:
         current = f"; {printable(step.current)} is the current one" if step.current else ""
-        count = "1 snapshot is" if len(step.names) == 1 else f"{len(step.names)} snapshots are"
+        count = counted(len(step.names), "snapshot is", "snapshots are")
         findings.append(fine("snapshots-there", f"{count} known at {host.state.name}, as before{current}."))
     if step.checkpoints:
-        count = (
-            "1 checkpoint is" if len(step.checkpoints) == 1 else f"{len(step.checkpoints)} checkpoints are"
-        )
+        count = counted(len(step.checkpoints), "checkpoint is", "checkpoints are")
         findings.append(fine("checkpoints-there", f"{count} known at {host.state.name}."))
     return tuple(findings)
 

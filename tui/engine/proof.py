@@ -12,7 +12,7 @@ from tui.model.destination import domain_with_disk_source
 from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
 from tui.model.storage import Layer
-from tui.model.text import printable
+from tui.model.text import counted, printable
 from tui.model.tracking import same_place
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def prove_chain(host: Host, uuid: str, target: str, expected: tuple[str, ...]) -
         return (
             warning("chain", f"{target} stands on {images}, not on {', '.join(expected)}.", "Look at it."),
         )
-    count = "1 layer" if len(found) == 1 else f"{len(found)} layers"
+    count = counted(len(found), "layer")
     persistent = (_prove_persistent_chain(host, uuid, target, expected),) if reading.persistent else ()
     opened = prove_open(host, uuid, layers[0])
     return (fine("chain", f"{target} has {count} now, as planned."), *persistent, opened)

@@ -16,7 +16,7 @@ from tui.model.command import virsh
 from tui.model.domain import RunState
 from tui.model.figures import Figures
 from tui.model.finding import Finding, fine, warning
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 if TYPE_CHECKING:
     from tui.engine.host import Host
@@ -75,7 +75,7 @@ def frozen(
                 )
             elif frozen_ones is not None:
                 took = time.monotonic() - began
-                count = "1 file system" if frozen_ones == 1 else f"{frozen_ones} file systems"
+                count = counted(frozen_ones, "file system")
                 found.append(
                     fine(
                         "quiesced",

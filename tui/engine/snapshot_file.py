@@ -8,7 +8,7 @@ from tui.engine.control import Control
 from tui.engine.errors import HostError
 from tui.engine.own_files import FileTrouble, here, read_text
 from tui.model.hierarchy_file import MAX_SIZE, Saved, digest_of, parse_saved, saved_xml
-from tui.model.text import listed, printable
+from tui.model.text import counted, listed, printable
 from tui.model.xml import InvalidXML
 
 READ_ONLY = "libvirt tells secrets, which definitions can have, on no read-only connection"
@@ -33,7 +33,7 @@ def export_of(control: Control, uuid: str) -> tuple[Saved, str]:
 
 def holds(path: Path, saved: Saved) -> str:
     """What the file is, one sentence."""
-    count = "1 snapshot" if len(saved.snapshots) == 1 else f"{len(saved.snapshots)} snapshots"
+    count = counted(len(saved.snapshots), "snapshot")
     plain = f"{printable(str(path))} holds {count} of {printable(saved.domain)}; the images are not in it."
     return f"{plain} {_only_noted(saved)}".rstrip()
 

@@ -16,7 +16,7 @@ from tui.model.chain_steps import MapSnapshots, Quarantine
 from tui.model.finding import Finding, Severity, fine, warning
 from tui.model.quarantine import Quarantined, namespace, note_xml
 from tui.model.snapshot import mapped
-from tui.model.text import printable
+from tui.model.text import counted, printable
 from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _(step: Quarantine, host: Host, left: threading.Event) -> tuple[Finding, ...
             )
     if count:
         _note(step, host)
-        images = "1 old image lies" if count == 1 else f"{count} old images lie"
+        images = counted(count, "old image lies", "old images lie")
         findings.append(fine("source-quarantined", f"{images} in {' and '.join(step.places)} now."))
     return _told(step, host, findings)
 

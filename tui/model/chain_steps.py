@@ -10,6 +10,7 @@ from tui.model import quarantine
 from tui.model.command import typed, virsh
 from tui.model.diskspec import diskspec
 from tui.model.mirrored_snapshot import Kind, file_disk
+from tui.model.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ class Quarantine:
     @property
     def title(self) -> str:
         """For people."""
-        images = "1 old image" if len(self.paths) == 1 else f"{len(self.paths)} old images"
+        images = counted(len(self.paths), "old image")
         return f"Put {images} of {' and '.join(self.targets)} into quarantine"
 
     @property

@@ -14,7 +14,7 @@ from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.journal import Entry
 from tui.model.quantity import duration, size
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             continue
         directory = printable(kept.directory)
         number = len(kept.names) if kept.names is not None else None
-        count = "old images" if number is None else "1 old image" if number == 1 else f"{number} old images"
+        count = "old images" if number is None else counted(number, "old image")
         age = duration(max(0.0, facts.now - kept.since))
         yield warning(
             "source-quarantined",

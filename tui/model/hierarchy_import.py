@@ -14,7 +14,7 @@ from tui.model.hierarchy_file import changes, fitless, place_of, with_places
 from tui.model.hierarchy_request import SnapshotImportRequest
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.plan import Plan
-from tui.model.text import printable
+from tui.model.text import counted, printable
 from tui.model.xml import InvalidXML
 
 
@@ -186,8 +186,8 @@ def _check_names(case: _Case) -> Iterator[Finding]:
                 "Export it anew.",
             )
     if there:
-        counted = "1 snapshot is" if there == 1 else f"{there} snapshots are"
-        yield fine("already-there", f"{counted} there already, and the same.")
+        count = counted(there, "snapshot is", "snapshots are")
+        yield fine("already-there", f"{count} there already, and the same.")
     if not case.new and case.current is None:
         yield fine("nothing-to-do", "All that the file holds is there.")
     for problem in arranged((*known.snapshots, *case.new)).problems:

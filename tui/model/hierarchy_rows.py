@@ -14,7 +14,7 @@ from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
 from tui.model.snapshot_fill import FULL, fill_words
 from tui.model.storage import Layer
-from tui.model.text import listed, printable
+from tui.model.text import counted, listed, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +241,11 @@ def bitmap_words(disk: CheckpointDisk) -> str:
     return f"{disk.target} bitmap {disk.bitmap}" if disk.bitmap else disk.target
 
 
-def counted(view: SnapshotView) -> str:
+def summary(view: SnapshotView) -> str:
     """How many snapshots there are, and checkpoints if there are any."""
     count, checkpoints = len(view.hierarchy.snapshots), len(view.checkpoints or ())
-    words = "no snapshots" if not count else "1 snapshot" if count == 1 else f"{count} snapshots"
-    if not checkpoints:
-        return words
-    return f"{words}, " + ("1 checkpoint" if checkpoints == 1 else f"{checkpoints} checkpoints")
+    words = "no snapshots" if not count else counted(count, "snapshot")
+    return f"{words}, {counted(checkpoints, 'checkpoint')}" if checkpoints else words
 
 
 def layer_lines(view: SnapshotView) -> Iterator[str]:

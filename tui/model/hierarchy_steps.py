@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.model.command import typed, virsh
+from tui.model.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class DefineSnapshots:
     @property
     def title(self) -> str:
         """For people."""
-        title = f"Define {_counted(self.snapshots)} of {self.domain}, parents first"
+        title = f"Define {the_snapshots(self.snapshots)} of {self.domain}, parents first"
         if not self.snapshots:
             return f"Mark the snapshot {self.current} of {self.domain} as current"
         return f"{title}; {self.current} is the current one then" if self.current else title
@@ -54,7 +55,7 @@ class DefineSnapshots:
     @property
     def undo_title(self) -> str:
         """For people."""
-        return f"Forget {_counted(self.snapshots)} of {self.domain} that were defined"
+        return f"Forget {the_snapshots(self.snapshots)} of {self.domain} that were defined"
 
     @property
     def undo_commands(self) -> tuple[str, ...]:
@@ -94,13 +95,15 @@ class DeleteSnapshots:
     def title(self) -> str:
         """For people."""
         if self.metadata_only:
-            return f"Forget {_counted(self.snapshots)} of {self.domain}; the images stay as they are"
+            return f"Forget {the_snapshots(self.snapshots)} of {self.domain}; the images stay as they are"
         if self.targets:
             disks = " and ".join(dict.fromkeys(self.targets))
-            return f"Delete {_counted(self.snapshots)}: merge the overlay of {disks} into what it stands on"
+            return (
+                f"Delete {the_snapshots(self.snapshots)}: merge the overlay of {disks} into what it stands on"
+            )
         if self.removed:
-            return f"Delete {_counted(self.snapshots)} of {self.domain}: remove {' and '.join(self.removed)}"
-        return f"Delete {_counted(self.snapshots)} of {self.domain} from the images"
+            return f"Delete {the_snapshots(self.snapshots)} of {self.domain}: remove {' and '.join(self.removed)}"
+        return f"Delete {the_snapshots(self.snapshots)} of {self.domain} from the images"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -121,7 +124,7 @@ class RemoveMemories:
     @property
     def title(self) -> str:
         """For people."""
-        return f"Remove {' and '.join(self.paths)}, the memory that {_counted(self.snapshots)} held"
+        return f"Remove {' and '.join(self.paths)}, the memory that {the_snapshots(self.snapshots)} held"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -163,5 +166,6 @@ class RevertSnapshot:
 HierarchyStep = DefineSnapshots | DeleteSnapshots | RemoveMemories | RevertSnapshot
 
 
-def _counted(names: tuple[str, ...]) -> str:
-    return f"the snapshot {names[0]}" if len(names) == 1 else f"{len(names)} snapshots"
+def the_snapshots(names: tuple[str, ...]) -> str:
+    """The one by its name, of several how many they are."""
+    return f"the snapshot {names[0]}" if len(names) == 1 else counted(len(names), "snapshot")

@@ -15,7 +15,7 @@ from tui.model.migrate_request import CopyStorage
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
 from tui.model.quiet_checks import check_jobs, check_plans
-from tui.model.text import listed, printable
+from tui.model.text import counted, listed, printable
 
 _FEW, _LONGEST = 6, 60
 
@@ -241,7 +241,7 @@ def check_snapshots(case: MigrateCase) -> Iterator[Finding]:
     if not hierarchy.snapshots:
         yield from _check_noted(case)
         return
-    count = "1 snapshot" if len(hierarchy.snapshots) == 1 else f"{len(hierarchy.snapshots)} snapshots"
+    count = counted(len(hierarchy.snapshots), "snapshot")
     troubles = [*_check_inside(case), *_check_chains(case)]
     troubles += [] if troubles else _check_files(case)
     yield from troubles

@@ -14,7 +14,7 @@ from tui.model.migrate_case import MigrateCase, ThereFacts
 from tui.model.migrate_checks import if_lost
 from tui.model.migrate_disk_checks import no_directory
 from tui.model.quantity import size
-from tui.model.text import listed, printable
+from tui.model.text import counted, listed, printable
 
 _FEW, _LONGEST = 6, 60
 
@@ -31,7 +31,7 @@ def check_layers(case: MigrateCase) -> Iterator[Finding]:
     if copied:
         names = listed((posixpath.basename(one.path) for one in copied), _FEW, _LONGEST)
         amount = size(sum(one.file.taken for one in copied))
-        what = "1 file that stands" if len(copied) == 1 else f"{len(copied)} files that stand"
+        what = counted(len(copied), "file that stands", "files that stand")
         yield fine("layers-brought", f"{what} still, {amount}, come to {there} first: {names}.")
     if compared:
         names = listed((one.path for one in compared), _FEW, _LONGEST)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from tui.model.finding import Finding, refused, warning
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 if TYPE_CHECKING:
     from tui.model.migrate_case import MigrateCase
@@ -171,7 +171,7 @@ def _check_ports(case: MigrateCase) -> Iterator[Finding]:
     free = sum(not network.taken(port, address) for port in network.ports)
     if free < needed:
         first, last = network.ports[0], network.ports[-1]
-        count = "1 is" if needed == 1 else f"{needed} are"
+        count = counted(needed, "is", "are")
         yield refused(
             "no-port",
             f"Of the ports {first} to {last} of {there} {free or 'none'} is free, and {count} needed.",

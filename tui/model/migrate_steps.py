@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.command import typed, virsh
+from tui.model.hierarchy_steps import the_snapshots
 from tui.model.migrate_request import Convergence, CopyStorage, Transport, Tune
 from tui.model.quantity import rate
+from tui.model.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class SetAside:
     @property
     def title(self) -> str:
         """For people."""
-        return f"Have libvirt forget {_counted(self.names)} of {self.domain} for the way; no image is touched"
+        return f"Have libvirt forget {the_snapshots(self.names)} of {self.domain} for the way; no image is touched"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class SetAside:
     @property
     def undo_title(self) -> str:
         """For people."""
-        return f"Have libvirt know {_counted(self.names)} of {self.domain} again"
+        return f"Have libvirt know {the_snapshots(self.names)} of {self.domain} again"
 
     @property
     def undo_commands(self) -> tuple[str, ...]:
@@ -276,10 +278,9 @@ class BringBack:
     @property
     def title(self) -> str:
         """For people."""
-        kinds = [_counted(self.names)] if self.names else []
+        kinds = [the_snapshots(self.names)] if self.names else []
         if self.checkpoints:
-            count = len(self.checkpoints)
-            kinds.append("1 checkpoint" if count == 1 else f"{count} checkpoints")
+            kinds.append(counted(len(self.checkpoints), "checkpoint"))
         current = f"; {self.current} is the current one" if self.current else ""
         return f"Have libvirt there know {' and '.join(kinds)} of {self.domain}{current}"
 
@@ -375,10 +376,6 @@ class TuneMigration:
 MigrateStep = (
     MakeThere | CompareThere | CopyLayersThere | SetAside | Migrate | BringBack | ProveArrival | TuneMigration
 )
-
-
-def _counted(names: tuple[str, ...]) -> str:
-    return f"the snapshot {names[0]}" if len(names) == 1 else f"{len(names)} snapshots"
 
 
 def _counted_files(images: tuple[ImageCopy, ...]) -> str:

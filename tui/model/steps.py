@@ -25,6 +25,7 @@ from tui.model.quantity import rate
 from tui.model.request import Ending
 from tui.model.serve_steps import ServeStep, ServeThere
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
+from tui.model.text import counted
 from tui.model.volume_steps import MakeVolume, RemoveVolume
 
 
@@ -130,7 +131,7 @@ class StartCommit:
     @property
     def title(self) -> str:
         """For people."""
-        images = "1 image" if len(self.paths) == 1 else f"{len(self.paths)} images"
+        images = counted(len(self.paths), "image")
         return f"Commit {images} of {self.target} into {self.path}"
 
     @property
@@ -170,7 +171,7 @@ class StartPull:
     @property
     def title(self) -> str:
         """For people."""
-        images = "1 image" if len(self.paths) == 1 else f"{len(self.paths)} images"
+        images = counted(len(self.paths), "image")
         return f"Pull {images} of {self.target} up into {self.path}"
 
     @property
@@ -324,7 +325,7 @@ class ProveChain:
     @property
     def title(self) -> str:
         """For people."""
-        layers = "1 layer" if len(self.paths) == 1 else f"{len(self.paths)} layers"
+        layers = counted(len(self.paths), "layer")
         return f"Prove that {self.target} has {layers} now"
 
     @property

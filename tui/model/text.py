@@ -44,6 +44,11 @@ def printable(text: str, limit: int | None = None) -> str:
     return text[:head] + _ELLIPSIS + (text[-tail:] if tail else "")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of something, as ``1 layer`` and ``3 layers``; ``many`` where that is more than an s at the end."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def listed(names: Iterable[str], most: int, limit: int | None = None) -> str:
     """Names that can be shown, with commas between them; of more than ``most`` the first, and how many are left.
 

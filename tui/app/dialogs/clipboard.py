@@ -9,7 +9,7 @@ from textual.app import App
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.widgets.news import say
 from tui.engine.control import Level
-from tui.model.text import printable
+from tui.model.text import counted, printable
 
 
 def copy_commands(app: App[object], commands: Iterable[str]) -> None:
@@ -21,7 +21,7 @@ def copy_commands(app: App[object], commands: Iterable[str]) -> None:
     if not lines:
         return
     app.copy_to_clipboard("\n".join(lines))
-    what = "1 command" if len(lines) == 1 else f"{len(lines)} commands"
+    what = counted(len(lines), "command")
     say(app, Level.INFO, f"{what} sent to the terminal's clipboard")
 
 

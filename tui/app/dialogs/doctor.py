@@ -21,6 +21,7 @@ from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.engine.errors import HostError
 from tui.model.finding import Finding, Severity, in_order, refused
+from tui.model.text import counted
 
 Examine = Callable[[Callable[[tuple[Finding, ...]], None], Callable[[Exception], None]], None]
 """Has the host looked at, away from the screen's thread; then the one is called, or with an error the other."""
@@ -79,7 +80,7 @@ class DoctorDialog(Dialog[None]):
             return
         self.findings = in_order(findings)
         bad = sum(finding.severity is not Severity.FINE for finding in self.findings)
-        words = "1 thing to look at" if bad == 1 else f"{bad} things to look at" if bad else "all is well"
+        words = counted(bad, "thing to look at", "things to look at") if bad else "all is well"
         severity = Severity.WARNING if bad else Severity.FINE
         sign = styled(f"{self.glyphs.severity(severity)} ", SEVERITY_STYLES[severity])
         at = time.strftime("%H:%M:%S", time.localtime(self._clock()))

@@ -19,6 +19,7 @@ from tui.engine.control import Control
 from tui.model.finding import Acceptance, Severity
 from tui.model.plan import Plan
 from tui.model.request import Request
+from tui.model.text import counted
 
 Wish = TypeVar("Wish")
 
@@ -94,7 +95,7 @@ class PlanForm(JudgedForm[Wish, Answer, Plan], Generic[Wish]):
         else:
             warnings = sum(f.severity is Severity.WARNING for f in given.plan.findings)
             if warnings:
-                words = "1 warning" if warnings == 1 else f"{warnings} warnings"
+                words = counted(warnings, "warning")
                 yield self.weighed(Severity.WARNING, f"may start, with {words}")
             else:
                 yield self.weighed(Severity.FINE, "may start, nothing speaks against it")

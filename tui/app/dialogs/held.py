@@ -23,6 +23,7 @@ from tui.app.text import join, shown
 from tui.engine.control import Level, Outcome
 from tui.model.methods import Method
 from tui.model.plan import HeldDisk, Plan
+from tui.model.text import counted
 
 
 class HeldDialog(Dialog[None]):
@@ -87,7 +88,7 @@ class HeldDialog(Dialog[None]):
             copy_text(
                 self.app,
                 "\n".join(texts),
-                "1 definition was" if len(texts) == 1 else f"{len(texts)} definitions were",
+                counted(len(texts), "definition was", "definitions were"),
             )
 
 

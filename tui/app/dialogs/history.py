@@ -27,6 +27,7 @@ from tui.engine.own_files import FileTrouble
 from tui.model.figures import Figures
 from tui.model.history import Record, Result
 from tui.model.quantity import fine_duration, moment, size
+from tui.model.text import counted
 
 _NAME = 30
 _HINT = "f only this domain  enter details  c copy  r read again"
@@ -120,7 +121,7 @@ class HistoryDialog(Dialog[None]):
 
     def _titled(self) -> Content:
         count = len(self.records.items)
-        parts = ["reading" if self.past is None else "1 plan" if count == 1 else f"{count} plans"]
+        parts = ["reading" if self.past is None else counted(count, "plan")]
         if self._only is not None:
             parts.append(f"only {shown(self._only.domain, width=_NAME).plain}")
         words = styled(f"  {'  '.join(parts)}", f"not bold {DIM}")

@@ -20,6 +20,7 @@ from tui.app.widgets.entry import Entry
 from tui.engine.own_files import here
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_file import parse_maps
+from tui.model.text import counted
 
 _MAPS = "What lies elsewhere now: /old=/new /old2=/new2"
 _WHERE = "On the machine where this program runs."
@@ -71,7 +72,7 @@ class ImportFields(FormFields):
         if first and not place.value:
             place.value = first
         arrow = "down" if self._glyphs.ascii else "↓"
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
+        count = counted(len(files), "file")
         self.query_one("#place-field", Field).note(f"{_WHERE} {arrow} {count}" if files else _WHERE)
 
     def wish(self, accepted: frozenset[Acceptance]) -> ImportWish | Mistakes:

@@ -25,6 +25,7 @@ from tui.model.finding import Acceptance
 from tui.model.move_case import chosen
 from tui.model.quantity import size
 from tui.model.request import How, MoveRequest, Shared, Then
+from tui.model.text import counted
 
 _HOW = ((How.KEEP_CHAIN.value, "keep"), (How.FLATTEN.value, "flatten"), (How.SHALLOW.value, "shallow"))
 _HOW_NOTES = {
@@ -197,8 +198,7 @@ class MoveFields(WayFields):
         """The disks."""
         for number, disk in enumerate(self._disks):
             layers = len(disk.chain.layers)
-            depth = f"{layers} layers" if layers > 1 else "1 layer"
-            words = f"{disk.target}  {size(self._capacities.get(disk.target))}  {depth}"
+            words = f"{disk.target}  {size(self._capacities.get(disk.target))}  {counted(layers, 'layer')}"
             check = Check(words, value=disk.target in self._ticked, id=f"disk-{number}")
             yield Field("Disks" if number == 0 else "", check)
 

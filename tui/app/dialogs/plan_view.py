@@ -21,6 +21,7 @@ from tui.app.text import join, shown, shown_middle, styled
 from tui.model.finding import Finding, Severity, in_order
 from tui.model.plan import Plan, Redrawn
 from tui.model.steps import StartCopy
+from tui.model.text import counted
 
 _PLACE = 16
 """Cells for the directory of a layer: two chains of the same names lie in different ones."""
@@ -154,7 +155,7 @@ class PlanView(VerticalScroll, can_focus=True):
         words = ""
         if count:
             headings = ", ".join(flow.headings_from(bottom))
-            words = f"{self._glyphs.down} {count} more {'line' if count == 1 else 'lines'} (pgdn)"
+            words = f"{self._glyphs.down} {counted(count, 'more line')} (pgdn)"
             words += f": {headings}" if headings else ""
         if words != self._below:
             self._below = words

@@ -21,6 +21,7 @@ from tui.model.domain import Domain
 from tui.model.finding import Acceptance, Severity
 from tui.model.plan import Plan
 from tui.model.request import Request
+from tui.model.text import counted
 from tui.model.together import judged
 
 Wanted = TypeVar("Wanted", bound=Request)
@@ -56,7 +57,7 @@ class SeveralForm(
         """Begin with these, which are ticked in the fields in the same order."""
         names = list(dict.fromkeys(one.control.state.name for one in candidates))
         host = shown(names[0]).plain if len(names) == 1 else f"{len(names)} hosts"
-        count = "1 domain" if len(candidates) == 1 else f"{len(candidates)} domains"
+        count = counted(len(candidates), "domain")
         title = join(f"{verb} {count}", styled(f"  {host}", f"not bold {DIM}"))
         self._candidates = tuple(candidates)
         super().__init__(title, fields, debounce=debounce, glyphs=glyphs)
@@ -135,7 +136,7 @@ class SeveralForm(
         telling = [finding for finding in plan.findings if finding.severity is not Severity.FINE]
         yield from finding_lines(telling, self.glyphs)
         if fine := len(plan.findings) - len(telling):
-            words = "1 check is fine" if fine == 1 else f"{fine} checks are fine"
+            words = counted(fine, "check is fine", "checks are fine")
             yield Line(styled(f"{self.glyphs.good} ", SEVERITY_STYLES[Severity.FINE]), styled(words, DIM))
 
     def _sum(self, judged: tuple[Plan | None, ...]) -> Iterator[Line]:
@@ -160,7 +161,7 @@ class SeveralForm(
             return join(what, gap, styled("read-only: nothing is queued", "$text-warning"))
         words: list[Content | str] = [what, gap, self.amount(plan)]
         if warnings := sum(f.severity is Severity.WARNING for f in plan.findings):
-            words += ["  ", styled("1 warning" if warnings == 1 else f"{warnings} warnings", DIM)]
+            words += ["  ", styled(counted(warnings, "warning"), DIM)]
         return join(*words)
 
     def verdict(self, given: tuple[Answer, ...]) -> Iterator[Line]:
@@ -176,7 +177,7 @@ class SeveralForm(
         elif ready < ticked:
             yield self.weighed(Severity.WARNING, f"{words}; the others stay where they are")
         elif warnings:
-            count = "1 warning" if warnings == 1 else f"{warnings} warnings"
+            count = counted(warnings, "warning")
             yield self.weighed(Severity.WARNING, f"{words}, with {count}")
         else:
             yield self.weighed(Severity.FINE, f"{words}, nothing speaks against it")

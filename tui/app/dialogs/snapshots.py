@@ -47,7 +47,7 @@ from tui.model.domain import Domain
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest
 from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
-from tui.model.hierarchy_rows import counted
+from tui.model.hierarchy_rows import summary
 from tui.model.plan import Plan
 from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
@@ -181,7 +181,7 @@ class SnapshotsDialog(SnapshotKeys):
         self._roles = layer_roles(view)
         rows = snapshot_lines(view, self.glyphs)
         at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
-        self._summary = join(counted(view), styled(f"  as of {at}", DIM))
+        self._summary = join(summary(view), styled(f"  as of {at}", DIM))
         self._sum_up()
         self.tree_view.show(rows, nearest=self._nearest)
         self._nearest = False

@@ -20,6 +20,7 @@ from tui.model.forecast import forecast
 from tui.model.headway import rate_of
 from tui.model.host import HostState, Link
 from tui.model.quantity import duration, rate
+from tui.model.text import counted
 
 
 class Bar(Widget):
@@ -113,7 +114,7 @@ class HeaderBar(Bar):
             jobs = [job for host in listed for job in host.active_jobs]
             moving = [migration for host in listed for migration in host.migrations.values()]
             count = len(jobs) + len(moving)
-            parts.append(styled(f"  {_count(domains, 'domain')}  {_count(count, 'job')}", DIM))
+            parts.append(styled(f"  {counted(domains, 'domain')}  {counted(count, 'job')}", DIM))
             speeds = [speed for job in jobs if (speed := forecast(job).rate) is not None]
             # Layers are copied by this program, and show in no job.
             speeds += [speed for host in listed if (speed := rate_of(host))]
@@ -162,7 +163,7 @@ class HostsBar(Bar):
         if len(lines) > 4:  # noqa: PLR2004
             worst = sorted(range(len(hosts)), key=lambda n: (hosts[n].link is Link.LIVE, n))
             rest = len(lines) - 3
-            lines = [*(lines[n] for n in worst[:3]), styled(f" and {_count(rest, 'other host')}", DIM)]
+            lines = [*(lines[n] for n in worst[:3]), styled(f" and {counted(rest, 'other host')}", DIM)]
         self.display = bool(lines)
         if len(lines) != len(self._lines):
             self.styles.height = len(lines)
@@ -262,8 +263,4 @@ def key_entry(command: Command, *, enabled: bool = True, plain: bool = False) ->
 def lost_words(host: HostState, now: float) -> str:
     """Since when a host is gone, and how often it was tried since."""
     age = duration(max(0.0, now - host.link_since))
-    return f"lost {age} ago" + (f", {_count(host.retries, 'retry', 'retries')}" if host.retries else "")
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"lost {age} ago" + (f", {counted(host.retries, 'retry', 'retries')}" if host.retries else "")
