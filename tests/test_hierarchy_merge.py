@@ -176,7 +176,7 @@ def test_what_forbids_a_commit_forbids_it_here() -> None:
     about = facts(*LINE, **OLD)
     (wish,) = merges_of(request, about)
     chain = merge_facts(wish.target, about)
-    tight = replace(about, merges={"vda": replace(chain, room=(None, 1, None))})
+    tight = replace(about, merges=((wish, replace(chain, room=(None, 1, None))),))
     made = plan(request, tight)
     assert refusals(made) == {"space"}
     (refusal,) = (finding for finding in made.findings if finding.severity is Severity.REFUSED)
@@ -186,7 +186,7 @@ def test_what_forbids_a_commit_forbids_it_here() -> None:
     )
     unknown = replace(
         about,
-        merges={"vda": replace(chain, disk=replace(VDA, chain=Chain(VDA.chain.layers, complete=False)))},
+        merges=((wish, replace(chain, disk=replace(VDA, chain=Chain(VDA.chain.layers, complete=False)))),),
     )
     assert refusals(plan(request, unknown)) == {"chain-unknown"}
     # Whoever else stands on the overlay.

@@ -77,7 +77,7 @@ def plan(request: HierarchyRequest, known_: HierarchyFacts) -> Plan:
 def delete(name: str, *snapshots: KnownSnapshot, how: dict[str, bool] | None = None, **more: Any) -> Plan:
     request = SnapshotDeleteRequest(UUID, name, **(how or {}))
     found = facts(*(snapshots or LINE), **more)
-    merges = {one.target: merge_facts(one.target, found) for one in merges_of(request, found)}
+    merges = tuple((one, merge_facts(one.target, found)) for one in merges_of(request, found))
     return plan(request, replace(found, merges=merges))
 
 

@@ -118,8 +118,8 @@ def hierarchy_facts(request: HierarchyRequest, look: Look, files: Files | None) 
             known = [one for name in names if (one := hierarchy.get(name))]
             facts = replace(facts, running=look.jobs, uses=uses_of(whole), unfollowed=unfollowed(whole))
             facts = _with_images(facts, known, files)
-            merges = {one.target: merge_facts(one.target, look) for one in merges_of(request, facts)}
-            return replace(facts, merges=merges)
+            merges = merges_of(request, facts)
+            return replace(facts, merges=tuple((one, merge_facts(one.target, look)) for one in merges))
         case SnapshotRevertRequest():
             # libvirt removes images of the current one as well.
             known = [one for one in (hierarchy.get(request.name), hierarchy.current) if one]

@@ -16,6 +16,7 @@ from tui.model.merge_case import MergeFacts
 from tui.model.methods import Method, takes_name
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quiet_checks import check_jobs, check_plans
+from tui.model.request import MergeRequest
 from tui.model.text import listed, printable
 
 
@@ -38,8 +39,8 @@ class HierarchyFacts(KnowsUses):
     libvirt: tuple[int, int, int] | None = None
     reverts_external: bool = False
     """Whether this libvirt says that it can go back to external snapshots; it deletes them otherwise then, too."""
-    merges: Mapping[str, MergeFacts] = field(default_factory=dict)
-    """By disk: what is known of each chain of which ``hierarchy_delete.merges_of`` has layers merged."""
+    merges: tuple[tuple[MergeRequest, MergeFacts], ...] = ()
+    """What ``hierarchy_delete.merges_of`` has merged in the place of a deletion, and what is known of each chain."""
     now: float = 0.0
 
 

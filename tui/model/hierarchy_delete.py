@@ -94,7 +94,7 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
     )
     if plan.refused:
         return plan
-    merges = (plan_in_part(one, snapshot, facts, plan_id) for one in merges_of(request, facts))
+    merges = (plan_in_part(merge, chain, snapshot, facts, plan_id) for merge, chain in facts.merges)
     return in_its_place(plan, tuple(merges))
 
 

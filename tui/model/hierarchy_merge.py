@@ -25,6 +25,7 @@ from tui.model.hierarchy_case import (
     outside,
 )
 from tui.model.hierarchy_steps import DeleteSnapshots
+from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, Ending, MergeRequest, PullRequest, Then
@@ -86,9 +87,10 @@ def merges_for(snapshot: KnownSnapshot, facts: HierarchyFacts) -> tuple[MergeReq
     return tuple(_merge(disk, facts, pulls=disk.target in shared) for disk in disks)
 
 
-def plan_in_part(merge: MergeRequest, snapshot: KnownSnapshot, facts: HierarchyFacts, plan_id: str) -> Plan:
-    """The plan of one of these, as a part of the deletion."""
-    known = facts.merges[merge.target]
+def plan_in_part(
+    merge: MergeRequest, known: MergeFacts, snapshot: KnownSnapshot, facts: HierarchyFacts, plan_id: str
+) -> Plan:
+    """The plan of one of these, as a part of the deletion; ``known`` is of the chain that it is about."""
     # The snapshot itself goes, and those that share what is pulled keep it, which is not in this chain then.
     apart = {snapshot.name}
     if isinstance(merge, PullRequest):
