@@ -89,9 +89,11 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
         for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _held)
         for finding in check(domain, facts)
     ]
-    findings += _left_images(facts)
+    used = _used(facts)
+    left = _left_unused(facts, used)
+    findings += _left_images(facts, left)
     if facts.domain is None:
-        findings += _images(facts)
+        findings += _images(facts, used.union(*(images for _, images in left)))
     return tuple(findings) or (fine("healthy", "Nothing is left over, and nothing is amiss."),)
 
 
@@ -153,25 +155,16 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
         whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
         if entry is not None and entry.snapshot is not None:
-            yield warning(
-                "mirror-unfollowed",
-                f"{disk}: the mirror of the snapshot {printable(entry.snapshot.name)} is {waits}, and {whose}.",
-                f"End it: {printable(entry.snapshot.deletions)}.",
-            )
-            continue
-        if entry is not None and entry.serving is not None:
-            yield warning(
-                "mirror-unfollowed",
-                f"{disk}: the copy to {printable(entry.serving.host)} is {waits}, and {whose}.",
-                f"End it: virt-mirror keep {disk}, or virt-mirror cancel {disk}.",
-            )
-            continue
-        yield warning(
-            "mirror-unfollowed",
-            f"{disk}: the {job.type} is {waits}, and {whose}.",
-            f"End it: virt-mirror pivot {disk}, or virt-mirror "
-            + (f"undo {printable(job.domain)}." if entry and entry.moves else f"cancel {disk}."),
-        )
+            what = f"mirror of the snapshot {printable(entry.snapshot.name)}"
+            how = printable(entry.snapshot.deletions)
+        elif entry is not None and entry.serving is not None:
+            what = f"copy to {printable(entry.serving.host)}"
+            how = f"virt-mirror keep {disk}, or virt-mirror cancel {disk}"
+        else:
+            what = job.type
+            back = f"undo {printable(job.domain)}" if entry and entry.moves else f"cancel {disk}"
+            how = f"virt-mirror pivot {disk}, or virt-mirror {back}"
+        yield warning("mirror-unfollowed", f"{disk}: the {what} is {waits}, and {whose}.", f"End it: {how}.")
 
 
 def _definitions(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
@@ -235,35 +228,36 @@ def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             )
 
 
-def _left_unused(facts: DoctorFacts) -> list[tuple[LeftImages, dict[str, int]]]:
-    """What plans have left and nothing on this host refers to, with the bytes that each image takes."""
+_Left = list[tuple[LeftImages, dict[str, int]]]
+"""What plans have left and nothing on this host refers to, with the bytes that each image takes."""
+
+
+def _left_unused(facts: DoctorFacts, used: set[str]) -> _Left:
     if any(disk.chain.layers and not disk.chain.complete for d in facts.state.domains for disk in d.disks):
         # Any of them may be what such a chain stands on.
         return []
-    used = _used(facts)
     unused = [(left, {path: taken for path, taken in left.images if path not in used}) for left in facts.left]
     return [(left, images) for left, images in unused if images]
 
 
-def _left_images(facts: DoctorFacts) -> Iterator[Finding]:
+def _left_images(facts: DoctorFacts, left: _Left) -> Iterator[Finding]:
     """Images that plans have left on purpose."""
-    for left, images in _left_unused(facts):
-        if facts.domain in (None, left.uuid):
-            age = duration(max(0.0, facts.now - left.since))
+    for plan, images in left:
+        if facts.domain in (None, plan.uuid):
+            age = duration(max(0.0, facts.now - plan.since))
             yield warning(
                 "image-left",
-                f"{printable(left.domain)}: “{printable(left.title)}” ({printable(left.plan)}) left "
+                f"{printable(plan.domain)}: “{printable(plan.title)}” ({printable(plan.plan)}) left "
                 f"{', '.join(map(printable, images))}, {size(sum(images.values()))}, {age} ago; nothing on this host "
                 "uses that.",
                 f"When nothing elsewhere needs it either: {typed('rm', '--', *images)}",
             )
 
 
-def _images(facts: DoctorFacts) -> Iterator[Finding]:
-    """Images in pools that nothing on this host refers to."""
-    used = _used(facts).union(*(images for _, images in _left_unused(facts)))
+def _images(facts: DoctorFacts, known: set[str]) -> Iterator[Finding]:
+    """Images in pools that nothing on this host refers to, and that no plan is known to have left."""
     for volume in facts.volumes:
-        if volume.path not in used:
+        if volume.path not in known:
             taken = f", {size(volume.allocated)}" if volume.allocated is not None else ""
             yield warning(
                 "image-unused",
