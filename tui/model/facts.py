@@ -12,6 +12,7 @@ from tui.model.domain import Domain
 from tui.model.job import MIRROR_PHASES, JobType, Phase, Progress
 from tui.model.journal import Entry
 from tui.model.migration import Migration
+from tui.model.quantity import percent_so_far
 from tui.model.storage import Chain, Layer
 from tui.model.text import printable
 
@@ -178,9 +179,9 @@ class Running:
     @property
     def percent(self) -> int | None:
         """Whole percent of a job on its way, never 100; ``None`` while unknown, and for a mirror in sync."""
-        if self.phase is not Phase.COPYING or self.progress is None or not self.progress.known:
+        if self.phase is not Phase.COPYING or self.progress is None:
             return None
-        return max(0, min(99, 100 * self.progress.cur // self.progress.end))
+        return percent_so_far(self.progress.cur, self.progress.end)
 
 
 def running_on(disk: Disk, progress: Progress | None) -> Running | None:

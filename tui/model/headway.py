@@ -10,14 +10,12 @@ from tui.model.host import HostState
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
 from tui.model.live_steps import TakeTogether
-from tui.model.quantity import duration, floor_percent
+from tui.model.quantity import duration, percent_so_far
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import StartCopy, Step
 
 _SOON = 1.0
 """Seconds after which a rate says something."""
-_SURE = 99
-"""The most that is told while anything is still to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Below:
     @property
     def percent(self) -> int | None:
         """In whole percent, never 100."""
-        return None if self.amount is None else _percent(*self.amount)
+        return None if self.amount is None else percent_so_far(*self.amount)
 
     @property
     def words(self) -> str:
@@ -78,7 +76,7 @@ def rate_of(state: HostState) -> float:
 def percent_now(state: HostState, entry: Entry | None) -> int | None:
     """How much is there of the images that the plan's present step fills, in whole percent, never 100."""
     filled = _filled(state, entry.step) if entry else None
-    return None if filled is None else _percent(*filled)
+    return None if filled is None else percent_so_far(*filled)
 
 
 def percent_of(state: HostState, entry: Entry | None) -> int | None:
@@ -87,7 +85,7 @@ def percent_of(state: HostState, entry: Entry | None) -> int | None:
     known = [amount for amount in amounts if amount is not None]
     if not known or len(known) < len(amounts):
         return None
-    return _percent(sum(done for done, _ in known), sum(total for _, total in known))
+    return percent_so_far(sum(done for done, _ in known), sum(total for _, total in known))
 
 
 def _amounts(state: HostState, entry: Entry) -> Iterator[tuple[int, int] | None]:
@@ -139,8 +137,3 @@ def _mirrored(job: Job) -> tuple[int, int] | None:
     if job.phase is Phase.COPYING:
         return (job.progress.cur, ends[0]) if job.progress and job.progress.known else None
     return (ends[0], ends[0])
-
-
-def _percent(done: int, total: int) -> int | None:
-    percent = floor_percent(done, total)
-    return None if percent is None else min(_SURE, percent)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tui.model.disk import MirrorReady
 from tui.model.finding import Finding
-from tui.model.quantity import floor_percent
+from tui.model.quantity import percent_so_far
 from tui.model.request import Ending
 from tui.model.storage import Chain, Layer
 
@@ -162,10 +162,7 @@ class Job:
         """
         if self.phase in (Phase.IN_SYNC, Phase.PIVOTING) or self.phase.ended:
             return None
-        if self.progress is None or not self.progress.known:
-            return None
-        percent = floor_percent(self.progress.cur, self.progress.end)
-        return None if percent is None else min(99, percent)
+        return percent_so_far(self.progress.cur, self.progress.end) if self.progress else None
 
     @property
     def filled(self) -> int | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tui.model.forecast import FAR, GAIN, Forecast, Verdict, forecast_of_disk
 from tui.model.job import Sample
-from tui.model.quantity import UNKNOWN, duration, floor_percent, rate, size
+from tui.model.quantity import UNKNOWN, duration, percent_so_far, rate, size
 from tui.model.text import printable
 
 
@@ -55,7 +55,7 @@ class LayersOnTheWay:
     @property
     def percent(self) -> int:
         """In whole percent, never 100 before they were compared."""
-        return min(99, floor_percent(self.cur, self.end) or 0)
+        return percent_so_far(self.cur, self.end) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,7 @@ class DiskOnTheWay:
     @property
     def percent(self) -> int | None:
         """In whole percent, 100 only when it is in sync."""
-        percent = floor_percent(self.cur, self.end)
-        return 100 if self.in_sync else None if percent is None else min(99, percent)
+        return 100 if self.in_sync else percent_so_far(self.cur, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,7 @@ class MemoryOnTheWay:
     @property
     def percent(self) -> int | None:
         """In whole percent, never 100 before the guest has gone over."""
-        percent = floor_percent(self.total - self.remaining, self.total)
-        return None if percent is None else min(99, percent)
+        return percent_so_far(self.total - self.remaining, self.total)
 
     @property
     def diverges(self) -> bool:
@@ -276,7 +274,7 @@ class Migration:
         if self.layers is not None:
             return self.layers.percent
         if self.phase is MigrationPhase.DISKS and self.disks:
-            return min(99, floor_percent(sum(d.cur for d in self.disks), sum(d.end for d in self.disks)) or 0)
+            return percent_so_far(sum(d.cur for d in self.disks), sum(d.end for d in self.disks)) or 0
         return self.memory.percent if self.memory is not None else None
 
     @property

@@ -95,6 +95,12 @@ def floor_percent(done: int | None, total: int | None) -> int | None:
     return max(0, min(100, 100 * done // total))
 
 
+def percent_so_far(done: int | None, total: int | None) -> int | None:
+    """The same of what is on its way: never 100, since the last byte is not yet the end of it."""
+    percent = floor_percent(done, total)
+    return None if percent is None else min(99, percent)
+
+
 def parse_size(text: str) -> int:
     """Bytes from what virsh takes as a scaled integer: ``40G`` and ``1GiB`` count in 1024, ``64kB`` in 1000.
 
