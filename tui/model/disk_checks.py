@@ -40,6 +40,16 @@ class AboutDisk(Protocol):
         """Wall clock, seconds since the epoch."""
 
 
+def no_such_disk(domain: Domain, target: str) -> Finding:
+    """The domain has no disk that is called so."""
+    disks = ", ".join(printable(disk.target) for disk in domain.disks) or "none"
+    return refused(
+        "no-such-disk",
+        f"{printable(domain.name)} has no disk {printable(target)}.",
+        f"Choose one of its disks: {disks}.",
+    )
+
+
 def check_medium(facts: AboutDisk, target: str, *, verb: str, instead: str) -> Iterator[Finding]:
     """Whether there is a running guest with such a disk, and a medium in it.
 
@@ -57,8 +67,7 @@ def check_medium(facts: AboutDisk, target: str, *, verb: str, instead: str) -> I
             f"Start the guest, or {instead}.",
         )
     if facts.disk is None:
-        disks = ", ".join(printable(disk.target) for disk in facts.domain.disks) or "none"
-        yield refused("no-such-disk", f"{name} has no disk {shown}.", f"Choose one of its disks: {disks}.")
+        yield no_such_disk(facts.domain, target)
     elif facts.disk.empty:
         yield refused(
             "disk-empty",

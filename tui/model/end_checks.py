@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.command import typed, virsh
+from tui.model.disk_checks import no_such_disk
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, fine, refused, warning
@@ -54,12 +55,7 @@ def check_targets(case: EndCase) -> Iterator[Finding]:
         yield refused("no-jobs", f"{case.name} has {what} on any disk.", "There is nothing to end.")
     for target in case.targets:
         if case.facts.domain.disk(target) is None and not case.entries(target):
-            disks = ", ".join(printable(disk.target) for disk in case.facts.domain.disks) or "none"
-            yield refused(
-                "no-such-disk",
-                f"{case.name} has no disk {printable(target)}.",
-                f"Choose one of its disks: {disks}.",
-            )
+            yield no_such_disk(case.facts.domain, target)
             continue
         job = case.facts.job(target)
         leftover = case.request.ending is Ending.CANCEL and case.entries(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tui.model.disk_checks import no_such_disk
 from tui.model.domain import RunState
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.live_case import DiskFacts, LiveCase, LiveDisk, unfit
@@ -29,15 +30,9 @@ def check_subject(case: LiveCase) -> Iterator[Finding]:
             "Start the guest, or copy its images: nothing changes them now.",
         )
         return
-    known = {disk.target for disk in domain.disks}
     for wish in request.disks:
-        if wish.target not in known:
-            disks = ", ".join(map(printable, sorted(known))) or "none"
-            yield refused(
-                "no-such-disk",
-                f"{name} has no disk {printable(wish.target)}.",
-                f"Choose one of its disks: {disks}.",
-            )
+        if domain.disk(wish.target) is None:
+            yield no_such_disk(domain, wish.target)
     named = [wish.target for wish in request.disks]
     for target in sorted({target for target in named if named.count(target) > 1}):
         yield refused("disk-twice", f"{printable(target)} is named twice.", "Name it once.")

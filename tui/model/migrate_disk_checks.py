@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.brought import brought
+from tui.model.disk_checks import no_such_disk
 from tui.model.facts import PathKind
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.migrate_case import MigrateCase, MigratedDisk, ThereFacts
@@ -19,12 +20,9 @@ _MAKES = ("raw", "qcow2")
 
 def check_disks(case: MigrateCase) -> Iterator[Finding]:
     """Each disk."""
-    known = {disk.target for disk in case.facts.domain.disks}
     for target in case.request.targets:
-        if target not in known:
-            disks = ", ".join(map(printable, sorted(known))) or "none"
-            reason = f"{printable(case.facts.domain.name)} has no disk {printable(target)}."
-            yield refused("no-such-disk", reason, f"Choose of its disks: {disks}.")
+        if case.facts.domain.disk(target) is None:
+            yield no_such_disk(case.facts.domain, target)
     for disk in case.disks:
         if disk.copied:
             yield from _check_copied(case, disk)

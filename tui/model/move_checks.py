@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model import destination_checks
+from tui.model.disk_checks import no_such_disk
 from tui.model.facts import LayerFacts, Use, who
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen
@@ -38,12 +39,7 @@ def check_subject(request: MoveRequest, facts: MoveFacts) -> Iterator[Finding]:
     for target in request.targets:
         disk = facts.domain.disk(target)
         if disk is None:
-            disks = ", ".join(printable(disk.target) for disk in facts.domain.disks) or "none"
-            yield refused(
-                "no-such-disk",
-                f"{name} has no disk {printable(target)}.",
-                f"Choose one of its disks: {disks}.",
-            )
+            yield no_such_disk(facts.domain, target)
         elif disk.empty:
             yield refused(
                 "disk-empty", f"{printable(target)} of {name} is a drive without a medium.", "Leave it out."

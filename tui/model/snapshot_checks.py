@@ -93,12 +93,7 @@ def check_disks(request: SnapshotRequest, facts: TakeFacts) -> Iterator[Finding]
     named = [target_of(domain, disk.name) for disk in snapshot.disks or ()]
     for spoken, target in zip(snapshot.disks or (), named, strict=True):
         if target is None:
-            disks = ", ".join(printable(disk.target) for disk in domain.disks) or "none"
-            yield refused(
-                "no-such-disk",
-                f"{printable(domain.name)} has no disk {printable(spoken.name)}.",
-                f"Choose one of its disks: {disks}.",
-            )
+            yield disk_checks.no_such_disk(domain, spoken.name)
     for target, count in Counter(target for target in named if target is not None).items():
         if count > 1:
             yield refused("disk-twice", f"{printable(target)} is named {count} times.", "Name it once.")
