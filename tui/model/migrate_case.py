@@ -136,6 +136,8 @@ class MigratedDisk:
     """The layers under it that are needed there: each with its path and what lies at that."""
     size: int | None = None
     """Bytes that the guest sees."""
+    pooled: bool = False
+    """libvirt makes its image there in a storage pool, as nobody else can."""
 
     @property
     def target(self) -> str:
@@ -172,18 +174,6 @@ class MigrateCase:
     def copied(self) -> tuple[MigratedDisk, ...]:
         """The disks whose data go along."""
         return tuple(disk for disk in self.disks if disk.copied)
-
-    @property
-    def pooled(self) -> tuple[MigratedDisk, ...]:
-        """Those for which libvirt makes an image there in a storage pool, as nobody else can."""
-        if self.facts.reached or self.storage is not CopyStorage.ALL:
-            return ()
-        return tuple(
-            disk
-            for disk in self.copied
-            if disk.there.place.kind in (None, PathKind.MISSING)
-            and (disk.path or "").rpartition("/")[0] in self.facts.pools
-        )
 
     @property
     def persistent(self) -> bool:
@@ -265,7 +255,15 @@ def _migrated(
             needed.append((layer, there, facts.images.get(there, ThereFacts())))
     sizes = facts.sizes.get(disk.target)
     known = facts.images.get(place, ThereFacts()) if place is not None else ThereFacts()
-    return MigratedDisk(disk, copied, keeps, place, known, tuple(needed), sizes.capacity if sizes else None)
+    pooled = (
+        copied
+        and storage is CopyStorage.ALL
+        and not facts.reached
+        and known.place.kind in (None, PathKind.MISSING)
+        and (place or "").rpartition("/")[0] in facts.pools
+    )
+    capacity = sizes.capacity if sizes else None
+    return MigratedDisk(disk, copied, keeps, place, known, tuple(needed), capacity, pooled)
 
 
 def _is_there(disk: Disk, request: MigrateRequest, facts: MigrateFacts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tui.model.brought import brought
+from tui.model.brought import Brought
 from tui.model.command import virsh
 from tui.model.domain import RunState
 from tui.model.facts import PathKind
@@ -233,8 +233,8 @@ def check_options(case: MigrateCase) -> Iterator[Finding]:
 # Snapshots
 
 
-def check_snapshots(case: MigrateCase) -> Iterator[Finding]:
-    """Whether the snapshots can be known at the other host."""
+def check_snapshots(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[Finding]:
+    """Whether the snapshots can be known at the other host, with the files that are brought along."""
     facts, hierarchy = case.facts, case.facts.hierarchy
     for problem in hierarchy.problems:
         yield refused("hierarchy-broken", problem, "Mend it first, or have it forgotten.")
@@ -243,7 +243,7 @@ def check_snapshots(case: MigrateCase) -> Iterator[Finding]:
         return
     count = counted(len(hierarchy.snapshots), "snapshot")
     troubles = [*_check_inside(case), *_check_chains(case)]
-    troubles += [] if troubles else _check_files(case)
+    troubles += [] if troubles else _check_files(case, along)
     yield from troubles
     if not troubles:
         yield fine(
@@ -297,9 +297,9 @@ def _check_chains(case: MigrateCase) -> Iterator[Finding]:
         )
 
 
-def _check_files(case: MigrateCase) -> Iterator[Finding]:
+def _check_files(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[Finding]:
     known = {path: there.place.kind for path, there in case.facts.images.items()}
-    made = {disk.path for disk in case.copied} | {one.path for one in brought(case)}
+    made = {disk.path for disk in case.copied} | {one.path for one in along}
     missing: dict[str, list[str]] = {}
     for snapshot in case.facts.hierarchy.snapshots:
         for path in snapshot.files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.brought import brought
+from tui.model.brought import Brought
 from tui.model.disk_checks import no_such_disk
 from tui.model.facts import PathKind
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
@@ -18,14 +18,14 @@ _MAKES = ("raw", "qcow2")
 """Formats in which images are made at the other host."""
 
 
-def check_disks(case: MigrateCase) -> Iterator[Finding]:
-    """Each disk."""
+def check_disks(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[Finding]:
+    """Each disk, and what it stands on, as far as that is not brought along."""
     for target in case.request.targets:
         if case.facts.domain.disk(target) is None:
             yield no_such_disk(case.facts.domain, target)
     for disk in case.disks:
         if disk.copied:
-            yield from _check_copied(case, disk)
+            yield from _check_copied(case, disk, along)
         else:
             yield from _check_left(case, disk)
     if case.storage is CopyStorage.INC and not case.copied:
@@ -90,7 +90,7 @@ def _needed(disk: MigratedDisk) -> Iterator[tuple[str, ThereFacts]]:
 # Disks that are copied
 
 
-def _check_copied(case: MigrateCase, disk: MigratedDisk) -> Iterator[Finding]:
+def _check_copied(case: MigrateCase, disk: MigratedDisk, along: tuple[Brought, ...]) -> Iterator[Finding]:
     shown, there = printable(disk.target), printable(case.facts.there)
     if disk.disk.readonly:
         yield refused(
@@ -108,7 +108,7 @@ def _check_copied(case: MigrateCase, disk: MigratedDisk) -> Iterator[Finding]:
         )
         return
     if disk.keeps_chain:
-        yield from _check_base(case, disk, there)
+        yield from _check_base(disk, there, along)
     elif len(disk.disk.chain.layers) > 1:
         count = len(disk.disk.chain.layers)
         yield warning(
@@ -119,10 +119,10 @@ def _check_copied(case: MigrateCase, disk: MigratedDisk) -> Iterator[Finding]:
     yield from _check_place(case, disk, there)
 
 
-def _check_base(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Finding]:
-    along = {one.path for one in brought(case)}
+def _check_base(disk: MigratedDisk, there: str, along: tuple[Brought, ...]) -> Iterator[Finding]:
+    come = {one.path for one in along}
     for _layer, path, known in disk.below:
-        if path in along:
+        if path in come:
             continue
         if known.place.kind is PathKind.MISSING:
             yield refused(
@@ -172,14 +172,12 @@ def _check_place(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[
                 )
         case None:
             made = (
-                "libvirt makes it in its storage pool"
-                if disk in case.pooled
-                else "it has to be there, of its size"
+                "libvirt makes it in its storage pool" if disk.pooled else "it has to be there, of its size"
             )
             yield warning(
                 "destination-unseen", f"Nobody could see what is at {path} of {there}: {made}.", "Look there."
             )
-            if disk in case.pooled:
+            if disk.pooled:
                 yield from _check_layout(case, disk, there)
                 yield from _check_room(case, disk, there)
         case _:
@@ -207,7 +205,7 @@ def _check_new(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Fi
     if place.parent_exists is False:
         yield no_directory(there, path)
         return
-    if not case.facts.reached and disk not in case.pooled:
+    if not case.facts.reached and not disk.pooled:
         yield refused(
             "cannot-make",
             f"{path} is not at {there}, and files there can be made neither from here nor by a storage pool.",
@@ -227,7 +225,7 @@ def _check_new(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator[Fi
         )
         return
     layout = case.layout(disk)
-    how = f"; laid out as here: {', '.join(layout)}" if layout and disk not in case.pooled else ""
+    how = f"; laid out as here: {', '.join(layout)}" if layout and not disk.pooled else ""
     amount = size(disk.size) if disk.size else "its size"
     yield fine("made-there", f"{path} is made at {there}, of exactly {amount}{how}.")
     yield from _check_layout(case, disk, there)
@@ -244,7 +242,7 @@ def _check_layout(case: MigrateCase, disk: MigratedDisk, there: str) -> Iterator
             f"be {usual}.",
             "If it has clusters of another size: run virt-mirror as a user who can read it, or make that one there.",
         )
-    elif layout and disk in case.pooled:
+    elif layout and disk.pooled:
         yield warning(
             "layout-lost",
             f"libvirt makes {path} at {there}, {usual}, and not with {', '.join(layout)} as here.",

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model.brought import Brought, brought, lost
+from tui.model.brought import Brought, lost
 from tui.model.facts import PathKind, same_name
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.image import led_to
@@ -19,9 +19,8 @@ from tui.model.text import counted, listed, printable
 _FEW, _LONGEST = 6, 60
 
 
-def check_layers(case: MigrateCase) -> Iterator[Finding]:
-    """The files, and the room that they and the disks need there."""
-    along = brought(case)
+def check_layers(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[Finding]:
+    """The files that are brought along, and the room that they and the disks need there."""
     yield from _check_names(case, along)
     for one in (*along, *lost(case)):
         yield from _check_file(case, one)

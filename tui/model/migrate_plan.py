@@ -37,6 +37,8 @@ _FEW, _LONGEST = 6, 60
 def plan_migrate(request: MigrateRequest, facts: MigrateFacts, plan_id: str) -> Plan:
     """Make the plan, with all that speaks for and against it."""
     case = migrate_case(request, facts)
+    along = brought(case)
+    copied = tuple(one for one in along if one.copied)
     findings: list[Finding] = list(check_hosts(case))
     if not findings:
         findings += check_domain(case)
@@ -44,9 +46,9 @@ def plan_migrate(request: MigrateRequest, facts: MigrateFacts, plan_id: str) -> 
         findings += check_options(case)
         findings += check_network(case)
         findings += check_tls(case)
-        findings += check_disks(case)
-        findings += check_layers(case)
-        findings += check_snapshots(case)
+        findings += check_disks(case, along)
+        findings += check_layers(case, along)
+        findings += check_snapshots(case, along)
     refused = any_refusal(findings)
     return Plan(
         plan_id,
@@ -54,10 +56,10 @@ def plan_migrate(request: MigrateRequest, facts: MigrateFacts, plan_id: str) -> 
         facts.domain.uuid,
         facts.domain.name,
         in_order(findings),
-        () if refused else tuple(_steps(case)),
-        facts=tuple(_facts(case)) if not facts.unreached else (),
-        needs=_needs(case),
-        free=_free(case),
+        () if refused else tuple(_steps(case, along)),
+        facts=tuple(_facts(case, along)) if not facts.unreached else (),
+        needs=_needs(case, copied),
+        free=_free(case, copied),
         memory=facts.wanted.memory if facts.wanted and facts.domain.state.active else None,
         free_memory=facts.wanted.free_memory if facts.wanted else None,
     )
@@ -65,40 +67,35 @@ def plan_migrate(request: MigrateRequest, facts: MigrateFacts, plan_id: str) -> 
 
 def _made(case: MigrateCase) -> tuple[MigratedDisk, ...]:
     """The disks for which an image is made there."""
-    pooled = case.pooled
-    return tuple(d for d in case.copied if d.there.place.kind is PathKind.MISSING or d in pooled)
+    return tuple(d for d in case.copied if d.there.place.kind is PathKind.MISSING or d.pooled)
 
 
-def _needs(case: MigrateCase) -> int | None:
-    sizes = [disk.size for disk in _made(case)] + [one.file.taken for one in _copied(case)]
+def _needs(case: MigrateCase, copied: tuple[Brought, ...]) -> int | None:
+    sizes = [disk.size for disk in _made(case)] + [one.file.taken for one in copied]
     known = [size for size in sizes if size is not None]
     return sum(known) if known and len(known) == len(sizes) else None
 
 
-def _free(case: MigrateCase) -> int | None:
-    places = [disk.there.place for disk in _made(case)] + [one.there.place for one in _copied(case)]
+def _free(case: MigrateCase, copied: tuple[Brought, ...]) -> int | None:
+    places = [disk.there.place for disk in _made(case)] + [one.there.place for one in copied]
     return min((place.free for place in places if place.free is not None), default=None)
 
 
-def _copied(case: MigrateCase) -> tuple[Brought, ...]:
-    return tuple(one for one in brought(case) if one.copied)
-
-
-def _steps(case: MigrateCase) -> Iterator[MigrateStep]:
+def _steps(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[MigrateStep]:
     request, facts, domain = case.request, case.facts, case.facts.domain
-    yield from _compared(case, tuple(one for one in brought(case) if not one.copied))
+    yield from _compared(case, tuple(one for one in along if not one.copied))
     for disk in _made(case) if facts.reached else ():
         yield MakeThere(request.destination, facts.there, _image(case, disk))
-    yield from _carried(case, _copied(case))
+    yield from _carried(case, tuple(one for one in along if one.copied))
     snapshots = facts.hierarchy.snapshots
     names = tuple(one.name for one in snapshots)
     current = facts.hierarchy.current
     kept = packed(one.xml for one in snapshots)
     if snapshots:
         yield SetAside(domain.uuid, domain.name, names, kept, current.name if current else None)
-    yield _migrate(case)
+    places = case.places
+    yield _migrate(case, places)
     if snapshots or facts.checkpoints:
-        places = case.places
         yield BringBack(
             domain.uuid,
             case.name,
@@ -183,9 +180,8 @@ def _image(case: MigrateCase, disk: MigratedDisk) -> MakeImage:
     )
 
 
-def _migrate(case: MigrateCase) -> Migrate:
+def _migrate(case: MigrateCase, places: dict[str, str]) -> Migrate:
     request, facts = case.request, case.facts
-    places = case.places
     return Migrate(
         facts.domain.uuid,
         facts.domain.name,
@@ -198,7 +194,7 @@ def _migrate(case: MigrateCase) -> Migrate:
         befores=tuple(places),
         afters=tuple(places.values()),
         flattened=tuple(disk.target for disk in case.copied if not disk.keeps_chain),
-        pooled=tuple((disk.path or "", disk.size or 0) for disk in case.pooled),
+        pooled=tuple((disk.path or "", disk.size or 0) for disk in case.copied if disk.pooled),
         persistent=case.persistent,
         undefine_source=case.undefine_source,
         transport=request.transport,
@@ -210,7 +206,7 @@ def _migrate(case: MigrateCase) -> Migrate:
     )
 
 
-def _facts(case: MigrateCase) -> Iterator[tuple[str, str]]:
+def _facts(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[tuple[str, str]]:
     facts, request = case.facts, case.request
     renamed = f", there {printable(case.name)}" if case.name != facts.domain.name else ""
     yield "domain", f"{printable(facts.domain.name)}, {facts.domain.state}{renamed}"
@@ -220,7 +216,6 @@ def _facts(case: MigrateCase) -> Iterator[tuple[str, str]]:
         yield "memory", size(facts.wanted.memory)
     for disk in case.disks:
         yield "disk", f"{printable(disk.target)}  {_words(disk)}"
-    along = brought(case)
     for one in along[:_FEW]:
         fate = f"{size(one.file.taken)}, copied first" if one.copied else "there already, compared first"
         kind = "layer" if one.file.format else "memory file"
