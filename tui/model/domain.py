@@ -118,6 +118,11 @@ class Domain:
         """What the guest writes to on a disk; ``None`` without such a disk, or without a medium."""
         return self.definition.active_layer(target)
 
+    def paths(self, target: str) -> list[str]:
+        """The layers of a disk by their paths, the active one first; none without such a disk, or without a medium."""
+        disk = self.disk(target)
+        return [layer.path for layer in disk.chain.layers] if disk is not None else []
+
     def is_on(self, target: str, path: str) -> bool:
         """Whether the guest writes to the image at a path."""
         active = self.active_layer(target)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tui.model.command import snapshot_deletion, typed
 from tui.model.domain import Domain
-from tui.model.facts import KnowsUses, Running, Uses, same_name
+from tui.model.facts import KnowsUses, Running, Uses, same_name, who
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk
 from tui.model.image import ImageInfo
@@ -135,8 +135,7 @@ def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:
     """How its disks come to be on the images again that hold its state."""
     commits, lost = [], []
     for disk in inside(snapshot):
-        drive = facts.domain.disk(disk.target)
-        layers = [layer.path for layer in drive.chain.layers] if drive else []
+        drive, layers = facts.domain.disk(disk.target), facts.domain.paths(disk.target)
         names = [same_name(path) for path in layers]
         place = names.index(same_name(disk.base)) if disk.base and same_name(disk.base) in names else None
         if drive is not None and drive.chain.complete and place is None:
@@ -172,8 +171,7 @@ def check_name(snapshot: KnownSnapshot, facts: HierarchyFacts, remedy: str) -> I
 
 def live_overlay(disk: StateDisk, facts: HierarchyFacts) -> str | None:
     """The overlay of a snapshot in the chain of a disk: that of then, or one that libvirt made when it went back."""
-    drive = facts.domain.disk(disk.target)
-    layers = [layer.path for layer in drive.chain.layers] if drive else []
+    layers = facts.domain.paths(disk.target)
     names = [same_name(path) for path in layers]
     if same_name(disk.path or "") in names:
         return disk.path
@@ -191,6 +189,20 @@ def forgetting(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
     """What is to be done with one whose images must stay."""
     return (
         f"Have it forgotten, and leave the images as they are: {deletion(facts, snapshot, '--metadata-only')}"
+    )
+
+
+def needers(facts: HierarchyFacts, path: str, snapshots: Iterable[str], *but: tuple[str, str]) -> list[str]:
+    """Who needs an image: disks, but for those that are left out, and these snapshots."""
+    return [*who(facts.users_of(path, *but)), *(f"the snapshot {printable(one)}" for one in snapshots)]
+
+
+def unfollowed(path: str, facts: HierarchyFacts) -> Finding:
+    """There are chains that nobody can see to their end, and they may have an image in them."""
+    return warning(
+        "chains-unseen",
+        f"{names_of(facts.unfollowed)} may stand on {printable(path)} too, and nobody can see that chain.",
+        "Look at it first.",
     )
 
 

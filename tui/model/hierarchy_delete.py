@@ -251,7 +251,7 @@ def _check_chain(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Fin
     for disk in outside(snapshot):
         target = printable(disk.target)
         drive = facts.domain.disk(disk.target)
-        paths = [same_name(layer.path) for layer in drive.chain.layers] if drive else []
+        paths = [same_name(path) for path in facts.domain.paths(disk.target)]
         now = live_overlay(disk, facts) or ""
         overlay, base = same_name(now), same_name(disk.base or "")
         known = drive is not None and drive.chain.complete

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model.command import typed
-from tui.model.facts import same_name, who
+from tui.model.facts import same_name
 from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk
 from tui.model.hierarchy_case import (
@@ -22,7 +22,9 @@ from tui.model.hierarchy_case import (
     forgetting,
     live_overlay,
     names_of,
+    needers,
     outside,
+    unfollowed,
 )
 from tui.model.hierarchy_steps import DeleteSnapshots
 from tui.model.merge_case import MergeFacts
@@ -37,7 +39,8 @@ def check_merging(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fi
     """Why libvirt does not merge its overlays, and whether that is done here instead."""
     unable, shared = _unable(snapshot, facts), list(_shared(snapshot, facts))
     if not unable and not shared:
-        yield from _check_unseen(snapshot, facts)
+        if facts.unfollowed:
+            yield from (unfollowed(disk.base or "", facts) for disk in outside(snapshot))
         return
     check = "base-shared" if shared else "external-unsupported"
     why = " ".join(filter(None, (unable, *(reason for _disk, reason in shared))))
@@ -169,8 +172,7 @@ def _pulling(merge: Plan) -> bool:
 
 def _merge(disk: StateDisk, facts: HierarchyFacts, *, pulls: bool) -> MergeRequest:
     uuid, overlay = facts.domain.uuid, live_overlay(disk, facts) or ""
-    drive = facts.domain.disk(disk.target)
-    paths = [layer.path for layer in drive.chain.layers] if drive else []
+    paths = facts.domain.paths(disk.target)
     place = [same_name(path) for path in paths].index(same_name(overlay))
     if pulls:
         below = paths[place + 2 :]
@@ -203,8 +205,7 @@ def _shared(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[tuple[St
     """Its disks that stand on what others need as well, and who does, as a sentence."""
     for disk in outside(snapshot):
         own, base = (facts.domain.uuid, disk.target), disk.base or ""
-        users = who(facts.users_of(base, own))
-        users += [f"the snapshot {printable(one)}" for one in _sharing(snapshot, disk.target, facts)]
+        users = needers(facts, base, _sharing(snapshot, disk.target, facts), own)
         if users:
             yield (
                 disk,
@@ -228,13 +229,3 @@ def _needs_overlays(child: KnownSnapshot, snapshot: KnownSnapshot, facts: Hierar
     """Whether the state of one that comes after it lies in its overlays, or above them."""
     overlays = {same_name(live_overlay(disk, facts) or "") for disk in outside(snapshot)}
     return bool(outside(child)) or any(same_name(path) in overlays for path in child.files)
-
-
-def _check_unseen(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Finding]:
-    for disk in outside(snapshot) if facts.unfollowed else ():
-        yield warning(
-            "chains-unseen",
-            f"{names_of(facts.unfollowed)} may stand on {printable(disk.base or '')} too, and nobody can see that "
-            "chain.",
-            "Look at it first.",
-        )

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.facts import same_name, who
+from tui.model.facts import same_name
 from tui.model.finding import Finding, refused, warning
 from tui.model.hierarchy import KnownSnapshot
-from tui.model.hierarchy_case import HierarchyFacts, forgetting, names_of, outside, take_first
+from tui.model.hierarchy_case import (
+    HierarchyFacts,
+    forgetting,
+    names_of,
+    needers,
+    outside,
+    take_first,
+    unfollowed,
+)
 from tui.model.methods import Method
 from tui.model.text import printable
 
@@ -85,9 +93,7 @@ def check_aside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Find
                 "Start the guest: libvirt shows the whole chain then.",
             )
             continue
-        users = who(facts.users_of(base))
-        users += [f"the snapshot {printable(other)}" for other in _holding(base, snapshot, facts)]
-        if users:
+        if users := needers(facts, base, _holding(base, snapshot, facts)):
             yield refused(
                 "base-needed",
                 f"{names_of(users)} needs {printable(base)}, and libvirt would remove that with {name}, which it does "
@@ -95,11 +101,7 @@ def check_aside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Find
                 forgetting(facts, snapshot),
             )
         elif facts.unfollowed:
-            yield warning(
-                "chains-unseen",
-                f"{names_of(facts.unfollowed)} may stand on {printable(base)} too, and nobody can see that chain.",
-                "Look at it first.",
-            )
+            yield unfollowed(base, facts)
 
 
 def removed_with(snapshot: KnownSnapshot, facts: HierarchyFacts) -> tuple[str, ...]:
