@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain
+from tui.model.begin_steps import StartCopy
 from tui.model.copy_plan import plan_copy
 from tui.model.disk import Disk
 from tui.model.facts import (
@@ -22,7 +23,7 @@ from tui.model.finding import Severity
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import CopyRequest
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitSync
 from tui.model.storage import (
     BlockSource,
     Chain,

@@ -15,6 +15,7 @@ from typing import Any
 
 from tui.engine.control import End, Level, LogLine, Outcome
 from tui.engine.errors import HostError, ReadOnlyError
+from tui.model.begin_steps import StartCopy
 from tui.model.disk import Device, Disk, Mirror, MirrorJob, MirrorReady
 from tui.model.domain import Definition, Domain, RunState
 from tui.model.facts import EndFacts
@@ -62,7 +63,14 @@ from tui.model.request import (
 from tui.model.snapshot_case import TakeFacts
 from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
 from tui.model.snapshot_plan import plan_snapshot
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy, Step
+from tui.model.steps import (
+    AwaitSync,
+    EndJobs,
+    ProvePivot,
+    RemoveDestination,
+    SetSpeed,
+    Step,
+)
 from tui.model.storage import Chain, FileSource, Layer
 from tui.model.tune_plan import plan_tune
 

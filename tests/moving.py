@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.fake_host import GIB, NOW, make_disk, make_domain, make_job, make_state, uuid_of
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
 from tui.model.domain import Domain
 from tui.model.host import HostState
 from tui.model.job import Job, Phase, Progress
 from tui.model.journal import STALE_AFTER, Entry
 from tui.model.request import Ending
-from tui.model.steps import AwaitSync, EndJobs, StartCopy, Step
+from tui.model.steps import AwaitSync, EndJobs, Step
 
 NAME = "db01"
 UUID = uuid_of(NAME)

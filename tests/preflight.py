@@ -19,6 +19,7 @@ from tui.engine.connection import BlockJobChanged, Connection, Event
 from tui.engine.disk_calls import CopyFlags
 from tui.engine.errors import HostError
 from tui.engine.planning import make_plan
+from tui.model.begin_steps import StartCopy
 from tui.model.definition import parse_domain
 from tui.model.domain import Domain
 from tui.model.finding import Severity
@@ -26,7 +27,6 @@ from tui.model.host import HostState
 from tui.model.job import JobEvent
 from tui.model.plan import Plan
 from tui.model.request import CopyRequest, Ending, EndRequest, Request
-from tui.model.steps import StartCopy
 from tui.model.storage import (
     BlockSource,
     Chain,

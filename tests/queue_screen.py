@@ -19,12 +19,12 @@ from tests.fake_host import (
 )
 from tui.app.command import Panel
 from tui.engine.control import End, Outcome
+from tui.model.begin_steps import StartCopy
 from tui.model.finding import refused
 from tui.model.host import HostState
 from tui.model.plan import Plan
 from tui.model.queue import State
 from tui.model.request import MoveRequest, Request
-from tui.model.steps import StartCopy
 
 NAMES = ("a", "b", "c", "d")
 DONE = Outcome(End.DONE, "Done.")

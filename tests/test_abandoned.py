@@ -11,9 +11,10 @@ from tests.fake_host import NOW, FakeControl, make_domain, make_job, make_state,
 from tests.moving import COPYING, NAME, PLAN, UUID, moving
 from tests.test_cli import invoke
 from tui.model.abandoned import abandoned, ways_out
+from tui.model.begin_steps import StartCopy
 from tui.model.host import HostState
 from tui.model.journal import Entry
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitSync
 
 
 def copied(*, job: bool, reached: int = 1, heartbeat: float = 0.0) -> HostState:

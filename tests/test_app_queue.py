@@ -23,10 +23,11 @@ from tui.app.dialogs.ask import Question
 from tui.app.dialogs.move import MoveForm
 from tui.app.dialogs.several_moves import SeveralMoves
 from tui.engine.control import End, Outcome
+from tui.model.begin_steps import StartCopy
 from tui.model.journal import Entry
 from tui.model.queue import State
 from tui.model.request import MoveRequest
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitSync
 
 # Into the queue
 

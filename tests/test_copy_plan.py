@@ -33,6 +33,7 @@ from tests.copy_facts import (
     with_snapshot,
 )
 from tests.fake_host import GIB, MIB, NOW, make_domain, make_mirror
+from tui.model.begin_steps import StartCopy
 from tui.model.copy_plan import plan_copy
 from tui.model.disk import Device, Disk, Driver
 from tui.model.domain import RunState
@@ -48,7 +49,7 @@ from tui.model.facts import (
 )
 from tui.model.finding import Acceptance, Severity
 from tui.model.request import CopyRequest, Ending, Then
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, StartCopy
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot
 from tui.model.storage import (
     BlockSource,
     Chain,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fake_host import NOW, make_chain, make_disk, make_domain, make_mirror
+from tui.model.begin_steps import StartCopy
 from tui.model.disk import MirrorJob, MirrorReady
 from tui.model.end_plan import plan_end, plan_speed
 from tui.model.facts import EndFacts, Running, Use, UseKind, running_on
@@ -21,7 +22,7 @@ from tui.model.migrate_steps import TuneMigration
 from tui.model.migration import Migration, MigrationPhase
 from tui.model.plan import Plan
 from tui.model.request import Ending, EndRequest, SpeedRequest
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, StartCopy
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed
 from tui.model.storage import Chain
 
 DOMAIN = make_domain(disks=[make_disk("vda"), make_disk("vdb"), make_disk("vdc")])

@@ -25,6 +25,7 @@ from tests.test_hierarchy_plan import (
     plan,
     remedies,
 )
+from tui.model.begin_steps import StartCommit, StartPull
 from tui.model.domain import RunState
 from tui.model.facts import Running, Use, UseKind
 from tui.model.finding import Severity
@@ -40,15 +41,7 @@ from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import RecoverRequest
 from tui.model.snapshot_note import Held, NotedSnapshot, note_xml
-from tui.model.steps import (
-    AwaitEnd,
-    AwaitSync,
-    EndJobs,
-    ProveChain,
-    ProvePivot,
-    StartCommit,
-    StartPull,
-)
+from tui.model.steps import AwaitEnd, AwaitSync, EndJobs, ProveChain, ProvePivot
 from tui.model.storage import Chain
 
 PLAIN = {BASE: image(), ONE: image(BASE), TWO: image(ONE)}

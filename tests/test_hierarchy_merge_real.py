@@ -13,9 +13,9 @@ from tests.hypervisor import MIB, Hypervisor
 from tests.outside import backing_file, check, images_equal, is_writing, wait_for
 from tests.real_snapshots import current, inside, snapshots, state_in, take
 from tests.test_cli_real import program
+from tui.model.begin_steps import StartPull
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.request import RecoverRequest
-from tui.model.steps import StartPull
 
 DISKS = [DiskSpec(data=8 * MIB), DiskSpec()]
 TARGETS = ("vda", "vdb")

@@ -18,9 +18,9 @@ from tui.app.dialogs.fields import Check, Choice
 from tui.app.dialogs.merge import MergeForm
 from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.dialogs.plan_view import PlanView
+from tui.model.begin_steps import StartCommit
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, MergeRequest, PullRequest, Then
-from tui.model.steps import StartCommit
 
 PATHS = ("/slow/top", "/slow/mid", "/slow/low", "/slow/base")
 DOMAIN = make_domain("db01", disks=[make_disk("vda", *PATHS)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.copy_facts import found, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_chain, make_disk, make_domain, make_mirror
+from tui.model.begin_steps import StartCommit, StartPull
 from tui.model.disk import Disk
 from tui.model.facts import LayerFacts, UseKind
 from tui.model.finding import Acceptance, Severity
@@ -20,15 +21,7 @@ from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, PullRequest, Then
 from tui.model.snapshot import SnapshotFacts, files_of
-from tui.model.steps import (
-    AwaitEnd,
-    AwaitSync,
-    EndJobs,
-    ProveChain,
-    ProvePivot,
-    StartCommit,
-    StartPull,
-)
+from tui.model.steps import AwaitEnd, AwaitSync, EndJobs, ProveChain, ProvePivot
 from tui.model.storage import BlockSource, Chain, Layer
 
 PATHS = ("/slow/top", "/slow/mid", "/slow/low", "/slow/base")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.copy_facts import IMAGE, NEW, refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_disk, make_domain
+from tui.model.begin_steps import StartCommit, StartCopy
 from tui.model.chain_steps import (
     CompareImages,
     CopyImages,
@@ -30,7 +31,7 @@ from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import How, MoveRequest, RecoverRequest, Shared, Then
 from tui.model.snapshot import SnapshotFacts, files_of, mapped, overlay_xml
-from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, StartCommit, StartCopy, Undo
+from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, Undo
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
 DISK = make_disk("vda", "/slow/top", "/slow/mid", "/slow/base")

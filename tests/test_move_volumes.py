@@ -22,6 +22,7 @@ from tui.engine.host import Host
 from tui.engine.look import Look
 from tui.engine.move_facts import pool_or_directory
 from tui.engine.promised import promised_of
+from tui.model.begin_steps import StartCopy
 from tui.model.copy_space import most_of
 from tui.model.disk import Disk, MirrorReady
 from tui.model.domain import RunState
@@ -37,7 +38,7 @@ from tui.model.queue import writes_to
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import Ending, EndRequest, How, MoveRequest, RecoverRequest, Then
 from tui.model.snapshot import SnapshotFacts
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, StartCopy, Undo
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, Undo
 from tui.model.storage import BlockSource
 from tui.model.together import together
 from tui.model.volume_steps import MakeVolume, RemoveVolume, volume_xml

@@ -19,6 +19,7 @@ from tui.engine.host import Host
 from tui.engine.look import Look, uses_of
 from tui.engine.runner import PlanRun
 from tui.engine.standing import listed_on
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.disk import Disk
 from tui.model.hierarchy import KnownSnapshot
@@ -29,7 +30,7 @@ from tui.model.methods import Method
 from tui.model.migrate_steps import CompareThere, CopyLayersThere, MakeThere
 from tui.model.plan import Plan
 from tui.model.snapshot_note import Held, NotedSnapshot, note_xml
-from tui.model.steps import StartCopy, Step
+from tui.model.steps import Step
 
 DB, WEB = make_domain("db01"), make_domain("web01")
 TO = ("qemu+ssh://b/system", "host-b")

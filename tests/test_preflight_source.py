@@ -14,9 +14,9 @@ from tests.guests import DiskSpec
 from tests.hypervisor import MIB
 from tests.outside import allocated, images_equal, wait_for
 from tui.engine.errors import HostError
+from tui.model.begin_steps import StartCopy
 from tui.model.job import JobEvent
 from tui.model.request import CopyRequest, Ending
-from tui.model.steps import StartCopy
 from tui.model.storage import (
     Chain,
 )

@@ -14,6 +14,7 @@ from tests.test_migrate_plan import MISSING, TO, facts, plan
 from tui.engine import journal
 from tui.engine.look import Look
 from tui.engine.promised_there import promised_at, without_promised
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import ImageCopy, MakeImage
 from tui.model.finding import Acceptance
 from tui.model.job import Phase
@@ -22,7 +23,7 @@ from tui.model.migrate_case import MigrateFacts
 from tui.model.migrate_steps import CopyLayersThere, MakeThere, Migrate, ProveArrival
 from tui.model.migration import MemoryOnTheWay, Migration
 from tui.model.serve_steps import ServeThere
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitSync
 
 WEB = make_domain("web01")
 MINE = facts().domain

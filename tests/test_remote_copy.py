@@ -22,6 +22,7 @@ from tests.copy_facts import (
     with_snapshot,
 )
 from tests.fake_host import NOW, make_chain, make_domain
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import MakeImage
 from tui.model.end_plan import plan_end
 from tui.model.facts import EndFacts, PathKind, Running, UseKind
@@ -34,7 +35,7 @@ from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.remote_copy import PORTS, RemoteFacts, free_port, plan_remote_copy
 from tui.model.request import CopyRequest, Ending, EndRequest, RecoverRequest, RemoteCopyRequest, Then
 from tui.model.serve_steps import RemoveThere, ServeThere, StopServing
-from tui.model.steps import AwaitSync, EndJobs, StartCopy, Step, Undo
+from tui.model.steps import AwaitSync, EndJobs, Step, Undo
 from tui.model.storage import Chain, Layer, NetworkSource
 
 TO = "qemu+ssh://root@host-b/system"

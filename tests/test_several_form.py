@@ -22,11 +22,11 @@ from tui.app.dialogs.plan_view import PlanView
 from tui.app.dialogs.several_fields import Mover
 from tui.app.dialogs.several_moves import SeveralMoves
 from tui.engine.errors import HostError
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import MakeImage
 from tui.model.finding import Acceptance, refused, warning
 from tui.model.plan import Plan
 from tui.model.request import How, MoveRequest, Request, Shared, Then
-from tui.model.steps import StartCopy
 from tui.model.together import together
 
 NAMES = ("db01", "files", "web01")

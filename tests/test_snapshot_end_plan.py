@@ -10,6 +10,7 @@ import pytest
 from tests.copy_facts import refusals, use, warnings
 from tests.fake_host import GIB, NOW, make_chain, make_domain, make_state
 from tests.snapshot_facts import BOTH, OVERLAY, THERE, VDA, VDB, end_facts, entry, finish, mirrored
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import CompareImages
 from tui.model.disk import MirrorReady
 from tui.model.doctor import DoctorFacts, examine
@@ -26,7 +27,7 @@ from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndReq
 from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_end_plan import plan_snapshot_end
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
-from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, StartCopy, Undo
+from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, Undo
 
 
 def test_the_journal_gives_back_every_step() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.copy_facts import IMAGE, NEW, refusals, use, warnings
 from tests.fake_host import GIB, make_disk, make_domain, make_mirror
 from tests.snapshot_facts import BOTH, ONE, OVERLAY, THERE, VDA, VDB, create, entry, taken, wish
+from tui.model.begin_steps import StartCopy
 from tui.model.disk import Disk
 from tui.model.domain import RunState
 from tui.model.facts import (
@@ -22,7 +23,7 @@ from tui.model.plan import Plan
 from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_case import generated_path, mirror_request, overlay_request, taken_disks
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitSync, StartCopy
+from tui.model.steps import AwaitSync
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkSource
 
 # Taking

@@ -18,6 +18,7 @@ from tests.test_cli_real import program
 from tui.engine import steps
 from tui.engine.control import End
 from tui.engine.host import Host
+from tui.model.begin_steps import StartCopy
 from tui.model.diskspec import parse_diskspec
 from tui.model.finding import Finding, Severity
 from tui.model.host import Link
@@ -25,7 +26,7 @@ from tui.model.job import Phase
 from tui.model.mirrored_snapshot import Snapshot, parse_snapshot, snapshot_xml
 from tui.model.request import Ending, EndRequest, RecoverRequest, SnapshotEndRequest, SnapshotRequest
 from tui.model.snapshot_schema import check_schema
-from tui.model.steps import StartCopy, Step
+from tui.model.steps import Step
 
 CHAIN = DiskSpec(layers=2, data=8 * MIB)
 EMPTY = "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fake_host import make_chain, make_disk, make_domain, make_mirror, uuid_of
 from tui.model import tracking
+from tui.model.begin_steps import StartCopy
 from tui.model.disk import Disk, MirrorJob, MirrorReady
 from tui.model.domain import Domain, RunState
 from tui.model.forecast import forecast
@@ -17,7 +18,7 @@ from tui.model.host import HostState
 from tui.model.job import Job, JobEvent, JobType, Phase, Progress
 from tui.model.journal import Entry
 from tui.model.request import Ending
-from tui.model.steps import EndJobs, StartCopy
+from tui.model.steps import EndJobs
 
 OLD = "/slow/vda.qcow2"
 NEW = "/fast/vda.qcow2"

@@ -14,6 +14,7 @@ from tui.cli.output import Output
 from tui.cli.progress import Progress, progress
 from tui.engine.control import Control, End, Outcome, Run
 from tui.model.awaited import Awaited
+from tui.model.begin_steps import Begin
 from tui.model.finding import Severity
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
@@ -22,7 +23,7 @@ from tui.model.plan import Plan
 from tui.model.queue import goes_to
 from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, ChainStep, SetSpeed, Undo
+from tui.model.steps import AwaitEnd, AwaitSync, ChainStep, SetSpeed, Undo
 from tui.model.text import printable
 
 CALLED_BACK = 60.0

@@ -11,19 +11,12 @@ from tui.engine.disk_calls import CommitFlags, CopyFlags
 from tui.engine.errors import HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.steps import Left, await_end, happened, reasons, run, undo
 from tui.model import tracking
+from tui.model.begin_steps import Begin, StartCommit, StartCopy, StartPull
 from tui.model.destination import parse_destination
 from tui.model.finding import Finding
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
-from tui.model.steps import (
-    AwaitEnd,
-    AwaitSync,
-    Begin,
-    RemoveDestination,
-    StartCommit,
-    StartCopy,
-    StartPull,
-)
+from tui.model.steps import AwaitEnd, AwaitSync, RemoveDestination
 
 if TYPE_CHECKING:
     from tui.engine.host import Host

@@ -13,6 +13,7 @@ from tui.engine.quiescing import frozen
 from tui.engine.room import crawling
 from tui.engine.steps import Left, await_shown, happened, reasons, run, telling, undo
 from tui.model import tracking
+from tui.model.begin_steps import StartCommit
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.figures import Figures
 from tui.model.finding import Finding, fine
@@ -22,7 +23,7 @@ from tui.model.quantity import size
 from tui.model.request import Ending
 from tui.model.snapshot import overlay_xml
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, StartCommit, Undo
+from tui.model.steps import AwaitSync, EndJobs, RemoveDestination, Undo
 
 if TYPE_CHECKING:
     from tui.engine.files import Files

@@ -21,6 +21,7 @@ from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
 from tui.engine.remote_facts import remote_facts
 from tui.model.arriving import plan_arriving
+from tui.model.begin_steps import StartCopy, StartPull
 from tui.model.copy_plan import plan_copy
 from tui.model.disk import Disk
 from tui.model.end_plan import plan_end, plan_speed
@@ -61,7 +62,6 @@ from tui.model.request import (
 from tui.model.snapshot_case import TakeFacts, mirror_request, overlay_request, taken_disks
 from tui.model.snapshot_end_plan import SnapshotEndFacts, plan_snapshot_end
 from tui.model.snapshot_plan import plan_snapshot
-from tui.model.steps import StartCopy, StartPull
 from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 from tui.model.tune_plan import plan_tune

@@ -12,13 +12,13 @@ from dataclasses import replace
 from tui.engine import journal
 from tui.engine.look import Look
 from tui.engine.room import taken
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import MakeImage
 from tui.model.facts import parent_of
 from tui.model.finding import Severity, fine, warning
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.quantity import size
-from tui.model.steps import StartCopy
 from tui.model.storage import Chain, FileSource, Layer
 from tui.model.text import printable
 from tui.model.volume_steps import MakeVolume

@@ -14,13 +14,13 @@ from tui.engine import journal
 from tui.engine.control import Level
 from tui.engine.migrate_steps import release
 from tui.engine.quiescing import thaw
+from tui.model.begin_steps import StartCopy
 from tui.model.domain import Domain, RunState
 from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.migrate_steps import Migrate
 from tui.model.quarantine import namespace, parse_note
-from tui.model.steps import StartCopy
 from tui.model.xml import InvalidXML
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from tui.engine.control import End, Level, Outcome
 from tui.engine.errors import AlreadyThere, HostError, JobCancelled, NoConnection, StepFailed
 from tui.engine.history import result_of
 from tui.model import on_the_way
+from tui.model.begin_steps import Begin
 from tui.model.figures import together
 from tui.model.finding import Finding, fine, warning
 from tui.model.history import Record, amounts_of, kind_of, left_by, undoes
@@ -35,7 +36,7 @@ from tui.model.journal import STALE_AFTER, Entry
 from tui.model.migrate_steps import Migrate
 from tui.model.migration import MigrationPhase
 from tui.model.plan import Plan
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, Step
+from tui.model.steps import AwaitEnd, AwaitSync, Step
 from tui.model.text import printable
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tui.model.begin_steps import StartCopy
 from tui.model.journal import Entry
 from tui.model.migrate_steps import CompareThere, CopyLayersThere, MakeThere
-from tui.model.steps import StartCopy
 
 
 def coming_to(host: str, entries: Iterable[Entry]) -> dict[str, Entry]:

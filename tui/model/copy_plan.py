@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.model import copy_checks, destination_checks
+from tui.model.begin_steps import StartCopy
 from tui.model.copy_case import CopyCase, copy_case
 from tui.model.copy_space import check_space, check_thin, predict
 from tui.model.destination import destination_xml
@@ -12,7 +13,7 @@ from tui.model.finding import in_order, refused
 from tui.model.plan import Plan
 from tui.model.quantity import rate, size
 from tui.model.request import CopyRequest, Ending, Then
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, StartCopy, Step
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, Step
 from tui.model.storage import Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML

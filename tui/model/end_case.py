@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.model.begin_steps import Begin
 from tui.model.facts import EndFacts, Running, UseKind, who
 from tui.model.journal import Entry
 from tui.model.request import Ending, EndRequest
-from tui.model.steps import Begin
 from tui.model.text import printable
 
 

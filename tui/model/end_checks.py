@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tui.model.begin_steps import StartCopy
 from tui.model.command import typed, virsh
 from tui.model.disk_checks import no_such_disk
 from tui.model.end_case import EndCase
@@ -11,7 +12,7 @@ from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.job import JobType, Phase
 from tui.model.request import Ending
-from tui.model.steps import EndJobs, StartCopy
+from tui.model.steps import EndJobs
 from tui.model.text import printable
 
 _ENDS_IN = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import CompareImages, CopyImages, TakeOverlay
 from tui.model.host import HostState
 from tui.model.job import Job, Phase
@@ -12,7 +13,7 @@ from tui.model.journal import Entry
 from tui.model.live_steps import TakeTogether
 from tui.model.quantity import duration, percent_so_far
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import StartCopy, Step
+from tui.model.steps import Step
 
 _SOON = 1.0
 """Seconds after which a rate says something."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tui.model.begin_steps import Begin, StartPull
 from tui.model.command import typed
 from tui.model.facts import same_name
 from tui.model.finding import Finding, in_order, refused, warning
@@ -31,7 +32,7 @@ from tui.model.merge_case import MergeFacts
 from tui.model.merge_plan import plan_merge
 from tui.model.plan import Plan
 from tui.model.request import CommitRequest, Ending, MergeRequest, PullRequest, Then
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, StartPull, Step
+from tui.model.steps import AwaitEnd, AwaitSync, EndJobs, Step
 from tui.model.text import listed, printable
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain
 from tui.model.figures import Figures, together
@@ -18,7 +19,7 @@ from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
 from tui.model.request import EndRequest, RecoverRequest, Request
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, StartCopy
+from tui.model.steps import AwaitEnd, AwaitSync
 
 _LARGEST = 2**63 - 1
 """More than this nobody has ever counted."""

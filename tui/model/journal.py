@@ -10,6 +10,7 @@ from typing import Any, get_args
 from lxml import etree
 
 from tui.model import xml
+from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.command import typed
 from tui.model.domain import PLAN_NAMESPACE
@@ -20,7 +21,7 @@ from tui.model.migrate_steps import MakeThere, Migrate, ProveArrival, SetAside
 from tui.model.request import Ending
 from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import Begin, ChainStep, EndJobs, StartCopy, Step
+from tui.model.steps import ChainStep, EndJobs, Step
 from tui.model.volume_steps import MakeVolume
 
 STALE_AFTER = 90.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.model import merge_checks
+from tui.model.begin_steps import StartCommit, StartPull
 from tui.model.copy_plan import describe
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, in_order, refused
@@ -10,16 +11,7 @@ from tui.model.merge_case import MergeCase, MergeFacts, layer_name
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import rate, size
 from tui.model.request import CommitRequest, Ending, MergeRequest, Then
-from tui.model.steps import (
-    AwaitEnd,
-    AwaitSync,
-    EndJobs,
-    ProveChain,
-    ProvePivot,
-    StartCommit,
-    StartPull,
-    Step,
-)
+from tui.model.steps import AwaitEnd, AwaitSync, EndJobs, ProveChain, ProvePivot, Step
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 

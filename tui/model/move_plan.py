@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model import move_checks, volume_checks
+from tui.model.begin_steps import StartCommit, StartCopy
 from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
@@ -15,15 +16,7 @@ from tui.model.move_tidying import check_snapshots, check_sources, left_there, t
 from tui.model.plan import Plan, Redrawn
 from tui.model.quantity import duration, rate, size
 from tui.model.request import Ending, How, MoveRequest, Then
-from tui.model.steps import (
-    AwaitSync,
-    EndJobs,
-    ProveChain,
-    ProvePivot,
-    StartCommit,
-    StartCopy,
-    Step,
-)
+from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, Step
 from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tui.model.begin_steps import StartCopy
 from tui.model.migrate_steps import MakeThere, Migrate
 from tui.model.plan import Plan
 from tui.model.request import Request
-from tui.model.steps import StartCopy
 from tui.model.volume_steps import MakeVolume
 
 _NEVER_BEGUN = "Cancelled before its turn came."

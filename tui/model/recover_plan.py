@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import CopyImages
 from tui.model.command import typed, virsh
 from tui.model.domain import Domain
@@ -15,7 +16,7 @@ from tui.model.journal import Entry
 from tui.model.migrate_steps import CopyLayersThere, MigrateStep
 from tui.model.plan import Plan
 from tui.model.request import RecoverRequest
-from tui.model.steps import AwaitEnd, AwaitSync, Begin, EndJobs, StartCopy, Undo, Undoable
+from tui.model.steps import AwaitEnd, AwaitSync, EndJobs, Undo, Undoable
 from tui.model.text import printable
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tui.model import copy_space, destination_checks
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import MakeImage
 from tui.model.copy_case import CopyCase, copy_case
 from tui.model.copy_plan import plan_copy
@@ -16,7 +17,7 @@ from tui.model.migrate_steps import MakeThere
 from tui.model.plan import Plan
 from tui.model.request import CopyRequest, RemoteCopyRequest, Then
 from tui.model.serve_steps import ServeThere, StopServing
-from tui.model.steps import StartCopy, Step
+from tui.model.steps import Step
 from tui.model.storage import BlockSource, Chain, FileSource, Layer, NetworkHost, NetworkSource
 from tui.model.text import printable
 

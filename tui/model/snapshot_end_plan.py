@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tui.model import end_checks
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import CompareImages
 from tui.model.command import snapshot_deletion, typed
 from tui.model.end_case import EndCase
@@ -17,7 +18,7 @@ from tui.model.request import Ending, EndRequest, SnapshotEndRequest
 from tui.model.snapshot import SnapshotFacts
 from tui.model.snapshot_checks import taken_names
 from tui.model.snapshot_steps import DropSnapshot, TakeSnapshot
-from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, StartCopy, Step
+from tui.model.steps import EndJobs, ProvePivot, RemoveDestination, Step
 from tui.model.storage import Chain, FileSource, Layer
 from tui.model.text import printable
 

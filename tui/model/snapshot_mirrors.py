@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tui.model.begin_steps import StartCopy
 from tui.model.disk import MirrorReady
 from tui.model.domain import Domain
 from tui.model.facts import same_name
 from tui.model.hierarchy import MirrorState, SnapshotMirror
 from tui.model.journal import Entry
-from tui.model.steps import StartCopy
 
 _STATES = {MirrorReady.NO: MirrorState.COPYING, MirrorReady.YES: MirrorState.IN_SYNC}
 

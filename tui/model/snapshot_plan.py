@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import snapshot_checks
+from tui.model.begin_steps import StartCopy
 from tui.model.command import snapshot_deletion
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
@@ -23,7 +24,7 @@ from tui.model.snapshot_case import (
     taken_disks,
 )
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import AwaitSync, StartCopy, Step
+from tui.model.steps import AwaitSync, Step
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 

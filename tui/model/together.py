@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import MakeImage
 from tui.model.finding import Finding, refused, warning
 from tui.model.migrate_steps import CopyLayersThere, MakeThere
@@ -12,7 +13,6 @@ from tui.model.plan import Plan
 from tui.model.quantity import size
 from tui.model.queue import goes_to, pooled_by, writes_to
 from tui.model.request import MoveRequest, Shared
-from tui.model.steps import StartCopy
 from tui.model.text import printable
 
 

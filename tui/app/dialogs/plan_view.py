@@ -18,9 +18,9 @@ from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, shown_middle, styled
+from tui.model.begin_steps import StartCopy
 from tui.model.finding import Finding, Severity, in_order
 from tui.model.plan import Plan, Redrawn
-from tui.model.steps import StartCopy
 from tui.model.text import counted
 
 _PLACE = 16
