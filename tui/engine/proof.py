@@ -11,9 +11,8 @@ from tui.model.definition import parse_domain
 from tui.model.destination import domain_with_disk_source
 from tui.model.facts import same_name
 from tui.model.finding import Finding, fine, warning
-from tui.model.storage import Layer
+from tui.model.storage import Layer, same_place
 from tui.model.text import counted, printable
-from tui.model.tracking import same_place
 
 if TYPE_CHECKING:
     from tui.engine.host import Host

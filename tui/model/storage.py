@@ -243,3 +243,8 @@ class Chain:
         for layer in self.layers:
             paths.update(p for p in (layer.local_path, layer.data_store and layer.data_store.local_path) if p)
         return frozenset(paths)
+
+
+def same_place(one: Layer, other: Layer) -> bool:
+    """Whether two layers are the same image; formats and indexes do not matter."""
+    return one.source == other.source or one.path == other.path

@@ -17,10 +17,11 @@ from tui.model.finding import Finding
 from tui.model.headway import filled_by
 from tui.model.host import HostState
 from tui.model.job import MIRROR_PHASES, Job, JobEvent, JobType, Phase, Progress, Sample
+from tui.model.job_end import ended_as, settled
 from tui.model.journal import Entry
 from tui.model.request import Ending
 from tui.model.steps import EndJobs
-from tui.model.storage import Chain, Layer
+from tui.model.storage import Chain, same_place
 
 EVENT_GRACE = 3.0
 """Seconds that a missing mirror waits for the event that explains it."""
@@ -45,7 +46,7 @@ def with_listing(state: HostState, names: Mapping[str, str], now: float) -> Host
 def without_domain(state: HostState, uuid: str, now: float) -> HostState:
     """A domain is gone: undefined, or a transient one that stopped."""
     jobs = tuple(
-        _end(job, Phase.FAILED, f"{job.domain} is gone, and the job with it.", now)
+        ended_as(job, Phase.FAILED, f"{job.domain} is gone, and the job with it.", now)
         if job.uuid == uuid and not job.phase.ended
         else job
         for job in state.jobs
@@ -86,7 +87,7 @@ def with_domain(
     for job in state.active_jobs:
         if job.uuid == domain.uuid and not job.starting and _gone_from(job, domain):
             job = replace(job, ending=_ending(entries, job.target) or job.ending)  # noqa: PLW2901
-            state = _with_job(state, _settle(job, domain, now, first_look=first_look))
+            state = _with_job(state, settled(job, domain, now, first_look=first_look))
     return state
 
 
@@ -112,7 +113,7 @@ def with_start_result(state: HostState, number: int, error: str | None, now: flo
         return state
     if error is None:
         return _with_job(state, replace(job, starting=False))
-    return _with_job(state, _end(replace(job, starting=False), Phase.FAILED, error, now))
+    return _with_job(state, ended_as(replace(job, starting=False), Phase.FAILED, error, now))
 
 
 def with_progress(
@@ -167,7 +168,7 @@ def with_overdue(state: HostState, now: float) -> HostState:
     for job in state.active_jobs:
         domain = state.domain(job.uuid)
         if job.vanished is not None and domain is not None and now - job.vanished > EVENT_GRACE:
-            state = _with_job(state, _settle(job, domain, now, first_look=True))
+            state = _with_job(state, settled(job, domain, now, first_look=True))
     return state
 
 
@@ -267,7 +268,7 @@ def _with_mirror(
     job = state.job(domain.uuid, target)
     if job is not None and not job.phase.ended and not job.type.mirrors:
         # A disk has one job at a time: the end of the one before was missed.
-        job = _settle(job, domain, now, first_look=True)
+        job = settled(job, domain, now, first_look=True)
         state = _with_job(state, job)
     entries = state.entries_of(domain.uuid)
     concluding = mirror.job is MirrorJob.CONCLUDING
@@ -351,63 +352,3 @@ def _ending(entries: tuple[Entry, ...], target: str) -> Ending | None:
             if isinstance(step, EndJobs) and target in step.targets:
                 return step.ending
     return None
-
-
-def _settle(job: Job, domain: Domain, now: float, *, first_look: bool) -> Job:
-    """Say how a job ended whose mirror is gone, or wait for the event that tells."""
-    verdict = _verdict(job, domain, first_look=first_look)
-    if verdict is None:
-        return replace(job, vanished=job.vanished or now)
-    return _end(job, *verdict, now)
-
-
-def _verdict(job: Job, domain: Domain, *, first_look: bool) -> tuple[Phase, str] | None:  # noqa: PLR0911  # one line for each way a job can end
-    source = domain.active_layer(job.target)
-    destination = job.destination.active
-    where = source.path if source else "no medium"
-    if not domain.state.active:
-        return Phase.FAILED, f"{domain.name} stopped, and the job with it; its disk is {where}."
-    moved = source is not None and destination is not None and same_place(source, destination)
-    event = job.last_event if job.last_event and job.last_event.terminal else None
-    match event:
-        case JobEvent.FAILED:
-            return Phase.FAILED, f"QEMU gave the job up; the guest goes on with {where}."
-        case JobEvent.COMPLETED if not job.type.mirrors:
-            return Phase.DONE, f"The {job.type} is complete; the guest uses {where}."
-        case JobEvent.COMPLETED if moved:
-            return Phase.DONE, f"The guest now uses {where}."
-        case JobEvent.COMPLETED:
-            return Phase.CANCELLED, f"The mirror ended from outside; the guest stays on {where}."
-        case JobEvent.CANCELED:
-            return _ended_without_pivot(job, where)
-        case _ if not first_look:
-            return None
-        case _ if moved:
-            return Phase.DONE, f"The guest now uses {where}."
-        case _ if job.phase is Phase.CANCELLING:
-            return _ended_without_pivot(job, where)
-        case _:
-            return Phase.FAILED, f"The job ended and the host did not say how; the guest is on {where}."
-
-
-def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
-    if not job.type.mirrors:
-        return Phase.CANCELLED, f"The {job.type} ended before it was complete; the guest stays on {where}."
-    copy = job.place or "the destination"
-    if job.type is not JobType.COPY:
-        return Phase.CANCELLED, f"The guest stays on {where}; {copy} has been written to."
-    if job.in_sync_since is None and job.phase is Phase.COPYING:
-        return Phase.CANCELLED, f"The guest stays on {where}; {copy} is incomplete."
-    if job.ending is Ending.CANCEL:
-        return Phase.CANCELLED, f"The guest stays on {where}; {copy} is given up."
-    phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
-    return phase, f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
-
-
-def _end(job: Job, phase: Phase, remark: str, now: float) -> Job:
-    return replace(job, phase=phase, ended=now, remark=remark, vanished=None)
-
-
-def same_place(one: Layer, other: Layer) -> bool:
-    """Whether two layers are the same image; formats and indexes do not matter."""
-    return one.source == other.source or one.path == other.path
