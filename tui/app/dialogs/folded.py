@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tui.app.dialogs.choices import Part
 from tui.app.dialogs.fields import Check, Choice, Field, More
-from tui.app.dialogs.judged_form import FormFields
+from tui.app.dialogs.form_fields import FormFields
 from tui.app.glyphs import UNICODE, Glyphs
 
 AS_USUAL = ""

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from tui.app.dialogs.choices import Mistakes, Part, parsed, told_maps
 from tui.app.dialogs.fields import Check, Field
-from tui.app.dialogs.judged_form import FormFields
+from tui.app.dialogs.form_fields import FormFields
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.widgets.entry import Entry

@@ -10,20 +10,21 @@ from typing import ClassVar, Generic, TypeVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.types import CSSPathType
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Button
 
 from tui.app.dialogs.asking import Asker, Outdated
 from tui.app.dialogs.choices import Mistakes, Part
 from tui.app.dialogs.clipboard import copy_commands
 from tui.app.dialogs.dialog import Buttons, Dialog, button
-from tui.app.dialogs.fields import Check, Choice, Field, More, Taken
+from tui.app.dialogs.fields import Check, Choice, More
 from tui.app.dialogs.flow import Flow, Line
+from tui.app.dialogs.form_fields import FormFields
 from tui.app.dialogs.plan_view import PAGING, PlanView
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
@@ -42,64 +43,6 @@ _HINT = "enter go on  f2 plan  esc not now"
 _HINT_AT_CHECK = "space yes/no  enter go on  f2 plan  esc not now"
 _HINT_AT_MORE = "space more/less  enter go on  f2 plan  esc not now"
 _HINT_AT_PLAN = "f2 choices  c copy  enter go on  esc not now"
-
-
-class FormFields(VerticalScroll, can_focus=False):
-    """The left half of a form: keeps what is filled in, and says when it changes."""
-
-    @dataclass
-    class Edited(Message):
-        """Something was filled in."""
-
-        fields: FormFields
-
-    @dataclass
-    class Entered(Message):
-        """Enter was pressed in a field of one line: go on."""
-
-        fields: FormFields
-
-    PARTS: ClassVar[tuple[Part, ...]] = ()
-    """Those that can be wrong, each of them a field that has its name."""
-
-    def __init__(self) -> None:
-        """Stand to the left of the plan."""
-        super().__init__(id="fields")
-
-    @abstractmethod
-    def enter_first(self) -> None:
-        """Go to where filling in begins."""
-
-    def enter_part(self, part: Part) -> None:
-        """Go to a part that is wrong."""
-        self.query_one(f"#{part}").focus()
-
-    def show_problems(self, problems: Mapping[Part, str]) -> None:
-        """Say under each field what is wrong with it, and under no other."""
-        for part in self.PARTS:
-            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
-
-    @on(Choice.Changed)
-    @on(Check.Changed)
-    @on(Input.Changed)
-    def tell_edited(self, event: Message) -> None:
-        """One message for all fields."""
-        event.stop()
-        self.post_message(self.Edited(self))
-
-    @on(Taken)
-    def tell_taken(self, event: Taken) -> None:
-        """It counts from now on, and enter goes on."""
-        event.stop()
-        self.post_message(self.Edited(self))
-        if event.entered:
-            self.post_message(self.Entered(self))
-
-    @on(Input.Submitted)
-    def tell_entered(self, event: Input.Submitted) -> None:
-        """One message for all fields."""
-        event.stop()
-        self.post_message(self.Entered(self))
 
 
 class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tui.app.chains import name_of
 from tui.app.dialogs.choices import Mistakes, Part
 from tui.app.dialogs.fields import Check, Choice, Field
-from tui.app.dialogs.judged_form import FormFields
+from tui.app.dialogs.form_fields import FormFields
 from tui.app.dialogs.limit import limit_text, parse_limit
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.widgets.entry import Entry

@@ -12,7 +12,8 @@ from textual.message import Message
 
 from tui.app.dialogs.asking import ask_aside
 from tui.app.dialogs.form import RequestForm
-from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
+from tui.app.dialogs.form_fields import FormFields
+from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.engine.control import Control
 

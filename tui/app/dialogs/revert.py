@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Choice, Field
 from tui.app.dialogs.form import RequestForm
-from tui.app.dialogs.judged_form import DEBOUNCE, FormFields
+from tui.app.dialogs.form_fields import FormFields
+from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.engine.control import Control

@@ -11,7 +11,8 @@ from textual.content import Content
 
 from tui.app.dialogs.asking import Answer, Outdated, answer_of
 from tui.app.dialogs.flow import EMPTY, Line, heading
-from tui.app.dialogs.judged_form import DEBOUNCE, FormFields, JudgedForm
+from tui.app.dialogs.form_fields import FormFields
+from tui.app.dialogs.judged_form import DEBOUNCE, JudgedForm
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs

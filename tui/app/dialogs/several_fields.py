@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Check, Field
-from tui.app.dialogs.judged_form import FormFields
+from tui.app.dialogs.form_fields import FormFields
 from tui.app.dialogs.move_fields import WayFields
 from tui.app.dialogs.several import Candidate
 from tui.app.glyphs import UNICODE, Glyphs
