@@ -12,7 +12,6 @@ from tui.model.migrate_case import MigrateCase, MigratedDisk, MigrateFacts, migr
 from tui.model.migrate_checks import check_domain, check_hosts, check_options, check_snapshots, check_there
 from tui.model.migrate_disk_checks import check_disks
 from tui.model.migrate_layer_checks import check_layers
-from tui.model.migrate_network import check_network, sent_to
 from tui.model.migrate_request import MigrateRequest
 from tui.model.migrate_steps import (
     BringBack,
@@ -24,7 +23,7 @@ from tui.model.migrate_steps import (
     ProveArrival,
     SetAside,
 )
-from tui.model.migrate_tls import check_tls
+from tui.model.migrate_way_checks import check_network, check_tls, sent_to
 from tui.model.packed import packed
 from tui.model.plan import Plan
 from tui.model.quantity import duration, rate, size

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from tui.model.finding import Finding, fine, refused
-from tui.model.text import listed, printable
-
-if TYPE_CHECKING:
-    from tui.model.migrate_case import MigrateCase
 
 _OWN = "/etc/pki/libvirt-migrate"
 _USUAL = "/etc/pki/qemu"
-_SERVER = ("ca-cert.pem", "server-cert.pem", "server-key.pem")
-_CLIENT = ("ca-cert.pem",)
-_PROOF = ("client-cert.pem", "client-key.pem")
-"""What a client needs more where a server wants to know who it is."""
-_FEW, _LONGEST = 6, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +39,3 @@ def verifies(settings: Mapping[str, str]) -> bool:
     """Whether a host wants to know who comes."""
     usual = settings.get("default_tls_x509_verify", "1")
     return settings.get("migrate_tls_x509_verify", usual) != "0"
-
-
-def check_tls(case: MigrateCase) -> Iterator[Finding]:
-    """Whether both hosts have what they need for it."""
-    facts = case.facts
-    if not case.request.transport.tls or case.request.offline:
-        return
-    client = (*_CLIENT, *_PROOF) if facts.tls.verifies else _CLIENT
-    sides = ((facts.there, facts.tls.there, _SERVER), (facts.host, facts.tls.here, client))
-    lacking = [finding for side in sides for finding in _check_side(*side)]
-    yield from lacking
-    if not lacking and facts.tls.here and facts.tls.there:
-        yield fine("tls-certificates", "Both hosts have certificates for TLS.")
-
-
-def _check_side(host: str, known: Certificates | None, needed: tuple[str, ...]) -> Iterator[Finding]:
-    missing = [name for name in needed if known is not None and name not in known.files]
-    if known is not None and missing:
-        yield refused(
-            "tls-certificates",
-            f"{printable(host)} lacks in {printable(known.directory)} what TLS needs: "
-            f"{listed(missing, _FEW, _LONGEST)}.",
-            "Put it there, or set migrate_tls_x509_cert_dir in its qemu.conf.",
-        )
