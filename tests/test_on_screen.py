@@ -19,7 +19,7 @@ from tui.model.finding import Acceptance, refused
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _COMMAND = re.compile(r"\b(cp|qemu-img|virsh|virt-mirror) .*")
-_MAKES_COMMANDS = re.compile(r"\b(deletion|delete|typed|virsh)\b")
+_MAKES_COMMANDS = re.compile(r"\b(deletion|delete|own|typed|virsh)\b")
 
 
 def sentences() -> Iterator[str]:

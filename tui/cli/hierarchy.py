@@ -14,7 +14,7 @@ from tui.engine.control import Control
 from tui.engine.own_files import FileThere, FileTrouble, write_private
 from tui.engine.snapshot_file import READ_ONLY, export_of, holds
 from tui.model.checkpoint import ABOUT, KnownCheckpoint, unseen
-from tui.model.command import typed
+from tui.model.command import own
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
 from tui.model.hierarchy_file import file_name
 from tui.model.hierarchy_roles import LayerRole, layer_roles, lost_states, problems_of
@@ -214,6 +214,6 @@ def export_snapshots(command: ExportCommand, fleet: Fleet, output: Output) -> in
         )
         return DONE
     output.say(holds(path, saved))
-    again = typed("virt-mirror", "snapshot", "import", saved.domain, str(path.absolute()))
+    again = own("snapshot", "import", saved.domain, str(path.absolute()))
     output.say(f"Bring it back: {printable(again)}")
     return DONE

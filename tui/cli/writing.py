@@ -15,6 +15,7 @@ from tui.cli.progress import Progress, progress
 from tui.engine.control import Control, End, Outcome, Run
 from tui.model.awaited import Awaited
 from tui.model.begin_steps import Begin
+from tui.model.command import own
 from tui.model.finding import Severity
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
@@ -202,14 +203,13 @@ def _until_started(control: Control, run: Run) -> Outcome:
 def _tell_how_to_go_on(plan: Plan, output: Output, *, recoverable: bool) -> None:
     begin, name = _begin(plan), printable(plan.domain)
     if recoverable or any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps):
-        how = f"go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}."
+        how = f"go on with {own('resume', name)}, or take it back with {own('undo', name)}."
         output.complain(f"Interrupted. The guest goes on; {how}")
     elif begin is None:
         output.complain("Interrupted. What was begun goes on: look with virt-mirror jobs.")
     else:
-        where = f"{name} {printable(begin.target)}"
         verbs = _ENDED_THERE if _serves(plan) else _ENDINGS.get(begin.job, ("cancel",))
-        endings = [f"virt-mirror {verb} {where}" for verb in verbs]
+        endings = [own(verb, name, printable(begin.target)) for verb in verbs]
         ends = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
         output.complain(
             f"Interrupted. The {begin.job} goes on in QEMU: follow it with virt-mirror jobs --watch, "
@@ -224,7 +224,7 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
         where = printable(f"{plan.domain} {begin.target}")
         output.say(f"The {begin.job} of {where} has started and goes on in QEMU.")
         verb = "keep" if _serves(plan) else "pivot"
-        then = f" In sync: virt-mirror {verb} {where}" if begin.job.mirrors else ""
+        then = f" In sync: {printable(own(verb, plan.domain, begin.target))}" if begin.job.mirrors else ""
         output.say(f"Follow it: virt-mirror jobs --watch.{then}")
         return
     for finding in outcome.findings:

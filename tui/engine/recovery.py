@@ -15,6 +15,7 @@ from tui.engine.control import Level
 from tui.engine.migrate_steps import release
 from tui.engine.quiescing import thaw
 from tui.model.begin_steps import StartCopy
+from tui.model.command import virsh
 from tui.model.domain import Domain, RunState
 from tui.model.hierarchy_steps import DefineSnapshots, DeleteSnapshots
 from tui.model.host import HostState
@@ -56,7 +57,7 @@ def _release(host: Host, domain: Domain, entry: Entry) -> None:
         host.log(
             f"{domain.name} was left paused by “{entry.title}” of {entry.owner}, and goes on now.",
             Level.WARNING,
-            commands=(f"virsh resume {domain.name}",),
+            commands=(virsh("resume", domain.name),),
             domain=domain.name,
         )
     if isinstance(entry.step, Migrate) and domain.state is RunState.PAUSED:

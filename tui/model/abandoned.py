@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.model.command import typed
+from tui.model.command import own
 from tui.model.host import HostState
 from tui.model.journal import Entry
 
@@ -30,4 +30,4 @@ def ways_out(state: HostState, entry: Entry) -> dict[str, str]:
     domain = state.domain(entry.uuid)
     name = domain.name if domain else entry.uuid
     which = ("--plan", entry.id) if len(state.entries_of(entry.uuid)) > 1 else ()
-    return {verb: typed("virt-mirror", verb, name, *which) for verb in ("resume", "undo")}
+    return {verb: own(verb, name, *which) for verb in ("resume", "undo")}

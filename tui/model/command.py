@@ -21,9 +21,14 @@ def addressed(text: str, *uris: str) -> str:
     return _OWN.sub(lambda _: typed("virt-mirror", *words), text)
 
 
+def own(*words: str) -> str:
+    """A command line of this program."""
+    return typed("virt-mirror", *words)
+
+
 def snapshot_deletion(domain: str, name: str, *how: str) -> str:
     """What deletes a snapshot, or has it forgotten."""
-    return typed("virt-mirror", "snapshot", "delete", domain, name, *how)
+    return own("snapshot", "delete", domain, name, *how)
 
 
 def virsh(*words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from tui.model.command import virsh
 from tui.model.copy_case import CopyCase
 from tui.model.facts import PathKind, Use, UseKind, same_name
 from tui.model.finding import Finding, fine, refused, warning
@@ -41,7 +42,7 @@ def check_kind(case: CopyCase) -> Iterator[Finding]:
         yield refused(
             "destination-type",
             f"libvirt does not look up {path} for a copy: a pool and a volume are no place to it.",
-            f"Give its path: virsh vol-path --pool {printable(source.pool)} {printable(source.volume)}",
+            f"Give its path: {printable(virsh('vol-path', '--pool', source.pool, source.volume))}",
         )
     elif case.destination.local_path is not None and not case.destination.local_path.startswith("/"):
         yield refused(

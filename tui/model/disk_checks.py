@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from tui.model.command import own
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Finding, refused, warning
@@ -102,14 +103,12 @@ def check_kind(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
 def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
     """One block job a disk, and one plan."""
     name, running = name_of(facts, disk), facts.running
-    domain = printable(facts.domain.name)
+    domain = facts.domain.name
     moves = any(e.moves for e in facts.entries if disk.target in e.targets)
     taken = next((e for e in facts.entries if disk.target in e.targets and e.snapshot), None)
-    command = (
-        f"virt-mirror undo {domain}" if moves else f"virt-mirror cancel {domain} {printable(disk.target)}"
-    )
+    command = own("undo", domain) if moves else own("cancel", domain, disk.target)
     if taken is not None:
-        command = printable(taken.ways_out)
+        command = taken.ways_out
     if disk.mirror or running:
         kind = (
             disk.mirror.job.value if disk.mirror else running.type.value if running else JobType.UNKNOWN.value
@@ -121,7 +120,7 @@ def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
         yield refused(
             "job-running",
             f"{name} has a block job already: {kind or 'one that is ending'}{to}{whose}.",
-            f"Wait for it, or end it: {command}",
+            f"Wait for it, or end it: {printable(command)}",
         )
         return
     for entry in facts.entries:
@@ -137,7 +136,7 @@ def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
             yield refused(
                 "plan-left-over",
                 f"A plan of {printable(entry.owner)} is still open on this disk: {printable(entry.title)}.",
-                f"Clear it first: {command}",
+                f"Clear it first: {printable(command)}",
             )
 
 

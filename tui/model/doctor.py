@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tui.model.command import snapshot_deletion, typed
+from tui.model.command import own, snapshot_deletion, typed, virsh
 from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
@@ -110,7 +110,7 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             yield warning(
                 "plan-interrupted",
                 f"{name}: “{printable(entry.title)}” of {printable(entry.owner)} was cut off at {entry.progress}.",
-                f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
+                f"Go on with {own('resume', name)}, or take it back with {own('undo', name)}.",
             )
         elif entry.snapshot is not None and not _mirrored(entry, facts):
             yield warning(
@@ -134,7 +134,7 @@ def _left_over(domain: Domain, entry: Entry, facts: DoctorFacts) -> Iterator[Fin
             yield warning(
                 "copy-left-over",
                 f"{name}: {printable(left)} is left of “{printable(entry.title)}”, whose mirror has ended.",
-                f"Tidy up: virt-mirror cancel {name} {printable(copy.target)}",
+                f"Tidy up: {printable(own('cancel', domain.name, copy.target))}",
             )
 
 
@@ -151,7 +151,8 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         if entry is not None and (entry.step is not None or not entry.stale(facts.state.refreshed)):
             # Somebody is at it, or the plan as a whole was told already.
             continue
-        disk = f"{printable(job.domain)} {printable(job.target)}"
+        named = printable(job.domain), printable(job.target)
+        disk = " ".join(named)
         waits = "in sync and waits" if job.phase is Phase.IN_SYNC else job.phase.value
         whose = "nobody follows it" if entry else "it was not begun by virt-mirror"
         if entry is not None and entry.snapshot is not None:
@@ -159,11 +160,11 @@ def _mirrors(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             how = printable(entry.snapshot.deletions)
         elif entry is not None and entry.serving is not None:
             what = f"copy to {printable(entry.serving.host)}"
-            how = f"virt-mirror keep {disk}, or virt-mirror cancel {disk}"
+            how = f"{own('keep', *named)}, or {own('cancel', *named)}"
         else:
             what = job.type
-            back = f"undo {printable(job.domain)}" if entry and entry.moves else f"cancel {disk}"
-            how = f"virt-mirror pivot {disk}, or virt-mirror {back}"
+            back = own("undo", named[0]) if entry and entry.moves else own("cancel", *named)
+            how = f"{own('pivot', *named)}, or {back}"
         yield warning("mirror-unfollowed", f"{disk}: the {what} is {waits}, and {whose}.", f"End it: {how}.")
 
 
@@ -180,7 +181,7 @@ def _definitions(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                 "definition-stale",
                 f"{printable(domain.name)} {printable(disk.target)} is on {printable(now.path)}, and its next start "
                 f"would be on {printable(later.path)}.",
-                f"Name the former there: virsh edit {printable(domain.name)}",
+                f"Name the former there: {printable(virsh('edit', domain.name))}",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model.begin_steps import StartCopy
-from tui.model.command import typed, virsh
+from tui.model.command import own, virsh
 from tui.model.disk_checks import no_such_disk
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, Running
@@ -34,10 +34,7 @@ def check_migrating(facts: EndFacts, *, limit: bool = False) -> Iterator[Finding
     name = facts.domain.name
     host = printable(facts.migration.host) if facts.migration else "another host"
     if facts.migration is not None:
-        call_back, set_limit = (
-            typed("virt-mirror", "cancel", name),
-            typed("virt-mirror", "speed", name, "MIB"),
-        )
+        call_back, set_limit = own("cancel", name), own("speed", name, "MIB")
     else:
         call_back, set_limit = virsh("domjobabort", name), virsh("migrate-setspeed", name, "MIB")
     yield refused(
@@ -125,13 +122,13 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
                 f"This mirror belongs to the snapshot {printable(entry.snapshot.name)}, and ends with all of that.",
                 f"End it with {printable(entry.snapshot.deletions)}."
                 if entry.step is None
-                else f"Go on with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
+                else f"Go on with {own('resume', name)}, or take it back with {own('undo', name)}.",
             )
         elif case.request.ending is not Ending.PIVOT and entry.layered:
             yield refused(
                 "part-of-a-move",
                 f"This is a part of “{printable(entry.title)}”, which has made more than this mirror.",
-                f"Take all of it back: virt-mirror undo {name}",
+                f"Take all of it back: {own('undo', name)}",
             )
         elif entry.filling:
             yield refused(
@@ -140,7 +137,7 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
                 "a pivot now would give the guest a disk with holes.",
                 "Wait until they are."
                 if not entry.stale(case.facts.now)
-                else f"Go on: virt-mirror resume {name}",
+                else f"Go on: {own('resume', name)}",
             )
     if case.request.ending is Ending.PIVOT:
         yield from _check_together(case)
@@ -158,8 +155,7 @@ def _check_together(case: EndCase) -> Iterator[Finding]:
                 yield refused(
                     "together",
                     f"“{printable(entry.title)}” is to pivot {names} at the same instant.",
-                    f"Pivot them together: virt-mirror pivot {case.name} "
-                    + " ".join(printable(t) for t in step.targets),
+                    f"Pivot them together: {printable(own('pivot', case.facts.domain.name, *step.targets))}",
                 )
                 return
 

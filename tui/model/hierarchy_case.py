@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tui.model.command import snapshot_deletion, typed
+from tui.model.command import own, snapshot_deletion, virsh
 from tui.model.domain import Domain
 from tui.model.facts import KnowsUses, Running, Uses, same_name, who
 from tui.model.finding import Finding, fine, refused, warning
@@ -140,7 +140,7 @@ def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:
         place = names.index(same_name(disk.base)) if disk.base and same_name(disk.base) in names else None
         if drive is not None and drive.chain.complete and place is None:
             target, name = printable(disk.target), printable(facts.domain.name)
-            edit = typed("virsh", "edit", facts.domain.name)
+            edit = virsh("edit", facts.domain.name)
             return f"That is not in the chain of {target}: shut {name} off and put it back there: {printable(edit)}"
         if place == 0:
             continue
@@ -150,7 +150,7 @@ def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:
         lost += others
         accepting = ("--lose-snapshots",) if others else ()
         words = ("commit", facts.domain.name, disk.target, "--base", disk.base or "", "--pivot", *accepting)
-        commits.append(typed("virt-mirror", *words))
+        commits.append(own(*words))
     # Those above first, or it would give the ones that follow another parent.
     gone = [one.name for one in reversed(facts.hierarchy.snapshots) if one in lost]
     commits += [snapshot_deletion(facts.domain.name, name, "--metadata-only") for name in gone]
@@ -209,10 +209,10 @@ def unfollowed(path: str, facts: HierarchyFacts) -> Finding:
 def take_first(facts: HierarchyFacts, method: Method) -> str:
     """What holds the present state, and what makes a snapshot the current one."""
     name = facts.domain.name
-    command = typed("virt-mirror", "snapshot", "create", name, "--method", method)
+    command = own("snapshot", "create", name, "--method", method)
     if not facts.domain.state.active:
         only = ("--disk-only",) if method is Method.QEMU else ()
-        command = typed("virsh", "snapshot-create-as", name, *only)
+        command = virsh("snapshot-create-as", name, *only)
     return f"Take a snapshot of it first: {printable(command)}"
 
 

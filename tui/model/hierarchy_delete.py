@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.command import typed
+from tui.model.command import own, typed
 from tui.model.facts import same_name
 from tui.model.finding import Finding, any_refusal, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, SnapshotKind
@@ -178,7 +178,7 @@ def _check(
             "metadata-only",
             f"libvirt forgets {names_of(names)}, and with that which images they need: nothing keeps anybody from "
             "changing or removing those.",
-            f"Keep the records first: virt-mirror snapshot export {domain}",
+            f"Keep the records first: {own('snapshot', 'export', domain)}",
         )
         return
     yield from check_quiet(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tui.model.command import typed
+from tui.model.command import own, typed
 from tui.model.facts import same_name
 from tui.model.finding import Acceptance, Finding, fine, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk, arranged
@@ -150,7 +150,7 @@ def _check_subject(case: _Case) -> Iterator[Finding]:
             yield refused(
                 "plan-in-progress" if not entry.stale(case.facts.now) else "plan-left-over",
                 f"Another import of {printable(entry.owner)} is not at its end: {printable(entry.title)}.",
-                f"Wait until it has ended; if it does not, virt-mirror resume {name} or virt-mirror undo {name}.",
+                f"Wait until it has ended; if it does not, {own('resume', name)} or {own('undo', name)}.",
             )
     uuids = {saved.uuid, *(one.uuid for one in case.snapshots if one.uuid)}
     if uuids != {domain.uuid}:
@@ -294,7 +294,7 @@ def _unread(case: _Case) -> Iterator[Finding]:
                 "image-unread",
                 f"{printable(path)} could not be read as {printable(form)}, so that nobody knows whether it is the "
                 "right one.",
-                f"Look on the host: qemu-img info -U -f {printable(form)} {printable(path)}",
+                f"Look on the host: {printable(typed('qemu-img', 'info', '-U', '-f', form, path))}",
             )
     remote = [one.name for one in case.new if any(not disk.local for disk in one.disks)]
     if remote:

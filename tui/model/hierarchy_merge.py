@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model.begin_steps import Begin, StartPull
-from tui.model.command import typed
+from tui.model.command import own
 from tui.model.facts import same_name
 from tui.model.finding import Finding, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, StateDisk
@@ -113,15 +113,15 @@ def _insisting(
         return replace(finding, remedy="")
     if finding.acceptance is None:
         return finding
-    words = ["virt-mirror", "commit", facts.domain.name, merge.target]
+    words = ["commit", facts.domain.name, merge.target]
     if isinstance(merge, PullRequest):
-        words[1] = "pull"
+        words[0] = "pull"
     elif facts.domain.is_on(merge.target, merge.top or ""):
         words += ["--pivot"]
     else:
         words += ["--wait", "--top", merge.top or ""]
     words += ["--base", merge.base] if merge.base else []
-    by_hand = f"{printable(typed(*words))}; then {deletion(facts, snapshot)} --metadata-only"
+    by_hand = f"{printable(own(*words))}; then {deletion(facts, snapshot)} --metadata-only"
     remedy = f"Mend that first, or merge by hand, where it can be accepted: {by_hand}"
     return replace(finding, acceptance=None, remedy=remedy)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model.command import typed
+from tui.model.command import typed, virsh
 from tui.model.finding import Acceptance, Finding, any_refusal, in_order, refused, warning
 from tui.model.hierarchy import DISK_ONLY, KnownSnapshot, SnapshotKind
 from tui.model.hierarchy_case import (
@@ -176,7 +176,7 @@ def _by_hand(facts: HierarchyFacts, snapshot: KnownSnapshot) -> str:
         f"{made}"
     )
     if snapshot.memory_file is None:
-        return f"{overlays}; {edited}: {printable(typed('virsh', 'edit', facts.domain.name))}"
-    dump = typed("virsh", "save-image-dumpxml", snapshot.memory_file)
-    restore = typed("virsh", "restore", snapshot.memory_file, "--xml", "then.xml")
+        return f"{overlays}; {edited}: {printable(virsh('edit', facts.domain.name))}"
+    dump = virsh("save-image-dumpxml", snapshot.memory_file)
+    restore = virsh("restore", snapshot.memory_file, "--xml", "then.xml")
     return f"{overlays}; {printable(dump)} > then.xml; in then.xml {edited}; {printable(restore)}"

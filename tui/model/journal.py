@@ -12,7 +12,7 @@ from lxml import etree
 from tui.model import xml
 from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
-from tui.model.command import typed
+from tui.model.command import own
 from tui.model.domain import PLAN_NAMESPACE
 from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
 from tui.model.methods import Quiesce
@@ -100,7 +100,7 @@ class Entry:
         name = self.snapshot.domain
         if self.step is None:
             return self.snapshot.deletions
-        return f"{typed('virt-mirror', 'resume', name)}, or {typed('virt-mirror', 'undo', name)}"
+        return f"{own('resume', name)}, or {own('undo', name)}"
 
     @property
     def serving(self) -> ServeThere | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lxml import etree
 
 from tui.model import live_checks, snapshot_checks, xml
-from tui.model.command import snapshot_deletion, typed
+from tui.model.command import own, snapshot_deletion
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, any_refusal, in_order, refused
 from tui.model.hierarchy_case import deletes_after
@@ -251,7 +251,7 @@ def _undo(case: LiveCase) -> Iterator[str]:
         base = disk.active.path
         others = any(one.lost_by((disk.path or "",), base) for one in case.facts.snapshots or ())
         accepting = ("--lose-snapshots",) if others or request.metadata else ()
-        yield typed("virt-mirror", "commit", name, disk.target, "--base", base, "--pivot", *accepting)
+        yield own("commit", name, disk.target, "--base", base, "--pivot", *accepting)
     if not overlaid or merges:
         yield snapshot_deletion(name, request.name)
     elif request.metadata:

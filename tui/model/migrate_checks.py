@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tui.model.brought import Brought
-from tui.model.command import virsh
+from tui.model.command import own, virsh
 from tui.model.domain import RunState
 from tui.model.facts import PathKind
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
@@ -33,7 +33,7 @@ def check_hosts(case: MigrateCase) -> Iterator[Finding]:
         yield refused(
             "same-host",
             f"{printable(case.request.destination)} is the host on which {printable(facts.domain.name)} is already.",
-            f"To take its disks elsewhere on this host: virt-mirror move {printable(facts.domain.name)} --to DIR",
+            f"To take its disks elsewhere on this host: {printable(own('move', facts.domain.name, '--to', 'DIR'))}",
         )
 
 
@@ -160,7 +160,7 @@ def _check_networks(wanted: Wanted, there: str) -> Iterator[Finding]:
         if up is None:
             yield refused("network", f"{there} has no network {name}.", "Define it there: virsh net-define")
         elif not up:
-            yield refused("network", f"The network {name} of {there} is not up.", f"virsh net-start {name}")
+            yield refused("network", f"The network {name} of {there} is not up.", virsh("net-start", name))
 
 
 def check_options(case: MigrateCase) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model.brought import Brought, lost
+from tui.model.command import own
 from tui.model.facts import PathKind, same_name
 from tui.model.finding import Acceptance, Finding, fine, refused, warning
 from tui.model.image import led_to
@@ -73,7 +74,7 @@ def _check_file(case: MigrateCase, one: Brought) -> Iterator[Finding]:
         yield refused(
             "layer-left-over",
             f"{place} is what a plan for {name} was about to bring to {there}, and nobody carries that on.",
-            f"Go on with that first, or take it back: virt-mirror resume {name}",
+            f"Go on with that first, or take it back: {own('resume', name)}",
         )
     elif one.coming is not None:
         yield warning(

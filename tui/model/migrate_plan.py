@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tui.model.brought import Brought, brought, named
 from tui.model.chain_steps import MakeImage
+from tui.model.command import own
 from tui.model.facts import PathKind
 from tui.model.finding import Finding, any_refusal, in_order
 from tui.model.migrate_case import MigrateCase, MigratedDisk, MigrateFacts, migrate_case
@@ -241,8 +242,8 @@ def _facts(case: MigrateCase, along: tuple[Brought, ...]) -> Iterator[tuple[str,
         action = request.convergence.timeout_action
         yield "after", f"{duration(request.convergence.timeout)}: {action}"
     yield "definition", _definitions(case)
-    back = "virt-mirror undo" if request.offline else "virt-mirror cancel"
-    yield "undo", f"until the guest is switched over: {back} {printable(facts.domain.name)}, or interrupt it"
+    back = printable(own("undo" if request.offline else "cancel", facts.domain.name))
+    yield "undo", f"until the guest is switched over: {back}, or interrupt it"
 
 
 def _words(disk: MigratedDisk) -> str:

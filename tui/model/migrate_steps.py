@@ -324,7 +324,7 @@ class ProveArrival:
         return (
             virsh("domstate", self.domain),
             virsh("domblklist", self.domain),
-            typed("virsh", "-c", self.source, "domstate", self.domain),
+            virsh("-c", self.source, "domstate", self.domain),
         )
 
 

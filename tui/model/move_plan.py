@@ -8,6 +8,7 @@ from dataclasses import replace
 from tui.model import move_checks, volume_checks
 from tui.model.begin_steps import StartCommit, StartCopy
 from tui.model.chain_steps import CompareImages, CopyImages, ImageCopy, MakeImage, TakeOverlay
+from tui.model.command import own
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, in_order, refused
@@ -278,7 +279,7 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
         yield "then", f"the guest goes over to the new place; the old images {fate}"
     else:
         yield "then", "stays in sync until you pivot or undo; both places hold all data"
-    yield "undo", f"until the pivot: virt-mirror undo {printable(facts.domain.name)}"
+    yield "undo", f"until the pivot: {printable(own('undo', facts.domain.name))}"
 
 
 def _along(disk: MovedDisk) -> str:

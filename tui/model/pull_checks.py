@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tui.model.command import own
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, refused, warning
@@ -69,7 +70,7 @@ def check_pulls(
             "pull-beside",
             f"{', '.join(pulls)} of {name} is being pulled, and when that ends while libvirt begins something else, "
             "this QEMU can crash.",
-            f"Wait for the pull, or end it: virt-mirror cancel {name} {' '.join(pulls)}",
+            f"Wait for the pull, or end it: {own('cancel', name, *pulls)}",
         )
     if isinstance(request, PullRequest):
         pulled |= {request.target}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tui.model.command import own
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, refused
@@ -25,7 +26,7 @@ def check_plans(domain: Domain, entries: Iterable[Entry], now: float) -> Iterato
             yield refused(
                 "plan-left-over",
                 f"A plan of {name} is not at its end: {printable(entry.title)}.",
-                f"Bring it there with virt-mirror resume {name}, or take it back with virt-mirror undo {name}.",
+                f"Bring it there with {own('resume', name)}, or take it back with {own('undo', name)}.",
             )
 
 
@@ -35,5 +36,5 @@ def check_jobs(domain: Domain, running: Iterable[Running], why: str) -> Iterator
         yield refused(
             "job-running",
             f"{printable(job.target)} has a {job.type} job, and libvirt {why}.",
-            f"Wait for it, or end it: virt-mirror cancel {printable(domain.name)} {printable(job.target)}",
+            f"Wait for it, or end it: {printable(own('cancel', domain.name, job.target))}",
         )

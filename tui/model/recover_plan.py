@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import CopyImages
-from tui.model.command import typed, virsh
+from tui.model.command import own, virsh
 from tui.model.domain import Domain
 from tui.model.facts import Running
 from tui.model.finding import Finding, fine, refused, warning
@@ -72,7 +72,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
                 refused(
                     "past-the-pivot",
                     "The guest has gone over already, and what is left to do is small.",
-                    f"Go on with it: virt-mirror resume {name}",
+                    f"Go on with it: {own('resume', name)}",
                 )
             )
         return Plan(
@@ -123,7 +123,7 @@ def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding
         yield refused(
             "migrating",
             f"{printable(facts.domain.name)} is on its way to another host.",
-            f"Wait for the end of that, or call it back: {typed('virt-mirror', 'cancel', facts.domain.name)}",
+            f"Wait for the end of that, or call it back: {own('cancel', facts.domain.name)}",
         )
     else:
         yield fine("plan-left-over", f"{owner} does not work on it any more.")
@@ -183,7 +183,7 @@ def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
         yield refused(
             "past-the-switch",
             f"{printable(facts.domain.name)} is at {printable(entry.migration.host)} already, and does not come back.",
-            f"Go on with it: virt-mirror resume {printable(facts.domain.name)}",
+            f"Go on with it: {printable(own('resume', facts.domain.name))}",
         )
     if entry.layered and not facts.domain.state.active:
         yield refused(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tui.model import copy_checks, destination_checks, disk_checks
+from tui.model.command import own, typed
 from tui.model.copy_case import CopyCase, copy_case
 from tui.model.disk import Disk
 from tui.model.facts import same_name
@@ -83,7 +84,7 @@ def check_name(request: SnapshotRequest, facts: TakeFacts, entries: tuple[Entry,
         yield refused(
             "snapshot-exists",
             f"A plan of {domain} is about a snapshot {shown} already.",
-            f"Choose another name, or end that: virt-mirror undo {domain}",
+            f"Choose another name, or end that: {own('undo', domain)}",
         )
 
 
@@ -199,10 +200,12 @@ def _check_reused(case: CopyCase, disk: TakenDisk) -> Iterator[Finding]:
     path, below = printable(disk.path), printable(disk.active.path)
     if image.backing is None or same_name(image.backing) != same_name(disk.active.path):
         on = f"on {printable(image.backing)}" if image.backing else "on nothing"
+        stands = ("-b", disk.active.path, "-F", disk.active.format or "raw")
+        create = typed("qemu-img", "create", "-f", disk.format, *stands, disk.path)
         yield refused(
             "overlay-backing",
             f"{path} stands {on}, and must stand on {below}, which {printable(disk.target)} is on now.",
-            f"Make it anew: qemu-img create -f {disk.format} -b {below} -F {disk.active.format or 'raw'} {path}",
+            f"Make it anew: {printable(create)}",
         )
     elif image.backing_format is None:
         yield refused(

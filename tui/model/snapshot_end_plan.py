@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tui.model import end_checks
 from tui.model.begin_steps import StartCopy
 from tui.model.chain_steps import CompareImages
-from tui.model.command import snapshot_deletion, typed
+from tui.model.command import own, snapshot_deletion
 from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, ImageFacts, same_name
 from tui.model.finding import Finding, fine, in_order, refused, warning
@@ -129,7 +129,7 @@ def _check_plans(held: _Held) -> Iterator[Finding]:
             yield refused(
                 "plan-left-over",
                 f"The snapshot {printable(held.request.name)} is not complete: it is at {entry.progress}.",
-                f"Go on with virt-mirror resume {domain}, or take it back with virt-mirror undo {domain}.",
+                f"Go on with {own('resume', domain)}, or take it back with {own('undo', domain)}.",
             )
 
 
@@ -229,12 +229,12 @@ def _check_abort(held: _Held) -> Iterator[Finding]:
             yield warning("mirror-gone", f"{target} has no mirror at {path} any more.")
     yield from end_checks.check_cancel(held.case)
     name = held.snapshot.domain
-    merges = [typed("virt-mirror", "commit", name, t, "--shallow", "--pivot") for t in held.snapshot.targets]
+    merges = [own("commit", name, t, "--shallow", "--pivot") for t in held.snapshot.targets]
     yield warning(
         "overlays-stay",
         "The guest stays on its overlays, and the chains are one layer deeper than before the snapshot.",
         f"Merge them when you like: {printable('; '.join(merges))}. Or give up the snapshot and its overlays at once: "
-        f"{printable(typed('virt-mirror', 'undo', name))}",
+        f"{printable(own('undo', name))}",
     )
 
 

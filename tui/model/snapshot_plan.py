@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tui.model import snapshot_checks
 from tui.model.begin_steps import StartCopy
-from tui.model.command import snapshot_deletion
+from tui.model.command import own, snapshot_deletion
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
 from tui.model.finding import Finding, any_refusal, in_order, refused
@@ -162,4 +162,4 @@ def _facts(
         yield "limit", f"{rate(request.bandwidth)} for each mirror"
     delete = snapshot_deletion(facts.domain.name, request.snapshot.name or "")
     yield "then", f"both places get all that is new, until {printable(delete)} --pivot or --abort"
-    yield "undo", f"virt-mirror undo {printable(facts.domain.name)}: what is new goes back into the images"
+    yield "undo", f"{printable(own('undo', facts.domain.name))}: what is new goes back into the images"
