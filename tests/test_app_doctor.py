@@ -150,3 +150,26 @@ async def test_hostile_text(text: str, ascii_only: bool) -> None:  # noqa: FBT00
         await screen.press("j", "c")
         assert "\x1b" not in screen.app.clipboard
         assert "2 things" in summary(dialog)
+
+
+@played
+async def test_an_error_that_nobody_expected_is_told_and_leaves_nothing_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control, errors = host(), [ZeroDivisionError("of [/x]")]
+
+    def examine(uuid: str | None = None) -> tuple[Finding, ...]:  # noqa: ARG001
+        if errors:
+            raise errors.pop()
+        return FOUND
+
+    monkeypatch.setattr(control, "examine", examine)
+    async with opened(control, mishaps=True) as screen:
+        dialog = await doctor(screen)
+        assert "could not be examined" in summary(dialog)
+        assert [finding.reason for finding in dialog.findings] == [
+            "Something went wrong inside virt-mirror: ZeroDivisionError: of [/x]"
+        ]
+        assert [type(error) for error in screen.app.mishaps.errors] == [ZeroDivisionError]
+        await screen.press("r")
+        await screen.until(lambda: "1 thing to look at" in summary(dialog))

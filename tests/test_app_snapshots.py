@@ -33,6 +33,7 @@ from tui.app.dialogs.revert import RevertForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.engine.control import End, Outcome
 from tui.engine.errors import NoConnection
+from tui.model.domain import RunState
 from tui.model.finding import Acceptance, refused
 from tui.model.hierarchy import SnapshotView, arranged
 from tui.model.hierarchy_request import After, SnapshotDeleteRequest, SnapshotRevertRequest
@@ -168,6 +169,29 @@ async def test_a_host_that_is_away_says_so_and_what_is_known_stays(monkeypatch: 
         await screen.until(lambda: "could not be read" in title(view))
         assert "It is [/away]." in view.problems.plain
         assert len(view.tree_view.items) == 5
+
+
+@played
+async def test_after_an_error_that_nobody_expected_it_is_read_again_once_the_host_has_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control = host()
+    async with opened(control, mishaps=True) as screen:
+        view = await view_of(screen)
+
+        def snapshots(uuid: str) -> SnapshotView:  # noqa: ARG001
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(control, "snapshots", snapshots)
+            await screen.press("r")
+            await screen.until(lambda: screen.app.mishaps.errors)
+        assert "could not be read" in title(view)
+        asked = len(control.calls)
+        control.publish(make_state(replace(DOMAIN, state=RunState.PAUSED)))
+        view.look()
+        await screen.until(lambda: "as of" in title(view))
+        assert control.calls[asked:] == [("snapshots", UUID)]
 
 
 @played

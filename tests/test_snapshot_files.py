@@ -121,6 +121,21 @@ async def test_a_slow_host_holds_nothing_up_while_it_is_exported(
 
 
 @played
+async def test_an_error_that_nobody_expected_ends_the_export_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = host()
+
+    def save_snapshots(uuid: str) -> Saved:  # noqa: ARG001
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(control, "save_snapshots", save_snapshots)
+    async with opened(control, mishaps=True) as screen:
+        await save_dialog(screen)
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.mishaps.errors)
+        assert "exporting" not in str(screen.app.screen.query_one("#title").render())
+
+
+@played
 async def test_where_nothing_can_be_exported_it_is_said() -> None:
     async with opened(host(read_only=True)) as screen:
         view = await view_of(screen)

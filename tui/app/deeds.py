@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tui.app.background import Background
+from tui.app.background import Background, Turn
 from tui.app.dialogs.confirm import ConfirmPlan
 from tui.app.dialogs.imports import ImportForm
 from tui.app.dialogs.merge import MergeForm
@@ -121,7 +121,7 @@ class Deeds:
         self._clock = clock
         self._glyphs = glyphs
         self._suggested_bandwidth = suggested_bandwidth
-        self._turn = 0
+        self._turn = Turn()
         self.waiting_for: str | None = None
         """The host whose plan is being waited for."""
 
@@ -132,18 +132,17 @@ class Deeds:
 
         ``carry_out`` is called with the plan where it is somebody else's to run.
         """
-        self._turn += 1
         self._wait(aim.host)
-        turn = self._turn
+        only = self._turn.begin()
         self._background.do(
             partial(aim.control.plan, request),
-            lambda plan: self._ask(turn, aim, plan, verb, carry_out or partial(self._run, aim)),
-            lambda error: self._no_plan(turn, aim, error),
+            only(lambda plan: self._ask(aim, plan, verb, carry_out or partial(self._run, aim))),
+            only(partial(self._no_plan, aim)),
         )
 
     def forget(self) -> None:
         """Wait for no plan any more."""
-        self._turn += 1
+        self._turn.forget()
         self._wait(None)
 
     def mirror(self, aims: Sequence[Aim], peers: Callable[[Control], Sequence[Peer]], turn: int = 1) -> None:
@@ -317,9 +316,7 @@ class Deeds:
         self.waiting_for = host
         self._on_wait()
 
-    def _ask(self, turn: int, aim: Aim, plan: Plan, verb: str, carry_out: Callable[[Plan], None]) -> None:
-        if turn != self._turn:
-            return
+    def _ask(self, aim: Aim, plan: Plan, verb: str, carry_out: Callable[[Plan], None]) -> None:
         self._wait(None)
         if self._screen.app.screen is not self._screen:
             self._tell(Level.WARNING, aim.host, f"Not asked, since another window is open: {plan.title}.")
@@ -327,11 +324,9 @@ class Deeds:
         question = ConfirmPlan(plan, aim.host, verb=verb, glyphs=self._glyphs)
         self._screen.app.push_screen(question, lambda yes: carry_out(plan) if yes else None)
 
-    def _no_plan(self, turn: int, aim: Aim, error: Exception) -> None:
-        if turn != self._turn:
-            return
+    def _no_plan(self, aim: Aim, why: str) -> None:
         self._wait(None)
-        self._failed(aim, error)
+        self._tell(Level.ERROR, aim.host, why)
 
     def _run(self, aim: Aim, plan: Plan) -> None:
         if reason := aim.moved():
@@ -352,9 +347,9 @@ class Deeds:
             over(outcome)
             self._ended(aim, plan, outcome)
 
-        def failed(error: Exception) -> None:
+        def failed(why: str) -> None:
             over(None)
-            self._failed(aim, error)
+            self._tell(Level.ERROR, aim.host, why)
 
         self._background.do(carry_out, ended, failed)
 
@@ -376,8 +371,3 @@ class Deeds:
             return
         level = Level.INFO if outcome.end is End.DONE else Level.ERROR
         self._tell(level, aim.host, outcome.message or f"{plan.title}: {outcome.end.value}.")
-
-    def _failed(self, aim: Aim, error: Exception) -> None:
-        if not isinstance(error, HostError):
-            raise error
-        self._tell(Level.ERROR, aim.host, str(error))

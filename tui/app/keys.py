@@ -31,7 +31,7 @@ from tui.app.widgets.log import LogPanel
 from tui.app.writing_keys import WritingKeys
 from tui.engine.control import Level
 from tui.engine.history import History
-from tui.engine.own_files import FileTrouble, write_private
+from tui.engine.own_files import write_private
 from tui.engine.state_directory import state_directory
 from tui.model.headway import Below, below
 from tui.model.job import Job
@@ -244,18 +244,13 @@ class Keys(WritingKeys):
         name = time.strftime("log-%Y%m%d-%H%M%S.txt", time.localtime(self.clock()))
         text = self.log_panel.whole
 
-        def failed(error: Exception) -> None:
-            if not isinstance(error, FileTrouble):
-                raise error
-            self.tell(Level.ERROR, "", str(error))
-
         def save(path: str | None) -> None:
             if not path:
                 return
             self.background.do(
                 partial(write_private, Path(path), text),
                 lambda _: self.tell(Level.INFO, "", f"The log was written to {path}."),
-                failed,
+                partial(self.tell, Level.ERROR, ""),
             )
 
         self.app.push_screen(SaveDialog(str(state_directory() / name), glyphs=self.glyphs), save)

@@ -13,19 +13,18 @@ from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import OptionList, Static
 
+from tui.app.background import Turn
 from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.passages import Passages
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
-from tui.engine.errors import HostError
 from tui.model.finding import Finding, Severity, in_order, refused
 from tui.model.text import counted
 
-Examine = Callable[[Callable[[tuple[Finding, ...]], None], Callable[[Exception], None]], None]
-"""Has the host looked at, away from the screen's thread; then the one is called, or with an error the other."""
-
+Examine = Callable[[Callable[[tuple[Finding, ...]], None], Callable[[str], None]], None]
+"""Has the host looked at, away from the screen's thread; then the one is called, or the other with a sentence."""
 
 _NAME = 30
 
@@ -48,7 +47,7 @@ class DoctorDialog(Dialog[None]):
         self._host = host
         self._examine = examine
         self._clock = clock
-        self._turn = 0
+        self._turn = Turn()
         self.findings: tuple[Finding, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -66,18 +65,15 @@ class DoctorDialog(Dialog[None]):
 
     def on_unmount(self) -> None:
         """An answer that comes now is for nobody."""
-        self._turn += 1
+        self._turn.forget()
 
     def action_look(self) -> None:
         """Have the host looked at; what is known stays until the answer is there."""
-        self._turn += 1
-        turn = self._turn
         self._sum_up(styled("examining…" if not self.glyphs.ascii else "examining...", "$text-warning"))
-        self._examine(lambda found: self._take(turn, found), lambda error: self._fail(turn, error))
+        only = self._turn.begin()
+        self._examine(only(self._take), only(self._fail))
 
-    def _take(self, turn: int, findings: tuple[Finding, ...]) -> None:
-        if turn != self._turn:
-            return
+    def _take(self, findings: tuple[Finding, ...]) -> None:
         self.findings = in_order(findings)
         bad = sum(finding.severity is not Severity.FINE for finding in self.findings)
         words = counted(bad, "thing to look at", "things to look at") if bad else "all is well"
@@ -87,14 +83,11 @@ class DoctorDialog(Dialog[None]):
         self._sum_up(join(sign, words, styled(f"  as of {at}", DIM)))
         self._show()
 
-    def _fail(self, turn: int, error: Exception) -> None:
-        if not isinstance(error, HostError):
-            raise error
-        if turn == self._turn:
-            bad = SEVERITY_STYLES[Severity.REFUSED]
-            self._sum_up(styled(f"{self.glyphs.bad} could not be examined", bad))
-            self.findings = (refused("host", str(error)),)
-            self._show()
+    def _fail(self, why: str) -> None:
+        bad = SEVERITY_STYLES[Severity.REFUSED]
+        self._sum_up(styled(f"{self.glyphs.bad} could not be examined", bad))
+        self.findings = (refused("host", why),)
+        self._show()
 
     def _titled(self, words: Content) -> Content:
         host = styled(f"  {shown(self._host, width=_NAME).plain}  ", f"not bold {DIM}")

@@ -9,8 +9,7 @@ from pathlib import Path
 from tui.app.background import Background
 from tui.app.deeds import Tell
 from tui.engine.control import Control, Level
-from tui.engine.errors import HostError
-from tui.engine.own_files import FileTrouble, here, write_private
+from tui.engine.own_files import here, write_private
 from tui.engine.snapshot_file import export_of, holds
 from tui.model.domain import Domain
 from tui.model.hierarchy_file import file_name
@@ -52,7 +51,9 @@ class Exports:
         """Write a file; returns at once."""
         self.waiting += 1
         self._on_wait()
-        self._background.do(partial(self._write, path), partial(self._written, path), self._failed)
+        self._background.do(
+            partial(self._write, path), partial(self._written, path), partial(self._end, Level.ERROR)
+        )
 
     def _write(self, path: Path) -> str:
         saved, text = export_of(self._control, self._domain.uuid)
@@ -62,11 +63,6 @@ class Exports:
     def _written(self, path: Path, sentence: str) -> None:
         self.latest = path
         self._end(Level.INFO, sentence)
-
-    def _failed(self, error: Exception) -> None:
-        if not isinstance(error, HostError | FileTrouble):
-            raise error
-        self._end(Level.ERROR, str(error))
 
     def _end(self, level: Level, sentence: str) -> None:
         self.waiting -= 1

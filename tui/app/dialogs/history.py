@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import Static
 
-from tui.app.background import Background
+from tui.app.background import Background, Turn
 from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
@@ -23,7 +23,6 @@ from tui.app.widgets.items import Items
 from tui.app.widgets.records import STYLES, RecordsView, sign
 from tui.engine.control import Level
 from tui.engine.history import History, Past
-from tui.engine.own_files import FileTrouble
 from tui.model.figures import Figures
 from tui.model.history import Record, Result
 from tui.model.quantity import fine_duration, moment, size
@@ -61,7 +60,7 @@ class HistoryDialog(Dialog[None]):
         self._domain = domain
         self._only: Record | None = None
         """The record whose domain alone is shown."""
-        self._turn = 0
+        self._turn = Turn()
         self._trouble: str | None = None
         self.past: Past | None = None
         self.records = RecordsView(glyphs=glyphs, id="records")
@@ -83,21 +82,16 @@ class HistoryDialog(Dialog[None]):
 
     def on_unmount(self) -> None:
         """An answer that comes now is for nobody."""
-        self._turn += 1
+        self._turn.forget()
 
     # Reading
 
     def action_read(self) -> None:
         """Read the file; what is known stays until that is done."""
-        self._turn += 1
-        turn = self._turn
-        self._background.do(
-            self._history.read, lambda past: self._take(turn, past), lambda error: self._fail(turn, error)
-        )
+        only = self._turn.begin()
+        self._background.do(self._history.read, only(self._take), only(self._fail))
 
-    def _take(self, turn: int, past: Past) -> None:
-        if turn != self._turn:
-            return
+    def _take(self, past: Past) -> None:
         first, self.past, self._trouble = self.past is None, past, past.complaint or None
         self.records.explain_emptiness("Nothing has ended yet: what you do is kept here once it has.")
         self._show()
@@ -105,12 +99,9 @@ class HistoryDialog(Dialog[None]):
             about = (n for n, one in enumerate(self.records.items) if one.uuid == self._domain)
             self.records.move_to(next(about, 0))
 
-    def _fail(self, turn: int, error: Exception) -> None:
-        if not isinstance(error, FileTrouble):
-            raise error
-        if turn == self._turn:
-            self._trouble = str(error)
-            self._sum_up()
+    def _fail(self, why: str) -> None:
+        self._trouble = why
+        self._sum_up()
 
     def _show(self) -> None:
         past = self.past.records if self.past else ()

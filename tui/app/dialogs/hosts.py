@@ -22,7 +22,6 @@ from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.items import Items
 from tui.app.widgets.news import say
 from tui.engine.control import Control, Level
-from tui.engine.errors import HostError
 from tui.model.domain import Domain
 from tui.model.host import HostState, Link, Memory
 from tui.model.migration import Migration
@@ -165,18 +164,13 @@ class HostsDialog(Dialog[None]):
         if self._active.get(number) != active:
             self._active[number] = active
             take = partial(self._take_memory, number)
-            self._background.do(self._controls[number].memory, take, self._no_memory)
+            # Without an answer it stays unknown how much there is.
+            self._background.do(self._controls[number].memory, take, lambda _why: None)
 
     def _take_memory(self, number: int, memory: Memory) -> None:
         self._memory[number] = memory
         if self.is_attached:
             self.show_hosts()
-
-    @staticmethod
-    def _no_memory(error: Exception) -> None:
-        # How much there is stays unknown then.
-        if not isinstance(error, HostError):
-            raise error
 
     # What is shown
 

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.types import CSSPathType
 from textual.widgets import Static
 
-from tui.app.background import Background
+from tui.app.background import Background, Turn
 from tui.app.deeds import Deeds, Tell
 from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.exports import Exports
@@ -39,7 +39,6 @@ from tui.app.widgets.bars import KeysBar
 from tui.app.widgets.items import Items
 from tui.app.widgets.snapshots import SnapshotLine, SnapshotTree, snapshot_lines
 from tui.engine.control import Control, End, Outcome
-from tui.engine.errors import HostError
 from tui.engine.queue import QueueRunner
 from tui.engine.snapshot_file import READ_ONLY
 from tui.model.checkpoint import no_snapshot, unseen
@@ -83,7 +82,7 @@ class SnapshotsDialog(SnapshotKeys):
         self._background = background
         self._tell = tell
         self._clock = clock
-        self._turn = 0
+        self._turn = Turn()
         self._reading = False
         self._seen: object = None
         """What was known of the domain when it was read last."""
@@ -137,23 +136,19 @@ class SnapshotsDialog(SnapshotKeys):
 
     def on_unmount(self) -> None:
         """An answer that comes now is for nobody."""
-        self._turn += 1
+        self._turn.forget()
         self.deeds.forget()
 
     # Reading
 
     def action_read(self) -> None:
         """Ask the host; what is known stays until the answer is there."""
-        self._turn += 1
-        turn = self._turn
         self._reading, self._seen = True, self._known()
         self._summary = styled("reading…" if not self.glyphs.ascii else "reading...", "$text-warning")
         self._sum_up()
-        self._background.do(
-            partial(self.control.snapshots, self.domain.uuid),
-            partial(self._take, turn),
-            partial(self._fail, turn),
-        )
+        only = self._turn.begin()
+        look = partial(self.control.snapshots, self.domain.uuid)
+        self._background.do(look, only(self._take), only(self._fail))
 
     def look(self) -> None:
         """Show what is under way; where the host has told of something new since it was read, read it again."""
@@ -173,9 +168,7 @@ class SnapshotsDialog(SnapshotKeys):
         mirrored = frozenset(name for name in (self.view.mirrors if self.view else ()) if name in tree)
         self.plans.show(self.open_plans.lines(mirrored, self.glyphs, read_only=self.control.read_only))
 
-    def _take(self, turn: int, view: SnapshotView) -> None:
-        if turn != self._turn:
-            return
+    def _take(self, view: SnapshotView) -> None:
         self._reading = False
         first, self.view = self.view is None, view
         self._roles = layer_roles(view)
@@ -200,16 +193,12 @@ class SnapshotsDialog(SnapshotKeys):
         self._show_plans()
         self._describe()
 
-    def _fail(self, turn: int, error: Exception) -> None:
-        if not isinstance(error, HostError):
-            raise error
-        if turn != self._turn:
-            return
+    def _fail(self, why: str) -> None:
         self._reading = False
         bad = styled(f"{self.glyphs.bad} ", "$text-error")
         self._summary = join(bad, styled("could not be read", "$text-error"))
         self._sum_up()
-        self.problems.show([Line(bad, shown(str(error)))])
+        self.problems.show([Line(bad, shown(why))])
 
     def _titled(self) -> Content:
         host = styled(f"  {shown(self.control.state.name, width=_NAME).plain}  ", f"not bold {DIM}")
