@@ -17,6 +17,7 @@ from tests.fake_host import FakeControl, default_plan
 from tests.snapshot_view import DOMAIN, SNAPSHOTS, UUID, host, title, view_of
 from tui.app.dialogs import imports
 from tui.app.dialogs.fields import Check, Field
+from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.imports import ImportForm
 from tui.app.dialogs.plan_view import PlanView
 from tui.app.dialogs.save import SaveDialog
@@ -221,6 +222,28 @@ async def test_the_file_of_the_domain_is_proposed_and_brings_them_back(
         assert view.current.name == "upgrade"  # type: ignore[attr-defined]
         assert control.requests == [request(file)]
         assert [call[0] for call in control.calls] == ["snapshots", "plan", "run", "snapshots"]
+
+
+@played
+async def test_after_an_error_that_nobody_expected_the_next_edit_asks_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("db01-snapshots.xml", "other.xml"):
+        (here / name).write_text(TEXT)
+
+    def broken(_file: Path) -> tuple[str, Saved]:
+        raise ZeroDivisionError
+
+    async with opened(host(()), mishaps=True) as screen:
+        with monkeypatch.context() as patch:
+            patch.setattr(imports, "read_saved", broken)
+            form = await import_form(screen)
+            await screen.until(lambda: screen.app.mishaps.errors)
+        assert form.query_one("#verdict", Flow).plain.endswith("could not be checked")
+        assert start(form).disabled
+        put(form, "place", here / "other.xml")
+        await screen.until(lambda: form.plan is not None)
+        assert [type(error) for error in screen.app.mishaps.errors] == [ZeroDivisionError]
 
 
 @played

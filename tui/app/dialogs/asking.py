@@ -35,7 +35,7 @@ def answer_of(control: Control, request: Request) -> Answer:
         return Answer(request, control.plan(request))
     except HostError as error:
         return Answer(request, None, str(error))
-    except Exception as error:  # noqa: BLE001  a thread's edge: else the form would say "checking" for ever
+    except Exception as error:  # noqa: BLE001  of several domains the others are asked all the same
         return Answer(request, None, f"The plan could not be made: {type(error).__name__}: {error}")
 
 
@@ -46,9 +46,9 @@ class Asker(Generic[Question, Given]):
     """
 
     def __init__(
-        self, answer: Callable[[Question, Outdated], Given], tell: Callable[[int, Given], object]
+        self, answer: Callable[[Question, Outdated], Given], tell: Callable[[int, Given | Exception], object]
     ) -> None:
-        """Have questions answered, and tell the answers with their numbers, in the thread of its own."""
+        """Have questions answered, and tell the answers or errors with their numbers, in the thread of its own."""
         self._answer = answer
         self._tell = tell
         self._changed = threading.Condition()
@@ -73,7 +73,12 @@ class Asker(Generic[Question, Given]):
     def _work(self) -> None:
         while asked := self._wait():
             number, question = asked
-            self._tell(number, self._answer(question, self._outdated))
+            given: Given | Exception
+            try:
+                given = self._answer(question, self._outdated)
+            except Exception as error:  # noqa: BLE001  the thread's edge: the next question is for it as well
+                given = error
+            self._tell(number, given)
 
     def _outdated(self) -> bool:
         return self._stopped or self._next is not None

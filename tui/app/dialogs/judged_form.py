@@ -64,7 +64,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
 
     @dataclass
     class Answered(Message):
-        """The host has answered."""
+        """The host has answered, or an error came up that nobody expected."""
 
         number: int
         given: object
@@ -213,6 +213,11 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         """Show the answer, unless the form has moved on since it was asked for."""
         if event.number != self._number:
             return
+        if isinstance(event.given, Exception):
+            # The next edit asks again, whatever it is.
+            self._asked, self.going = None, False
+            self.show_judgement()
+            raise event.given
         if isinstance(event.given, Mistakes):
             self._be_wrong(event.given)
         else:
@@ -297,6 +302,8 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
     def _verdict(self) -> Iterator[Line]:
         if self._mistakes is not None:
             yield Line(Content(""), styled("not complete yet", DIM))
+        elif self._given is None and not self.checking:
+            yield self.weighed(Severity.REFUSED, "could not be checked")
         elif self._given is None:
             yield Line(Content(""), styled("checking…" if not self.glyphs.ascii else "checking...", DIM))
         else:
