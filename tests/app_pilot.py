@@ -63,14 +63,22 @@ class Screen:
 
     async def click_text(self, view: Items[Any], item: int, text: str) -> None:
         """Click the first place where an item of a list shows a text."""
+        await self.pilot.click(offset=self._at(view, item, text))
+        await self.pilot.pause()
+
+    async def hover_text(self, view: Items[Any], item: int, text: str) -> None:
+        """Put the mouse there."""
+        await self.pilot.hover(offset=self._at(view, item, text))
+        await self.pilot.pause()
+
+    @staticmethod
+    def _at(view: Items[Any], item: int, text: str) -> tuple[int, int]:
         for line in range(view.lines_per_item):
             plain = view.draw(view.items[item], line, view.width).plain
             if text in plain:
                 y = view.HEADING + item * view.lines_per_item + line - view.scroll_offset.y
                 region = view.content_region
-                await self.pilot.click(offset=(region.x + plain.index(text) + 1, region.y + y))
-                await self.pilot.pause()
-                return
+                return region.x + plain.index(text) + 1, region.y + y
         raise AssertionError(text)
 
     def painted(self, view: Items[Any]) -> str:

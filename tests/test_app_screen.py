@@ -20,9 +20,11 @@ from tests.fake_host import (
     make_mirror,
     make_samples,
     make_state,
+    uuid_of,
 )
 from tui.app.app import MirrorApp
 from tui.app.command import Panel
+from tui.app.commands import BY_ID
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.details import JobDetails
 from tui.app.widgets.items import Items
@@ -428,6 +430,21 @@ async def test_in_the_table_all_that_ended_on_a_disk_is_dismissed_at_once() -> N
         await screen.press("d")
         assert not screen.main.jobs.items
         assert "done" not in screen.painted(screen.main.domains.table)
+
+
+@played
+async def test_a_read_only_session_says_so_of_the_buttons_that_are_dead_alone() -> None:
+    jobs: list[Job] = [make_job(phase=Phase.DONE), make_job("zoo", phase=Phase.IN_SYNC)]
+    state = make_state(make_domain(), make_domain("zoo"), jobs=jobs)
+    async with opened(FakeControl(states=state, read_only=True)) as screen:
+        view = screen.main.jobs
+        ended = next(n for n, row in enumerate(view.items) if row.disk[1] == uuid_of("db01"))
+        await screen.hover_text(view, ended, "[Dismiss]")
+        assert str(view.tooltip) == BY_ID["dismiss-job"].help
+        await screen.hover_text(view, 1 - ended, "[Pivot]")
+        assert str(view.tooltip) == "This session is read-only."
+        await screen.click_text(view, ended, "[Dismiss]")
+        assert [row.disk[1] for row in view.items] == [uuid_of("zoo")]
 
 
 @played

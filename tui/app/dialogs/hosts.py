@@ -227,9 +227,7 @@ class HostsDialog(Dialog[None]):
         to = styled("point at a host", DIM)
         if pointed is not None:
             to = shown(self._controls[pointed].state.name, "bold", width=_NAME)
-        what = join(
-            *(part for n, name in enumerate(names[:_NAMES]) for part in ((", ", name) if n else (name,)))
-        )
+        what = Content(", ").join(names[:_NAMES])
         if len(names) > _NAMES:
             what = join(what, f" and {len(names) - _NAMES} more")
         sizes = [domain.definition.memory for domain in self._domains if domain.state.active]

@@ -145,7 +145,7 @@ class HeaderBar(Bar):
             badges.append(styled("reading…", "$text-warning"))
         elif hosts:
             badges.append(styled(f"{self.glyphs.running} live", "$text-success"))
-        return join(*(p for n, badge in enumerate(badges) for p in ((" ", badge) if n else (badge,))))
+        return Content(" ").join(badges)
 
 
 class HostsBar(Bar):

@@ -7,7 +7,7 @@ import time
 from textual.content import Content
 
 from tui.app.glyphs import DIM, SEVERITY_STYLES, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.text import shown, styled
 from tui.model.forecast import Verdict, forecast
 from tui.model.headway import Below
 from tui.model.job import Job, JobType, Phase
@@ -77,5 +77,5 @@ def ended_words(job: Job, glyphs: Glyphs) -> list[Content]:
             )
             for f in job.proof
         ]
-        words.append(join(*(p for n, s in enumerate(signs) for p in (("  ", s) if n else (s,)))))
+        words.append(Content("  ").join(signs))
     return words

@@ -164,18 +164,11 @@ class JobsView(Items[AnyRow]):
     def _draw_migration(self, row: MigrationRow, line: int, width: int) -> Content:
         """The same lines for a domain on its way to another host."""
         wide = self.lines_per_item == 2  # noqa: PLR2004
-        enabled = row.number not in self.read_only or row.ended is not None
-        ended = {"dismiss-job": BY_ID["dismiss-job"].title}
-        titles = (ended if row.ended else migrations.BUTTONS).items()
-        buttons = [
-            self._button(command, title, enabled=enabled and not _why_not(row, command))
-            for command, title in titles
-        ]
-        pressed = join(*(p for n, b in enumerate(buttons) for p in ((" ", b) if n else (b,))))
+        buttons = self._buttons(row)
         if line == 0:
-            room = width - pressed.cell_length - 1 if wide else width
+            room = width - buttons.cell_length - 1 if wide else width
             progress = self._migration_progress(row, room - 1 if wide else room, wide=wide)
-            return join(pad(progress, room), pressed) if wide else progress
+            return join(pad(progress, room), buttons) if wide else progress
         host = [shown(row.host, DIM, width=20)] if self.several_hosts else []
         words = (
             migrations.ended_words(row.ended, self.glyphs)
@@ -185,7 +178,7 @@ class JobsView(Items[AnyRow]):
         told, more = self._told([*host, *words], width - 4, ended=row.ended is not None)
         if wide:
             return join("   ", told, " ", more)
-        return join("   ", told) if line == 1 else join("   ", pressed, "  ", more)
+        return join("   ", told) if line == 1 else join("   ", buttons, "  ", more)
 
     def _migration_progress(self, row: MigrationRow, width: int, *, wide: bool) -> Content:
         migration = row.migration
@@ -311,15 +304,19 @@ class JobsView(Items[AnyRow]):
                 taken.append(word)
         return self._dotted(taken)
 
-    def _buttons(self, row: JobRow) -> Content:
-        if row.job.phase.ended:
-            return self._button("dismiss-job", BY_ID["dismiss-job"].title, enabled=True)
-        parts: list[Content | str] = []
-        absent = out_of_place(row.job)
-        for command in (one for one in BUTTONS if one not in absent):
-            enabled = row.number not in self.read_only and _why_not(row, command) is None
-            parts += [self._button(command, BY_ID[command].title, enabled=enabled), " "]
-        return join(*parts[:-1])
+    def _buttons(self, row: AnyRow) -> Content:
+        return Content(" ").join(
+            self._button(command, title, enabled=self._why_dead(row, command) is None)
+            for command, title in _titles(row).items()
+        )
+
+    def _why_dead(self, row: AnyRow, command: str) -> str | None:
+        """Why a button is dead, one sentence: that of what has ended never is."""
+        if _has_ended(row):
+            return None
+        if row.number in self.read_only:
+            return "This session is read-only."
+        return _why_not(row, command)
 
     def _button(self, command: str, title: str, *, enabled: bool) -> Content:
         words = f"[{title}]"
@@ -338,22 +335,30 @@ class JobsView(Items[AnyRow]):
             index = (offset.y + self.scroll_offset.y) // self.lines_per_item
             if index < len(self.items):
                 row = self.items[index]
-                reason = (
-                    "This session is read-only."
-                    if row.number in self.read_only
-                    else _why_not(row, str(command))
-                )
                 migrates = isinstance(row, MigrationRow)
-                tooltip = reason or (_HELP | (migrations.HELP if migrates else {}))[str(command)]
+                tooltip = (
+                    self._why_dead(row, str(command))
+                    or (_HELP | (migrations.HELP if migrates else {}))[str(command)]
+                )
         content = shown(tooltip) if tooltip else None
         if content != self.tooltip:
             self.tooltip = content
 
 
-def _why_not(row: AnyRow, command: str) -> str | None:
-    """Why a button is dead: as its key would say, and for what a move still has to do."""
+def _titles(row: AnyRow) -> dict[str, str]:
+    """The commands that there are buttons for, and what stands on those."""
+    if _has_ended(row):
+        return {"dismiss-job": BY_ID["dismiss-job"].title}
     if isinstance(row, MigrationRow):
-        return row.migration.over if command == "cancel" and row.ended is None else None
+        return migrations.BUTTONS
+    absent = out_of_place(row.job)
+    return {command: BY_ID[command].title for command in BUTTONS if command not in absent}
+
+
+def _why_not(row: AnyRow, command: str) -> str | None:
+    """Why something cannot be done: as its key would say, and for what a move still has to do."""
+    if isinstance(row, MigrationRow):
+        return row.migration.over if command == "cancel" else None
     return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 

@@ -197,4 +197,4 @@ class QueueView(Items[QueueRow]):
                 words.append(shown(item.message, style))
             if item.state is State.DONE and item.started is not None and item.ended is not None:
                 words.append(styled(f"took {duration(item.ended - item.started)}", DIM))
-        return join(*(part for n, word in enumerate(words) for part in ((dot, word) if n else (word,))))
+        return dot.join(words)

@@ -107,4 +107,4 @@ class RecordsView(Items[Record]):
         ends = [pad(took, _TOOK, right=True), pad(still, _STILL, right=True)]
         taken = sum(column.cell_length + 2 for column in (*columns, *ends)) + 2
         columns = [*columns, pad(title, max(0, width - taken)), *ends]
-        return join(" ", *(part for n, column in enumerate(columns) for part in ("  " if n else "", column)))
+        return join(" ", Content("  ").join(columns))
