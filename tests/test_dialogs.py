@@ -109,8 +109,11 @@ def test_ascii_signs_only() -> None:
     async def act(_: Pilot[None], dialog: Screen[Any]) -> None:
         for flow in dialog.query(Flow):
             assert flow.plain.isascii()
+        for hint in dialog.query(".hint, #keys"):
+            assert str(hint.render()).isascii()
 
     in_dialog(lambda: ConfirmPlan(a_plan(), "host-a", verb="Pivot", glyphs=ASCII), act)
+    in_dialog(lambda: ConnectDialog(glyphs=ASCII), act)
     in_dialog(lambda: HelpScreen((), glyphs=ASCII), act)
     in_dialog(lambda: HelpScreen(COMMANDS, glyphs=ASCII), act)
     for samples in ((), make_samples()):

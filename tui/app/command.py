@@ -99,8 +99,3 @@ _KEY_NAMES = {
     "ctrl+r": "^r",
     "ctrl+s": "^s",
 }
-
-
-def in_ascii(keys: str) -> str:
-    """The names of keys for a terminal without arrows."""
-    return keys.replace("↑", "up").replace("↓", "down")

@@ -13,6 +13,8 @@ from tui.model.finding import Severity
 from tui.model.hierarchy import MirrorState
 from tui.model.job import Phase
 
+_IN_WORDS = str.maketrans({"…": "...", "↑": "up", "↓": "down", "←": "left", "→": "right"})
+
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
@@ -50,6 +52,10 @@ class Glyphs:
     sparks: str = "▁▂▃▄▅▆▇"
     """From nothing to the most; a full block would touch the line above."""
     ascii: bool = False
+
+    def words(self, text: str) -> str:
+        """A text of ours, in which the few signs that stand among words are words as well where there are no signs."""
+        return text.translate(_IN_WORDS) if self.ascii else text
 
     def state(self, state: RunState) -> str:
         """The sign of a domain's state."""

@@ -84,7 +84,7 @@ def styled(text: str, style: Style | str) -> Content:
 
 def in_signs(text: str, glyphs: Glyphs) -> Content:
     """A text of ours about numbers, in signs that the terminal has."""
-    return Content(text.replace(UNKNOWN, glyphs.empty).replace("…", "..." if glyphs.ascii else "…"))
+    return Content(glyphs.words(text.replace(UNKNOWN, glyphs.empty)))
 
 
 def _take(text: str, width: int) -> str:

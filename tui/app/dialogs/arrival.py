@@ -41,7 +41,7 @@ class ArrivalDialog(Dialog[None]):
         yield from self.boxed(
             title,
             VerticalScroll(Flow(lines, id="proof"), classes="body"),
-            Buttons("esc close" if self.glyphs.ascii else "↑ ↓ scroll  esc close", button("Close", "leave")),
+            Buttons(self.glyphs.words("↑ ↓ scroll  esc close"), button("Close", "leave")),
         )
 
     def on_mount(self) -> None:

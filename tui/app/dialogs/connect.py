@@ -68,7 +68,9 @@ class ConnectDialog(Dialog[str | None]):
                 id="examples",
             ),
             Buttons(
-                "enter open  ↓ examples  esc not now", button("Not now", "leave"), button("Open", "open")
+                self.glyphs.words("enter open  ↓ examples  esc not now"),
+                button("Not now", "leave"),
+                button("Open", "open"),
             ),
         )
 

@@ -71,7 +71,7 @@ class JobDetails(Dialog[None]):
                 classes="body",
                 id="details",
             ),
-            Static(Content("↑ ↓ scroll  esc close" if not self.glyphs.ascii else "esc close"), id="keys"),
+            Static(Content(self.glyphs.words("↑ ↓ scroll  esc close")), id="keys"),
         )
 
     def on_mount(self) -> None:

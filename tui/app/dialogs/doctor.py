@@ -69,7 +69,7 @@ class DoctorDialog(Dialog[None]):
 
     def action_look(self) -> None:
         """Have the host looked at; what is known stays until the answer is there."""
-        self._sum_up(styled("examining…" if not self.glyphs.ascii else "examining...", "$text-warning"))
+        self._sum_up(styled(self.glyphs.words("examining…"), "$text-warning"))
         only = self._turn.begin()
         self._examine(only(self._take), only(self._fail))
 

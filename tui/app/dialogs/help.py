@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.types import CSSPathType
 
-from tui.app.command import Command, in_ascii
+from tui.app.command import Command
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading
 from tui.app.glyphs import DIM, PHASE_STYLES, STATE_STYLES, UNICODE, Glyphs
@@ -47,8 +47,8 @@ class Explanations(Flow):
 
     def __init__(self, commands: tuple[Command, ...], glyphs: Glyphs) -> None:
         """Explain these commands."""
-        super().__init__([*_keys(commands, wide=True, plain=glyphs.ascii), *_legend(glyphs)])
-        self._narrow = (*_keys(commands, wide=False, plain=glyphs.ascii), *_legend(glyphs))
+        super().__init__([*_keys(commands, glyphs, wide=True), *_legend(glyphs)])
+        self._narrow = (*_keys(commands, glyphs, wide=False), *_legend(glyphs))
 
     def laid_out(self, width: int) -> list[Content]:
         """The lines that fit."""
@@ -77,9 +77,7 @@ class HelpScreen(Dialog[None]):
         yield from self.boxed(
             styled("Help", ""),
             VerticalScroll(Explanations(self._commands, self.glyphs), classes="body", id="help"),
-            Buttons(
-                "↑ ↓ scroll  esc close" if not self.glyphs.ascii else "esc close", button("Close", "leave")
-            ),
+            Buttons(self.glyphs.words("↑ ↓ scroll  esc close"), button("Close", "leave")),
         )
 
     def on_mount(self) -> None:
@@ -91,10 +89,8 @@ class HelpScreen(Dialog[None]):
         self.query_one("#help", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _keys(commands: tuple[Command, ...], *, wide: bool, plain: bool) -> Iterator[Line]:
-    names = {
-        command.id: in_ascii(command.keys_display) if plain else command.keys_display for command in commands
-    }
+def _keys(commands: tuple[Command, ...], glyphs: Glyphs, *, wide: bool) -> Iterator[Line]:
+    names = {command.id: glyphs.words(command.keys_display) for command in commands}
     keys = max(map(len, (*names.values(), *(name for name, _ in _DIALOGS)))) + 2
     titles = max((len(command.title) for command in commands), default=0) + 2
     for group in dict.fromkeys(command.group for command in commands):

@@ -141,8 +141,7 @@ class HostsDialog(Dialog[None]):
         """A column for each host."""
         columns = HorizontalScroll(*self._columns, id="columns")
         columns.can_focus = False
-        keys = "space pick  a all  U none  ← → host  esc close"
-        hint = keys.replace("← →", "left right") if self.glyphs.ascii else keys
+        hint = self.glyphs.words("space pick  a all  U none  ← → host  esc close")
         yield from self.boxed(
             self._title(),
             columns,
@@ -200,8 +199,7 @@ class HostsDialog(Dialog[None]):
         ]
         # Below, so that pointing at the host moves nothing from under the mouse.
         column.show([*own, *coming])
-        reading = "reading..." if self.glyphs.ascii else "reading…"
-        unknown = reading if state.link is not Link.LOST else "not reached"
+        unknown = self.glyphs.words("reading…") if state.link is not Link.LOST else "not reached"
         column.explain_emptiness("no domains" if state.listed else unknown)
         live = state.link is Link.LIVE
         link = styled(state.link.value, "$text-success" if live else "$text-error")

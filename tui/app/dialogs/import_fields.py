@@ -71,9 +71,8 @@ class ImportFields(FormFields):
         place.offer(files, "what an export wrote")
         if first and not place.value:
             place.value = first
-        arrow = "down" if self._glyphs.ascii else "↓"
-        count = counted(len(files), "file")
-        self.query_one("#place-field", Field).note(f"{_WHERE} {arrow} {count}" if files else _WHERE)
+        note = f"{_WHERE} {self._glyphs.words('↓')} {counted(len(files), 'file')}" if files else _WHERE
+        self.query_one("#place-field", Field).note(note)
 
     def wish(self, accepted: frozenset[Acceptance]) -> ImportWish | Mistakes:
         """What is filled in."""

@@ -305,7 +305,7 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         elif self._given is None and not self.checking:
             yield self.weighed(Severity.REFUSED, "could not be checked")
         elif self._given is None:
-            yield Line(Content(""), styled("checking…" if not self.glyphs.ascii else "checking...", DIM))
+            yield Line(Content(""), styled(self.glyphs.words("checking…"), DIM))
         else:
             yield from self.verdict(self._given)
 

@@ -169,9 +169,8 @@ class MigrationDialog(Dialog[Change | None]):
         for one in _TYPED:
             self.query_one(f"#{one}-field", Field).display = one is tune
         self.query_one("#go", Button).display = tune is not None
-        up = "up" if self.glyphs.ascii else "↑"
-        hint = f"enter see the plan  {up} others  esc close" if tune else "a key leads to its plan  esc close"
-        self.query_one(Buttons).hint(hint)
+        hint = "enter see the plan  ↑ others  esc close" if tune else "a key leads to its plan  esc close"
+        self.query_one(Buttons).hint(self.glyphs.words(hint))
         self.query_one(f"#{tune}" if tune else "#leave").focus()
         self.judge()
 

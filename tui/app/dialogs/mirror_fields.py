@@ -207,15 +207,9 @@ class MirrorFields(PlacedFields):
             self._proposals(self.query_one("#format", Choice).value) if self._kind is Kind.FILE else ()
         )
         self.query_one(PlaceInput).offer(proposals, _PLACEHOLDERS[self._kind])
-        several = self._kind is Kind.FILE and len(proposals) > 1
-        arrow = "down" if self._glyphs.ascii else "↓"
-        note = (
-            _ELSEWHERE
-            if self._kind is Kind.HOST
-            else f"{arrow} {len(proposals)} proposals"
-            if several
-            else ""
-        )
+        note = _ELSEWHERE if self._kind is Kind.HOST else ""
+        if len(proposals) > 1:
+            note = self._glyphs.words(f"↓ {len(proposals)} proposals")
         self.query_one("#place-field", Field).note(note)
 
     def _sketch(self) -> str:

@@ -153,9 +153,8 @@ class WayFields(PlacedFields):
     def _offer(self) -> None:
         proposals = self._proposals()
         self.query_one(PlaceInput).offer(proposals, _NO_PLACE)
-        arrow = "down" if self._glyphs.ascii else "↓"
-        several = len(proposals) > 1
-        self.query_one("#place-field", Field).note(f"{arrow} {len(proposals)} proposals" if several else "")
+        note = self._glyphs.words(f"↓ {len(proposals)} proposals") if len(proposals) > 1 else ""
+        self.query_one("#place-field", Field).note(note)
 
     @on(Choice.Changed)
     def explain(self) -> None:

@@ -144,7 +144,7 @@ class SnapshotsDialog(SnapshotKeys):
     def action_read(self) -> None:
         """Ask the host; what is known stays until the answer is there."""
         self._reading, self._seen = True, self._known()
-        self._summary = styled("reading…" if not self.glyphs.ascii else "reading...", "$text-warning")
+        self._summary = styled(self.glyphs.words("reading…"), "$text-warning")
         self._sum_up()
         only = self._turn.begin()
         look = partial(self.control.snapshots, self.domain.uuid)

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from tui.app.command import Command, Panel, in_ascii
+from tui.app.command import Command, Panel
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, pad, shown, styled
 from tui.app.widgets.paint import paint
@@ -244,7 +244,7 @@ class KeysBar(Bar):
         self.put(join(*entries).rstrip())
 
     def _entry(self, command: Command, *, enabled: bool) -> Content:
-        return key_entry(command, enabled=enabled, plain=self.glyphs.ascii)
+        return key_entry(command, self.glyphs, enabled=enabled)
 
     def on_click(self, event: events.Click) -> None:
         """Do as if the key had been pressed."""
@@ -252,10 +252,9 @@ class KeysBar(Bar):
             self.post_message(self.Pressed(self._named[str(command)]))
 
 
-def key_entry(command: Command, *, enabled: bool = True, plain: bool = False) -> Content:
+def key_entry(command: Command, glyphs: Glyphs = UNICODE, *, enabled: bool = True) -> Content:
     """A key and what it does, as it stands in the footer."""
-    name = in_ascii(command.key_display) if plain else command.key_display
-    key = styled(f" {name} ", "bold $footer-key-foreground" if enabled else DIM)
+    key = styled(f" {glyphs.words(command.key_display)} ", "bold $footer-key-foreground" if enabled else DIM)
     title = styled(f"{command.title} ", "$footer-description-foreground" if enabled else DIM)
     return join(key, title).stylize(Style.from_meta({"key_of": command.id}))
 
