@@ -306,9 +306,8 @@ async def test_details_are_the_same_dialog_and_end_with_the_migration() -> None:
         dialog = screen.app.screen
         assert isinstance(dialog, MigrationDialog)
         control.publish(replace(control.state, migrations={}))
-        await screen.until(lambda: not screen.main.picture.states[0].migrations)
-        dialog.look()
-        assert "has ended" in dialog.query_one("#state").plain  # type: ignore[attr-defined]
+        state = dialog.query_one("#state", Flow)
+        await screen.until(lambda: "has ended" in state.plain)
         await screen.press("b", "s", "x")
         assert screen.app.screen is dialog
         assert control.requests == []

@@ -22,6 +22,7 @@ from tests.fake_host import (
     uuid_of,
 )
 from tui.app.dialogs.confirm import ConfirmPlan
+from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.speed import SpeedDialog
 from tui.engine.control import End, Outcome
@@ -311,6 +312,17 @@ async def test_speed() -> None:
         assert control.requests == [SpeedRequest(uuid_of("db01"), "vda", 20 * MIB)]
         await screen.press("y")
         await screen.until(lambda: control.calls[-1] == ("run", asked.plan))
+
+
+@played
+async def test_the_dialog_of_the_speed_follows_its_job() -> None:
+    control = FakeControl(states=make_state(jobs=[make_job(bandwidth=8 * MIB)]))
+    async with opened(control) as screen:
+        await screen.press("b")
+        now = screen.app.screen.query_one("#now", Flow)
+        assert "limit now" in now.plain
+        control.publish(make_state())
+        await screen.until(lambda: "does not list this job any more" in now.plain)
 
 
 @played

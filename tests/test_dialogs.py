@@ -273,7 +273,7 @@ def test_the_rate_goes_on_while_a_limit_is_typed() -> None:
         assert "100 MiB/s" not in flow.plain
         await pilot.press("ctrl+a", "ctrl+k", "7")
         jobs[0] = make_job(bandwidth=32 * MIB, samples=make_samples())
-        dialog.look()
+        dialog.follow()
         assert "100 MiB/s" in flow.plain
         assert "32 MiB/s" in flow.plain
         assert "in sync in about 30s" in flow.plain

@@ -37,7 +37,7 @@ def test_details_follow_the_job() -> None:
             assert word in facts.plain
         assert len(dialog.query_one(RatePlot).points) == 10
         jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90, proof=(fine("a", "It is on /fast."),))
-        dialog.refresh_job()
+        dialog.follow()
         await pilot.pause()
         assert "done" in dialog.query_one("#state", Flow).plain
         assert "It is on /fast." in facts.plain
@@ -50,7 +50,7 @@ def test_details_keep_the_last_that_was_seen_of_a_job_that_is_gone() -> None:
 
     async def act(_: Pilot[None], dialog: JobDetails) -> None:
         jobs[0] = None
-        dialog.refresh_job()
+        dialog.follow()
         assert "does not list this job any more" in dialog.query_one("#state", Flow).plain
         assert "/fast/vda.qcow2" in dialog.query_one("#facts", Flow).plain
 
@@ -58,7 +58,7 @@ def test_details_keep_the_last_that_was_seen_of_a_job_that_is_gone() -> None:
 
 
 def test_details_of_nothing_say_so_and_can_be_refreshed_before_they_are_open() -> None:
-    JobDetails(lambda: None, lambda: NOW).refresh_job()
+    JobDetails(lambda: None, lambda: NOW).follow()
 
     async def act(_: Pilot[None], dialog: JobDetails) -> None:
         assert "does not list" in dialog.query_one("#state", Flow).plain
@@ -95,7 +95,7 @@ def test_the_plot_of_an_ended_job_ends_with_it() -> None:
         plot = dialog.query_one(RatePlot)
         assert "now" in str(plot.render())
         jobs[0] = replace(jobs[0], phase=Phase.DONE, ended=NOW + 90)
-        dialog.refresh_job()
+        dialog.follow()
         await pilot.pause()
         drawn = str(plot.render())
         assert "now" not in drawn

@@ -98,8 +98,7 @@ class Keys(WritingKeys):
         def below_now() -> Below | None:
             return below(self.picture.states[number], *key)
 
-        details = JobDetails(job_now, self.clock, below_now=below_now, glyphs=self.glyphs)
-        self.keep_up(details, details.refresh_job)
+        self.app.push_screen(JobDetails(job_now, self.clock, below_now=below_now, glyphs=self.glyphs))
 
     def action_dismiss_job(self) -> None:
         """Take the ended job under the cursor out of the list; in the table all that ended on that disk."""

@@ -19,7 +19,7 @@ from tui.app.background import Background
 from tui.app.command import Command, Panel, Where
 from tui.app.commands import BY_ACTION, bindings, writing_command
 from tui.app.deeds import Aim, Deeds
-from tui.app.dialogs.dialog import Answer, Dialog
+from tui.app.dialogs.dialog import Dialog
 from tui.app.footer import Focus, named, possible, worded
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.keys import JOBS_GO_ON, Keys
@@ -121,8 +121,6 @@ class MainScreen(Keys, Screen[None]):
         self.panel = Panel.DOMAINS
         self.passing: deque[events.Key] = deque(maxlen=_KEYS_AHEAD)
         """The keys that went through here last."""
-        self._open: Callable[[], None] | None = None
-        """Has the dialog that is open show what is so by now."""
         self.set_class(glyphs.ascii, "-ascii")
         self.add_class(f"-{self.panel.value}")
 
@@ -161,8 +159,9 @@ class MainScreen(Keys, Screen[None]):
         """Here are the latest pictures of some hosts."""
         if self.picture.take(states) and self.is_mounted:
             self.show_picture()
-        if self._open is not None:
-            self._open()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, Dialog) and screen.is_mounted:
+                screen.follow()
 
     def take_queue(self, *, nearest: bool = False) -> None:
         """The queue has changed: show it, and say what has ended."""
@@ -385,18 +384,3 @@ class MainScreen(Keys, Screen[None]):
         """Put the cursor on a disk, and take a filter away that hides it."""
         self.domains.go_to(disk)
         self.go_to(Panel.DOMAINS)
-
-    def keep_up(
-        self,
-        dialog: Dialog[Answer],
-        refresh: Callable[[], None],
-        then: Callable[[Answer | None], None] = lambda _answer: None,
-    ) -> None:
-        """Open a dialog that is told of all news while it is open."""
-
-        def close(answer: Answer | None) -> None:
-            self._open = None
-            then(answer)
-
-        self._open = lambda: refresh() if dialog.is_attached else None
-        self.app.push_screen(dialog, close)

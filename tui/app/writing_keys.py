@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 
 from tui.app.aimed_keys import LISTS, AimedKeys
 from tui.app.background import Background
 from tui.app.command import Panel
 from tui.app.deeds import Aim
-from tui.app.dialogs.dialog import Answer, Dialog
 from tui.app.dialogs.hosts import Departure, HostsDialog
 from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.dialogs.peer_fields import Peer
@@ -29,15 +27,6 @@ class WritingKeys(AimedKeys):
 
     chain: ChainPanel
     background: Background
-
-    @abstractmethod
-    def keep_up(
-        self,
-        dialog: Dialog[Answer],
-        refresh: Callable[[], None],
-        then: Callable[[Answer | None], None] = lambda _answer: None,
-    ) -> None:
-        """Open a dialog that is told of all news while it is open."""
 
     def action_mirror(self) -> None:
         """Fill in the form for the disk under the cursor, or one after the other for the tagged ones."""
@@ -143,7 +132,7 @@ class WritingKeys(AimedKeys):
             uuid=disk[1] if disk else None,
             glyphs=self.glyphs,
         )
-        self.keep_up(dialog, dialog.show_hosts)
+        self.app.push_screen(dialog)
 
     def _depart(self, departure: Departure, begun: Callable[[], None]) -> None:
         """Fill in the form for what was picked, with the host that was pointed at first."""

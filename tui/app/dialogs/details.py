@@ -77,10 +77,10 @@ class JobDetails(Dialog[None]):
     def on_mount(self) -> None:
         """Arrows scroll; ages go on."""
         self.query_one("#details", VerticalScroll).focus()
-        self.refresh_job()
-        self.set_interval(_REFRESH, self.refresh_job)
+        self.follow()
+        self.set_interval(_REFRESH, self.follow)
 
-    def refresh_job(self) -> None:
+    def follow(self) -> None:
         """Show the job as it is now, or say that it is gone."""
         if not self.query("#facts"):
             return

@@ -89,6 +89,9 @@ class Dialog(ModalScreen[Answer]):
             yield from parts
         yield self.news
 
+    def follow(self) -> None:
+        """The hosts have news: show what is so by now, where anything of it is shown."""
+
     # Quick fingers: what follows the key that opened this is for its first field, if it is one to type in. Buttons
     # get nothing of it, since nobody has seen yet what they would do.
 

@@ -151,7 +151,7 @@ class HostsDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         """Begin at the domain that the cursor was on."""
-        self.show_hosts()
+        self.follow()
         column = self._focused
         place = next((n for n, one in enumerate(column.items) if one.domain.uuid == self._uuid), 0)
         column.move_to(place)
@@ -169,11 +169,11 @@ class HostsDialog(Dialog[None]):
     def _take_memory(self, number: int, memory: Memory) -> None:
         self._memory[number] = memory
         if self.is_attached:
-            self.show_hosts()
+            self.follow()
 
     # What is shown
 
-    def show_hosts(self) -> None:
+    def follow(self) -> None:
         """Show the hosts as they are now; a domain that has gone is not picked any more."""
         if self._source is not None:
             there = {domain.uuid for domain in self._controls[self._source].state.domains}
@@ -260,7 +260,7 @@ class HostsDialog(Dialog[None]):
         """Another host is pointed at."""
         if isinstance(event.widget, HostColumn):
             self._last = event.widget.number
-            self.show_hosts()
+            self.follow()
 
     def action_point(self, step: int) -> None:
         """To the next host."""
@@ -274,7 +274,7 @@ class HostsDialog(Dialog[None]):
             self._hint("Picked is what stands under the cursor, on its own host.")
         elif place.domain.uuid in self._picked and self._source == self._focused.number:
             self._picked.remove(place.domain.uuid)
-            self.show_hosts()
+            self.follow()
         elif self._may_go(place.domain):
             self._pick([place.domain.uuid])
             self._focused.action_cursor_down()
@@ -291,12 +291,12 @@ class HostsDialog(Dialog[None]):
     def action_drop(self) -> None:
         """Pick nothing."""
         self._picked = []
-        self.show_hosts()
+        self.follow()
 
     def _pick(self, uuids: Sequence[str]) -> None:
         self._source = self._focused.number
         self._picked += [uuid for uuid in uuids if uuid not in self._picked]
-        self.show_hosts()
+        self.follow()
 
     def _may_go(self, domain: Domain) -> bool:
         number = self._focused.number

@@ -73,8 +73,6 @@ _DISKS_KEEP = (
     "begin with a higher limit or with synchronous writes."
 )
 _BAR = 30
-_REFRESH = 0.5
-"""Seconds between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +121,11 @@ class MigrationDialog(Dialog[Change | None]):
         )
 
     def on_mount(self) -> None:
-        """Begin where no key is taken for a number, and go on looking."""
+        """Begin where no key is taken for a number."""
         self._ask(None)
-        self.look()
-        self.set_interval(_REFRESH, self.look)
+        self.follow()
 
-    def look(self) -> None:
+    def follow(self) -> None:
         """Show it as it is now, or that it has ended."""
         self._last = last = self._now()
         gone = Line(styled(f"{self.glyphs.warning} ", "$text-warning"), Content(_GONE))

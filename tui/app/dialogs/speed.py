@@ -20,8 +20,6 @@ from tui.model.forecast import forecast
 from tui.model.job import Job
 from tui.model.quantity import rate
 
-_REFRESH = 1.0
-"""Seconds between two looks."""
 _GONE = "The host does not list this job any more: there is nothing to limit."
 
 
@@ -53,10 +51,9 @@ class SpeedDialog(Dialog[int | None]):
         """Typing is harmless; meanwhile the job goes on."""
         self.query_one("#limit-field", Field).note("Empty or 0 takes the limit away.")
         self.query_one("#limit", Input).focus()
-        self.look()
-        self.set_interval(_REFRESH, self.look)
+        self.follow()
 
-    def look(self) -> None:
+    def follow(self) -> None:
         """Show the job as it is now, or that it has ended."""
         found = self._now()
         self._job = found or self._job
@@ -93,7 +90,7 @@ class SpeedDialog(Dialog[int | None]):
     @on(Button.Pressed, "#set")
     def set_limit(self) -> None:
         """Answer, if what stands there is a limit, and there is a job that it could be for."""
-        self.look()
+        self.follow()
         if self._over:
             return
         try:
