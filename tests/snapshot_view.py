@@ -18,12 +18,12 @@ from tui.app.dialogs.fields import Choice
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.snapshot import SnapshotForm
 from tui.app.dialogs.snapshots import SnapshotsDialog
-from tui.app.widgets.snapshots import SnapshotLine
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.facts import PathFacts
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, arranged
 from tui.model.hierarchy_noted import notes_of, with_noted
+from tui.model.hierarchy_rows import TreeRow
 from tui.model.live_case import DiskFacts, LiveFacts
 from tui.model.live_plan import plan_live_snapshot
 from tui.model.plan import Plan
@@ -132,7 +132,7 @@ def title(view: SnapshotsDialog) -> str:
 
 
 def put_on(view: SnapshotsDialog, name: str | None) -> None:
-    view.tree_view.move_to(next(n for n, one in enumerate(view.tree_view.items) if one.name == name))
+    view.tree_view.move_to(next(n for n, one in enumerate(view.tree_view.items) if one.known_name == name))
 
 
 def names_drawn(view: SnapshotsDialog) -> list[str | None]:
@@ -140,8 +140,8 @@ def names_drawn(view: SnapshotsDialog) -> list[str | None]:
     names: list[str | None] = []
     draw = view.tree_view.draw
 
-    def noted(item: SnapshotLine, line: int, width: int) -> Content:
-        names.append(item.name)
+    def noted(item: TreeRow, line: int, width: int) -> Content:
+        names.append(item.known_name)
         return draw(item, line, width)
 
     view.tree_view.draw = noted  # type: ignore[method-assign]

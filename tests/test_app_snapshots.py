@@ -360,9 +360,9 @@ async def test_what_only_the_domain_remembers_stands_in_the_tree() -> None:
     control = host(domain=replace(DOMAIN, definition=definition))
     async with opened(control) as screen:
         view = await view_of(screen)
-        names = [item.name for item in view.tree_view.items]
+        names = [item.known_name for item in view.tree_view.items]
         line = names.index("by-lvm")
-        assert view.tree_view.items[line].row.kind == "mixed"
+        assert view.tree_view.items[line].kind == "mixed"
         await screen.press("g", *["down"] * line)
         text = details(view)
         assert "volume    s of the pool vg" in text

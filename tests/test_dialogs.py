@@ -47,7 +47,7 @@ DIALOGS: dict[str, Callable[[str], Screen[Any]]] = {
     "question": lambda text: Question(text, text, text[:9], text[:9]),
     "speed": lambda text: SpeedDialog(hostile_job(text), lambda: hostile_job(text)),
     "details": lambda text: JobDetails(lambda: hostile_job(text), lambda: NOW),
-    "connect": ConnectDialog,
+    "connect": lambda _: ConnectDialog(),
     "save": SaveDialog,
     "limits": lambda _: LimitsDialog(Limits()),
     "help": lambda _: HelpScreen(COMMANDS),

@@ -61,11 +61,6 @@ class Command:
         return self.group == "Queue"
 
     @property
-    def in_footer(self) -> bool:
-        """Whether the footer ever names it."""
-        return bool(self.footer)
-
-    @property
     def key_display(self) -> str:
         """The first key as it is written for people."""
         return self.key_name or _KEY_NAMES.get(self.keys[0], self.keys[0])

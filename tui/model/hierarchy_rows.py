@@ -77,6 +77,12 @@ class TreeRow:
         return self.snapshot is None and self.checkpoint is None
 
     @property
+    def known_name(self) -> str | None:
+        """Of the snapshot or the checkpoint, as the host has it; ``None`` for the live end."""
+        known = self.snapshot or self.checkpoint
+        return known.name if known else None
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """The columns, the tree first."""
         return (

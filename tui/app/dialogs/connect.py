@@ -15,10 +15,9 @@ from textual.widgets.option_list import Option
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.fields import Field
 from tui.app.dialogs.flow import Flow, heading
-from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.glyphs import DIM
 from tui.app.text import join, styled
 from tui.app.widgets.entry import Entry
-from tui.model.text import printable
 
 EXAMPLES = (
     ("qemu:///system", "this machine"),
@@ -47,11 +46,6 @@ class ConnectDialog(Dialog[str | None]):
         Binding("down", "examples", "To the examples", show=False, id="connect-examples"),
     ]
 
-    def __init__(self, uri: str = "", *, glyphs: Glyphs = UNICODE) -> None:
-        """Ask, beginning with ``uri``."""
-        super().__init__(glyphs)
-        self._uri = uri
-
     def compose(self) -> ComposeResult:
         """The URI, and examples that can be taken."""
         width = max(len(uri) for uri, _ in EXAMPLES) + 3
@@ -59,7 +53,7 @@ class ConnectDialog(Dialog[str | None]):
             styled("Open another host", ""),
             Field(
                 "URI",
-                Entry(printable(self._uri), placeholder="qemu:///system", select_on_focus=False, id="uri"),
+                Entry(placeholder="qemu:///system", select_on_focus=False, id="uri"),
                 id="uri-field",
             ),
             Flow([heading("Examples")], classes="examples"),

@@ -62,10 +62,9 @@ class Choice(Widget, can_focus=True):
         glyphs: Glyphs = UNICODE,
         upright: bool = False,
         id: str | None = None,  # noqa: A002
-        disabled: bool = False,
     ) -> None:
         """Offer ``options``, value and word each; the words may come from a host. ``upright`` is one a line."""
-        super().__init__(id=id, disabled=disabled)
+        super().__init__(id=id)
         self._upright = upright
         self.styles.height = len(options) if upright else 1
         self._options = tuple((name, shown(word)) for name, word in options)

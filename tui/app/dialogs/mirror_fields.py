@@ -160,11 +160,6 @@ class MirrorFields(PlacedFields):
             mistakes=mistakes,
         )
 
-    @property
-    def in_place(self) -> bool:
-        """Whether the destination is being typed."""
-        return self.query_one(PlaceInput).has_input_focus
-
     def enter_first(self) -> None:
         """Go to the destination."""
         if self._kind is Kind.XML:

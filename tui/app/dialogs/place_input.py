@@ -72,11 +72,6 @@ class PlaceInput(Vertical):
         field.value = value
         field.cursor_position = len(value)
 
-    @property
-    def has_input_focus(self) -> bool:
-        """Whether somebody is typing here."""
-        return self.query_one("#place", Input).has_focus
-
     def enter(self) -> None:
         """Begin to type, at the end."""
         field = self.query_one("#place", Input)

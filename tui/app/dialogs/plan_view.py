@@ -166,10 +166,10 @@ class PlanView(VerticalScroll, can_focus=True):
         """What is shown, as text."""
         return self.query_one(Flow).plain
 
-    def show(self, lines: Iterable[Line], *, old: bool = False) -> None:
-        """Show other lines from their start; ``old`` ones are waiting to be replaced."""
+    def show(self, lines: Iterable[Line]) -> None:
+        """Show other lines, which speak of the present input."""
         self.query_one(Flow).show(lines)
-        self.mark_old(old=old)
+        self.mark_old(old=False)
 
     def page(self, pages: int) -> None:
         """Go so many pages further down, or up."""

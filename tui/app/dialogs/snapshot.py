@@ -38,15 +38,13 @@ class SnapshotForm(RequestForm):
         control: Control,
         domain: Domain,
         *,
-        name: str | None = None,
         debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Propose ``name``, or one that tells the time."""
+        """Propose a name that tells the time."""
         host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
         title = join("Snapshot of ", shown(domain.name), host)
-        proposed = moment_name(time.time()) if name is None else name
-        self._snapshot = SnapshotFields(domain, proposed, glyphs=glyphs)
+        self._snapshot = SnapshotFields(domain, moment_name(time.time()), glyphs=glyphs)
         super().__init__(control, title, self._snapshot, debounce=debounce, glyphs=glyphs)
         self._uuid = domain.uuid
 

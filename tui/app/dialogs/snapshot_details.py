@@ -10,13 +10,12 @@ from tui.app.chains import name_of, place_of
 from tui.app.dialogs.flow import EMPTY, Line, heading, table
 from tui.app.glyphs import DIM, MIRROR_STYLES, Glyphs
 from tui.app.text import join, shown, styled
-from tui.app.widgets.snapshots import SnapshotLine
 from tui.model.checkpoint import ABOUT, KnownCheckpoint
 from tui.model.command import virsh
 from tui.model.hierarchy import KnownSnapshot, SnapshotMirror, SnapshotView, StateDisk
 from tui.model.hierarchy_noted import note_of
 from tui.model.hierarchy_roles import LayerRole, lost_states
-from tui.model.hierarchy_rows import MOST_STEPS, bitmap_words, role_words
+from tui.model.hierarchy_rows import MOST_STEPS, TreeRow, bitmap_words, role_words
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import moment, size
@@ -29,7 +28,7 @@ _TWO_ENDS = "It has mirrors: d lets the guest go over to them, or gives them up.
 
 
 def detail_lines(
-    line: SnapshotLine | None,
+    line: TreeRow | None,
     view: SnapshotView,
     roles: Sequence[LayerRole],
     glyphs: Glyphs,

@@ -8,11 +8,11 @@ from tui.app.deeds import Aim, Deeds, running_number
 from tui.app.dialogs.dialog import Dialog
 from tui.app.dialogs.exports import Exports
 from tui.app.dialogs.open_plans import OpenPlans, open_plans
-from tui.app.widgets.snapshots import SnapshotLine
 from tui.engine.control import Control, Level
 from tui.model.domain import Domain
 from tui.model.hierarchy import MirrorState, SnapshotView, worst
 from tui.model.hierarchy_request import SnapshotDeleteRequest
+from tui.model.hierarchy_rows import TreeRow
 from tui.model.journal import Entry
 from tui.model.request import Ending, RecoverRequest
 
@@ -29,7 +29,7 @@ class SnapshotKeys(Dialog[None]):
 
     @property
     @abstractmethod
-    def current(self) -> SnapshotLine | None:
+    def current(self) -> TreeRow | None:
         """What is under the cursor."""
 
     @abstractmethod
@@ -77,7 +77,7 @@ class SnapshotKeys(Dialog[None]):
 
     def action_delete(self) -> None:
         """Delete it; mirrors that it has end in one of two ways, which is all that there is to it then."""
-        name = self.current.name if self.current and self.current.snapshot else None
+        name = self.current.known_name if self.current and self.current.snapshot else None
         mirrors = self.view.mirrors.get(name, ()) if self.view and name else ()
         if name is None or not mirrors:
             self._delete("delete", "Delete")
@@ -108,7 +108,7 @@ class SnapshotKeys(Dialog[None]):
     @property
     def plan_meant(self) -> Entry | None:
         """What is gone on with, or taken back."""
-        return self.open_plans.meant(self.current.name if self.current else None)
+        return self.open_plans.meant(self.current.known_name if self.current else None)
 
     def action_resume(self) -> None:
         """Go on with an interrupted plan."""

@@ -37,7 +37,7 @@ from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.app.widgets.bars import KeysBar
 from tui.app.widgets.items import Items
-from tui.app.widgets.snapshots import SnapshotLine, SnapshotTree, snapshot_lines
+from tui.app.widgets.snapshots import SnapshotTree, snapshot_lines
 from tui.engine.control import Control, End, Outcome
 from tui.engine.queue import QueueRunner
 from tui.engine.snapshot_file import READ_ONLY
@@ -46,7 +46,7 @@ from tui.model.domain import Domain
 from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest
 from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
-from tui.model.hierarchy_rows import summary
+from tui.model.hierarchy_rows import TreeRow, summary
 from tui.model.plan import Plan
 from tui.model.request import LiveSnapshotRequest, SnapshotRequest
 
@@ -180,7 +180,7 @@ class SnapshotsDialog(SnapshotKeys):
         self._nearest = False
         current = view.hierarchy.current
         goal, self._fresh = self._fresh or (current.name if first and current else None), None
-        place = next((n for n, one in enumerate(rows) if one.snapshot and one.name == goal), None)
+        place = next((n for n, one in enumerate(rows) if one.snapshot and one.known_name == goal), None)
         if goal is not None and place is not None:
             self.tree_view.move_to(place)
         sign = styled(f"{self.glyphs.warning} ", "$text-warning")
@@ -233,7 +233,7 @@ class SnapshotsDialog(SnapshotKeys):
         self._show_keys()
 
     @property
-    def current(self) -> SnapshotLine | None:
+    def current(self) -> TreeRow | None:
         """What is under the cursor."""
         return self.tree_view.current
 
@@ -316,10 +316,10 @@ class SnapshotsDialog(SnapshotKeys):
     def action_copy(self) -> None:
         """Give the name to the clipboard."""
         line = self.current
-        if line is None or line.name is None:
+        if line is None or line.known_name is None:
             self.hint("There is no name here to copy.")
         else:
-            copy_text(self.app, line.name, "The name was")
+            copy_text(self.app, line.known_name, "The name was")
 
     # A file
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 
 from textual.content import Content
 
 from tui.app.glyphs import DIM, MIRROR_STYLES, STATE_STYLES, UNICODE, Glyphs
 from tui.app.text import ELLIPSIS, join, pad, shown, styled
 from tui.app.widgets.items import Items
-from tui.model.checkpoint import KnownCheckpoint
-from tui.model.hierarchy import KnownSnapshot, SnapshotView
+from tui.model.hierarchy import SnapshotView
 from tui.model.hierarchy_rows import (
     ASCII_BRANCHES,
     CURRENT,
@@ -36,42 +34,13 @@ _WITH_STATE = 84
 _LEAST_DISKS, _FAIR_DISKS, _MOST_DISKS = 10, 17, 60
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotLine:
-    """One line: a snapshot, the live end, or a checkpoint."""
-
-    row: TreeRow
-
-    @property
-    def snapshot(self) -> KnownSnapshot | None:
-        """What is known of it; ``None`` for the others."""
-        return self.row.snapshot
-
-    @property
-    def live(self) -> bool:
-        """Whether it is what the guest writes now."""
-        return self.row.live
-
-    @property
-    def checkpoint(self) -> KnownCheckpoint | None:
-        """What is known of it; ``None`` for the others."""
-        return self.row.checkpoint
-
-    @property
-    def name(self) -> str | None:
-        """Of the snapshot or the checkpoint; ``None`` for the live end."""
-        known = self.snapshot or self.checkpoint
-        return known.name if known else None
-
-
-def snapshot_lines(view: SnapshotView, glyphs: Glyphs) -> tuple[SnapshotLine, ...]:
+def snapshot_lines(view: SnapshotView, glyphs: Glyphs) -> tuple[TreeRow, ...]:
     """The tree, and the checkpoints, which are no part of it."""
     signs = ASCII_BRANCHES if glyphs.ascii else UNICODE_BRANCHES
-    rows = (*tree_rows(view, moment, signs), *checkpoint_rows(view, moment, signs))
-    return tuple(map(SnapshotLine, rows))
+    return (*tree_rows(view, moment, signs), *checkpoint_rows(view, moment, signs))
 
 
-class SnapshotTree(Items[SnapshotLine]):
+class SnapshotTree(Items[TreeRow]):
     """The lines; what has no room is cut, and stands beside or below in any case."""
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
@@ -82,17 +51,17 @@ class SnapshotTree(Items[SnapshotLine]):
 
     HEADING = 1
 
-    def key_of(self, item: SnapshotLine) -> Hashable:
+    def key_of(self, item: TreeRow) -> Hashable:
         """What it is and the name; a domain has no two of the same."""
-        return (item.live, item.checkpoint is not None, item.name)
+        return (item.live, item.checkpoint is not None, item.known_name)
 
-    def show(self, items: Sequence[SnapshotLine], *, nearest: bool = False) -> None:
+    def show(self, items: Sequence[TreeRow], *, nearest: bool = False) -> None:
         """As for all lists; columns are as wide as what is in them."""
-        names = [(self._named(item).cell_length, shown(item.row.name).cell_length) for item in items]
+        names = [(self._named(item).cell_length, shown(item.name).cell_length) for item in items]
         self._names = max((whole for whole, _ in names), default=0)
         self._least = max((whole - max(0, name - _SHORTEST) for whole, name in names), default=0)
         self._disks = max((self._disks_of(item).cell_length for item in items), default=0)
-        self._kinds = max((len(self._kind(item)) for item in items), default=0)
+        self._kinds = max((len(item.kind) for item in items), default=0)
         self._states = max((self._state(item).cell_length for item in items), default=0)
         super().show(items, nearest=nearest)
 
@@ -134,16 +103,16 @@ class SnapshotTree(Items[SnapshotLine]):
             return Content("")
         return self._line({name: Content(name) for name in self.columns})
 
-    def draw(self, item: SnapshotLine, line: int, width: int) -> Content:  # noqa: ARG002
+    def draw(self, item: TreeRow, line: int, width: int) -> Content:  # noqa: ARG002
         """One snapshot, the live end, or a checkpoint."""
         columns = self.columns
         return self._line(
             {
                 "snapshot": self._named(item, columns["snapshot"]),
-                "kind": Content(self._kind(item)),
+                "kind": Content(item.kind),
                 "state": self._state(item),
                 # Without seconds, rather than with a mark that something is cut.
-                "taken": styled(item.row.created[:_TIME], DIM),
+                "taken": styled(item.created[:_TIME], DIM),
                 "disks": self._disks_of(item, columns.get("disks")),
             }
         )
@@ -154,39 +123,34 @@ class SnapshotTree(Items[SnapshotLine]):
             parts += [pad(cells[column], width), " " * _GAP]
         return join(*parts[:-1])
 
-    def _named(self, item: SnapshotLine, width: int | None = None) -> Content:
+    def _named(self, item: TreeRow, width: int | None = None) -> Content:
         """Branches, sign and name, and the words for what stands out; in ``width`` cells the name gives way."""
-        glyphs, row = self.glyphs, item.row
-        branch = styled(row.prefix, DIM)
-        if row.live:
+        glyphs = self.glyphs
+        branch = styled(item.prefix, DIM)
+        if item.live:
             return join(branch, styled(f"{glyphs.active} {LIVE}", "$text-accent"))
-        current = row.snapshot is not None and row.snapshot.current
-        sign = glyphs.tag if row.checkpoint else glyphs.running if current else glyphs.off
+        current = item.snapshot is not None and item.snapshot.current
+        sign = glyphs.tag if item.checkpoint else glyphs.running if current else glyphs.off
         lead = join(branch, styled(f"{sign} ", "$text-success" if current else DIM))
         word = styled(f"  {CURRENT}" if current else "", "$text-success")
-        if row.lost:
+        if item.lost:
             lead = join(branch, styled(f"{glyphs.bad} ", "$text-error"))
             word = join(word, styled(f"  {LOST}", "$text-error"))
-        if row.mirror:
+        if item.mirror:
             # The sign says how far it is; the details have a word for that.
-            word = join(word, styled(f"  {glyphs.mirror(row.mirror)} {MIRROR}", MIRROR_STYLES[row.mirror]))
+            word = join(word, styled(f"  {glyphs.mirror(item.mirror)} {MIRROR}", MIRROR_STYLES[item.mirror]))
         room = None if width is None else max(1, width - lead.cell_length - word.cell_length)
-        return join(lead, shown(row.name, "bold" if current else "", width=room), word)
+        return join(lead, shown(item.name, "bold" if current else "", width=room), word)
 
     @staticmethod
-    def _kind(item: SnapshotLine) -> str:
-        return item.row.kind
-
-    @staticmethod
-    def _state(item: SnapshotLine) -> Content:
-        row = item.row
+    def _state(item: TreeRow) -> Content:
         styles = {state.value: style for state, style in STATE_STYLES.items()}
-        return styled(row.state, styles.get(row.state, DIM) if row.live else DIM)
+        return styled(item.state, styles.get(item.state, DIM) if item.live else DIM)
 
     @staticmethod
-    def _disks_of(item: SnapshotLine, width: int | None = None) -> Content:
+    def _disks_of(item: TreeRow, width: int | None = None) -> Content:
         """Its disks, in ``width`` cells as many as are told whole: half a number would be another one."""
-        text = item.row.disks
+        text = item.disks
         shorter = _shorter(text)
         while width is not None and Content(text).cell_length > width and (less := next(shorter, None)):
             text = less
