@@ -65,8 +65,8 @@ class Keys(WritingKeys):
         """Say what happened."""
 
     @abstractmethod
-    def show_picture(self) -> None:
-        """Show what is known."""
+    def show_picture(self, *, nearest: Panel | None = None) -> None:
+        """Show what is known, in one panel with the cursor on the next best item where its own is gone."""
 
     @abstractmethod
     def connect(self, uri: str) -> None:
@@ -109,8 +109,7 @@ class Keys(WritingKeys):
         arrival = self.focused_arrival()
         if arrival is not None:
             self.picture.arrived.remove(arrival)
-            self.jobs.show_jobs(self.picture.jobs, nearest=True)
-            self.show_picture()
+            self.show_picture(nearest=Panel.JOBS)
             return
         if self._on_its_way():
             return
@@ -119,8 +118,7 @@ class Keys(WritingKeys):
             return
         others = () if self.panel is Panel.JOBS else self.picture.states[disk[0]].jobs
         self.picture.dismissed |= {(disk[0], j.number) for j in (job, *others) if j.key == job.key}
-        self.jobs.show_jobs(self.picture.jobs, nearest=True)
-        self.show_picture()
+        self.show_picture(nearest=Panel.JOBS)
 
     # The table
 

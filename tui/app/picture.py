@@ -56,18 +56,15 @@ class Picture:
         """The pictures in the order of the hosts."""
         return [self.states[number] for number in sorted(self.states)]
 
-    @property
-    def rows(self) -> list[Row]:
-        """All disks."""
+    def rows(self, queue_rows: Iterable[QueueRow]) -> list[Row]:
+        """All disks, of those that wait with their places in the queue."""
         rows = [
             replace(row, job=None) if row.job and (row.number, row.job.number) in self.dismissed else row
             for number in sorted(self.states)
             for row in rows_of(number, self.states[number])
         ]
-        if not self.queue.waiting:
-            return rows
         queued: dict[DiskKey, int] = {}
-        for row in self.queue_rows:
+        for row in queue_rows:
             if row.position is not None:
                 for target in self._targets(row.number, row.item):
                     queued.setdefault((row.number, row.item.uuid, target), row.position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,7 +33,7 @@ from tui.app.widgets.jobs import JobsView
 from tui.app.widgets.log import LogPanel
 from tui.app.widgets.migrations import Ended, MigrationRow
 from tui.app.widgets.news import NewsBar, say
-from tui.app.widgets.queue import QueueView
+from tui.app.widgets.queue import QueueRow, QueueView
 from tui.engine.control import Control, Level, LogLine, Outcome
 from tui.engine.history import History
 from tui.engine.queue import QueueRunner
@@ -176,8 +176,7 @@ class MainScreen(Keys, Screen[None]):
                 name = next((s.name for s in self.picture.hosts if s.uri == item.host), item.host)
                 self.tell(Level.ERROR if bad else Level.INFO, name, f"{item.title}: {word}{item.message}")
         if self.is_mounted:
-            self._show_queue(nearest=nearest)
-            self.show_picture()
+            self.show_picture(nearest=Panel.QUEUE if nearest else None)
 
     def take_log(self, line: LogLine) -> None:
         """A host says what happened."""
@@ -199,26 +198,29 @@ class MainScreen(Keys, Screen[None]):
 
     # The picture
 
-    def show_picture(self) -> None:
-        """Give every panel what it shows; each of them touches only what has changed."""
+    def show_picture(self, *, nearest: Panel | None = None) -> None:
+        """Give every panel what it shows; each of them touches only what has changed.
+
+        In the panel ``nearest`` the cursor goes on to the next best item where the user has taken its own away.
+        """
         picture = self.picture
+        queue_rows, empty = picture.queue_rows, picture.emptiness
         several = len(picture.controls) > 1
         self.jobs.several_hosts = self.log_panel.several_hosts = several
         self.jobs.read_only = frozenset(n for n, control in enumerate(picture.controls) if control.read_only)
-        self.domains.table.explain_emptiness(picture.emptiness or "Nothing here matches the filter.")
-        self.jobs.explain_emptiness(picture.emptiness or "No jobs. Press m on a disk to mirror it.")
-        self.domains.show(picture.rows, several_hosts=several, waiting=picture.unread)
-        self.jobs.show_jobs(picture.jobs)
-        self._show_queue()
+        self.domains.table.explain_emptiness(empty or "Nothing here matches the filter.")
+        self.jobs.explain_emptiness(empty or "No jobs. Press m on a disk to mirror it.")
+        self.domains.show(picture.rows(queue_rows), several_hosts=several, waiting=picture.unread)
+        self.jobs.show_jobs(picture.jobs, nearest=nearest is Panel.JOBS)
+        self._show_queue(queue_rows, nearest=nearest is Panel.QUEUE)
         self.chain.show(self.domains.table.current)
         self.show_situation()
         self.show_keys()
 
-    def _show_queue(self, *, nearest: bool = False) -> None:
+    def _show_queue(self, rows: Sequence[QueueRow], *, nearest: bool) -> None:
         """Give the queue's panel what it shows; an empty one is left for the domains."""
-        picture = self.picture
-        self.queue_view.several_hosts = len(picture.controls) > 1
-        self.queue_view.show_queue(picture.queue, picture.queue_rows, nearest=nearest)
+        self.queue_view.several_hosts = len(self.picture.controls) > 1
+        self.queue_view.show_queue(self.picture.queue, rows, nearest=nearest)
         if self.panel is Panel.QUEUE and not self.queue_view.items:
             self.go_to(Panel.DOMAINS)
         self._size_jobs()

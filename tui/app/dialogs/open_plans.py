@@ -22,13 +22,10 @@ class OpenPlans:
 
     state: HostState
     uuid: str
-    own: tuple[Entry, ...] = ()
+    own: tuple[Entry, ...]
     """Those that are carried out from here, and may be in no journal."""
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """All of them."""
-        return latest(self.state.entries_of(self.uuid), self.own)
+    entries: tuple[Entry, ...]
+    """All of them."""
 
     def goes_on(self, entry: Entry) -> bool:
         """Whether somebody carries it out."""
@@ -81,5 +78,6 @@ class OpenPlans:
 
 def open_plans(control: Control, uuid: str) -> OpenPlans:
     """As the host and this program know them now."""
+    state = control.state
     own = tuple(entry for entry in control.under_way if entry.uuid == uuid)
-    return OpenPlans(control.state, uuid, own)
+    return OpenPlans(state, uuid, own, latest(state.entries_of(uuid), own))
