@@ -373,7 +373,11 @@ async def test_quitting_says_what_becomes_of_it(migration: Migration, words: str
 
 
 PROOF = (
-    fine("migrated", "db01 went to host-b in 3.2 s. The guest stood still for 41 ms."),
+    fine(
+        "migrated",
+        "db01 went to host-b in 3.2 s. The guest stood still for 41 ms.",
+        short="in 3.2 s. The guest stood still for 41 ms.",
+    ),
     fine("arrived", "db01 is at host-b, and running."),
     warning("source-defined", "host-a still has a definition of db01.", "virsh undefine it there."),
 )

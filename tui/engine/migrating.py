@@ -65,8 +65,9 @@ def followed(
     heard = round(still * 1000) if still is not None else None
     downtime = heard if figures.downtime_ms is None else figures.downtime_ms
     stood = f" The guest stood still for {downtime} ms." if downtime is not None else ""
-    went = f"{printable(step.domain)} went to {printable(step.host)} in {took:.1f} s.{stood}"
-    found.append(fine("migrated", went, figures))
+    short = f"in {took:.1f} s.{stood}"
+    went = f"{printable(step.domain)} went to {printable(step.host)} {short}"
+    found.append(fine("migrated", went, figures, short=short))
     # The last rounds may be over before anybody looks.
     times = watch.rounds if figures.rounds is None else figures.rounds
     if times > 1:

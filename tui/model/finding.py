@@ -47,6 +47,8 @@ class Finding:
     """The option that would turn this refusal into a warning."""
     figures: Figures | None = None
     """What was measured."""
+    short: str = ""
+    """What of the reason is to be said where who did what stands beside it."""
 
     def addressed(self, *uris: str) -> Finding:
         """The same; commands of this program in it name their hosts."""
@@ -69,9 +71,9 @@ def warning(check: str, reason: str, remedy: str = "") -> Finding:
     return Finding(Severity.WARNING, check, reason, remedy)
 
 
-def fine(check: str, reason: str, figures: Figures | None = None) -> Finding:
+def fine(check: str, reason: str, figures: Figures | None = None, *, short: str = "") -> Finding:
     """A finding that all is well."""
-    return Finding(Severity.FINE, check, reason, figures=figures)
+    return Finding(Severity.FINE, check, reason, figures=figures, short=short)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

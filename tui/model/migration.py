@@ -133,11 +133,10 @@ class MemoryOnTheWay:
         gained = self.rate - (self.dirty_rate or 0)
         return self.remaining / gained if gained > 0 else None
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """For people."""
+    def words(self, *, speed: bool = True) -> tuple[str, ...]:
+        """For people; ``speed`` is whether that belongs to it."""
         words = [f"{size(self.remaining)} left"]
-        if self.rate:
+        if self.rate and speed:
             words.append(f"at {rate(self.rate)}")
         if self.dirty_rate:
             words.append(f"changed at {rate(self.dirty_rate)}")
@@ -297,7 +296,7 @@ class Migration:
             parts += [] if self.troubles or not self.copying else [f"in sync in {about(self.seconds)}"]
             parts += [_disk_words(disk) for disk in self.disks] if len(self.disks) > 1 else []
         if self.phase in (MigrationPhase.MEMORY, MigrationPhase.POSTCOPY) and self.memory is not None:
-            parts += self.memory.words
+            parts += self.memory.words()
         parts += self.troubles
         if self.paused:
             parts.append("the guest is paused")

@@ -129,7 +129,7 @@ def words(migration: Migration, glyphs: Glyphs, *, wide: bool) -> Iterator[Conte
         yield from _disks(migration, glyphs, wide=wide)
     memory = migration.memory
     if memory is not None:
-        yield from (Content(word) for word in memory.words if not (wide and word.startswith("at ")))
+        yield from map(Content, memory.words(speed=not wide))
     if migration.downtime is not None and memory is not None:
         yield styled(f"will stand still for {migration.downtime} ms", DIM)
     if migration.paused:
@@ -142,10 +142,9 @@ def ended_words(ended: Ended, glyphs: Glyphs) -> Iterator[Content]:
     """When and how it ended, and what was seen of that."""
     yield styled(time.strftime("%H:%M", time.localtime(ended.at)), DIM)
     findings = ended.outcome.findings
-    took = next((finding.reason for finding in findings if finding.check == "migrated"), "")
     # Who went where stands above.
-    words = f"in {took.rpartition(' in ')[2]}" if took else ended.outcome.message
-    yield shown(words, "$text-error" if ended.phase is Phase.FAILED else "")
+    short = next((finding.short for finding in findings if finding.check == "migrated"), "")
+    yield shown(short or ended.outcome.message, "$text-error" if ended.phase is Phase.FAILED else "")
     signs = {finding.check: finding.severity for finding in findings if finding.check in _CHECKS}
     for check, severity in signs.items():
         yield styled(f"{glyphs.severity(severity)} {_CHECKS[check]}", SEVERITY_STYLES[severity])
