@@ -40,6 +40,7 @@ def in_form(
     control: FakeControl | None = None,
     domain: Domain | None = None,
     size: tuple[int, int] = (120, 36),
+    debounce: float = 0,
     **options: Any,
 ) -> Any:
     """Open the form, wait for its first plan, do something, and give back what it answered."""
@@ -50,7 +51,8 @@ def in_form(
     async def run() -> None:
         app = Host()
         async with running(app, size=size) as pilot:
-            form = MirrorForm(control, domain, domain.disks[0], **{"fast": "/fast", "debounce": 0, **options})
+            form = MirrorForm(control, domain, domain.disks[0], **{"fast": "/fast", **options})
+            form.DEBOUNCE = debounce
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: ("places",) in control.calls)
             await act(pilot, form)

@@ -38,7 +38,8 @@ def in_form(
         app = Host()
         async with running(app, size=size) as pilot:
             (disk,) = DOMAIN.disks
-            form = MergeForm(control, DOMAIN, disk, what, place, debounce=0)
+            form = MergeForm(control, DOMAIN, disk, what, place)
+            form.DEBOUNCE = 0
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: not form.checking)
             if act:
@@ -72,7 +73,8 @@ def test_of_two_layers_nothing_can_be_left_below() -> None:
     async def run() -> None:
         app = Host()
         async with running(app, size=(120, 36)) as pilot:
-            form = MergeForm(control, two, two.disks[0], PULL, 0, debounce=0)
+            form = MergeForm(control, two, two.disks[0], PULL, 0)
+            form.DEBOUNCE = 0
             await app.push_screen(form)
             await until(pilot, lambda: not form.checking)
             onto = form.query_one("#onto", Choice)

@@ -46,7 +46,8 @@ def in_form(
     async def run() -> None:
         app = Host()
         async with running(app, size=size) as pilot:
-            form = MigrateForm(control, domain, peers, debounce=0)
+            form = MigrateForm(control, domain, peers)
+            form.DEBOUNCE = 0
             await app.push_screen(form, answers.append)
             await pilot.pause()
             await until(pilot, lambda: not form.checking)

@@ -50,7 +50,8 @@ def in_form(
     async def run() -> None:
         app = Host()
         async with running(app, size=size) as pilot:
-            form = MoveForm(control, DOMAIN, targets, debounce=0)
+            form = MoveForm(control, DOMAIN, targets)
+            form.DEBOUNCE = 0
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: control.requests and not form.checking)
             if act:

@@ -74,7 +74,8 @@ def in_form(
     async def run() -> None:
         app = Host()
         async with running(app, size=size) as pilot:
-            form = SeveralMoves(these or movers(control), debounce=0)
+            form = SeveralMoves(these or movers(control))
+            form.DEBOUNCE = 0
             await app.push_screen(form, answers.append)
             await until(pilot, lambda: ("places",) in control.calls and "/fast" in place(form))
             await until(pilot, lambda: not form.checking)

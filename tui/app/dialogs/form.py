@@ -11,7 +11,7 @@ from tui.app.dialogs.asking import Answer, Outdated, answer_of
 from tui.app.dialogs.clipboard import copy_remedy
 from tui.app.dialogs.flow import Line
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.judged_form import DEBOUNCE, JudgedForm
+from tui.app.dialogs.judged_form import JudgedForm
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.dialogs.plan_view import plan_lines
 from tui.app.glyphs import SEVERITY_STYLES, UNICODE, Glyphs
@@ -34,11 +34,11 @@ class PlanForm(JudgedForm[Wish, Answer, Plan], Generic[Wish]):
         title: Content,
         fields: FormFields,
         *,
-        debounce: float = DEBOUNCE,
+        more: str = "",
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Fill in ``fields``, and ask the host after ``debounce`` seconds without a key."""
-        super().__init__(title, fields, debounce=debounce, glyphs=glyphs)
+        """Fill in ``fields``, and ask the host; ``more`` stands beside its name."""
+        super().__init__(title, fields, aside=control.state.name + more, glyphs=glyphs)
         self._control = control
 
     @property

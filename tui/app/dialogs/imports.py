@@ -14,9 +14,8 @@ from tui.app.dialogs.asking import Answer, Outdated, answer_of, ask_aside
 from tui.app.dialogs.choices import Mistakes, Part
 from tui.app.dialogs.form import PlanForm
 from tui.app.dialogs.import_fields import ImportFields, ImportWish
-from tui.app.dialogs.judged_form import DEBOUNCE
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.engine.own_files import FileTrouble
 from tui.engine.snapshot_file import files_here, read_saved
@@ -49,14 +48,12 @@ class ImportForm(PlanForm[ImportWish]):
         domain: Domain,
         file: Path | None = None,
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Begin with ``file``, or with what an export of this domain is called, if that is there."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Import snapshots of ", shown(domain.name), host)
+        title = join("Import snapshots of ", shown(domain.name))
         self._import = ImportFields(str(file) if file else "", glyphs=glyphs)
-        super().__init__(control, title, self._import, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._import, glyphs=glyphs)
         self._domain = domain
         self._read: tuple[_Stamp | None, tuple[str, Saved]] | None = None
         """What was read last."""

@@ -36,8 +36,6 @@ Chosen = TypeVar("Chosen")
 
 _OF_A_PLACE = (Acceptance.RISK_FULL_DESTINATION, Acceptance.OVERWRITE_IMAGES)
 """What is risked at one place is not risked at another."""
-DEBOUNCE = 0.2
-"""Seconds without a key press before the host is asked."""
 
 _HINT = "enter go on  f2 plan  esc not now"
 _HINT_AT_CHECK = "space yes/no  enter go on  f2 plan  esc not now"
@@ -61,6 +59,8 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
     """The word on the button."""
     STARTS = "starts it"
     """What enter does there."""
+    DEBOUNCE = 0.2
+    """Seconds without a key press before the host is asked."""
 
     @dataclass
     class Answered(Message):
@@ -69,14 +69,11 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
         number: int
         given: object
 
-    def __init__(
-        self, title: Content, fields: FormFields, *, debounce: float = DEBOUNCE, glyphs: Glyphs = UNICODE
-    ) -> None:
-        """Fill in ``fields``, and ask after ``debounce`` seconds without a key."""
+    def __init__(self, title: Content, fields: FormFields, *, aside: str, glyphs: Glyphs = UNICODE) -> None:
+        """Fill in ``fields``; ``aside`` is what stands in the title beside it, as a host may call it."""
         super().__init__(glyphs)
-        self._title = title
+        self._title = join(title, shown(f"  {aside}", f"not bold {DIM}"))
         self.fields = fields
-        self._debounce = debounce
         self._asker = Asker[Wish, Given | Mistakes](
             self.answer_to, lambda number, given: self.post_message(self.Answered(number, given))
         )
@@ -194,8 +191,8 @@ class JudgedForm(Dialog[Chosen | None], Generic[Wish, Given, Chosen]):
             self._timer.stop()
         self._be_wrong(wish if isinstance(wish, Mistakes) else None)
         if self._mistakes is None:
-            if self._debounce:
-                self._timer = self.set_timer(self._debounce, self._ask)
+            if self.DEBOUNCE:
+                self._timer = self.set_timer(self.DEBOUNCE, self._ask)
             else:
                 self._ask()
         self.show_judgement()

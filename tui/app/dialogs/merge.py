@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.form import RequestForm
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.merge_fields import MergeFields
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.disk import Disk
 from tui.model.domain import Domain
@@ -36,14 +35,12 @@ class MergeForm(RequestForm):
         place: int,
         *,
         suggested_bandwidth: int = 0,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Fill in ``what`` pointing at the layer at ``place`` of the chain means."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Merge layers of ", shown(disk.target), " of ", shown(domain.name), host)
+        title = join("Merge layers of ", shown(disk.target), " of ", shown(domain.name))
         self._merge = MergeFields(disk, what, place, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
-        super().__init__(control, title, self._merge, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._merge, glyphs=glyphs)
         self._uuid = domain.uuid
 
     def wish(self) -> Request | Mistakes:

@@ -7,11 +7,10 @@ from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.form import RequestForm
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.migrate_fields import MigrateFields
 from tui.app.dialogs.peer_fields import Peer
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -35,14 +34,12 @@ class MigrateForm(RequestForm):
         domain: Domain,
         peers: Sequence[Peer],
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Offer these hosts, of which the first is chosen."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Migrate ", shown(domain.name), " to another host", host)
+        title = join("Migrate ", shown(domain.name), " to another host")
         self._migrate = MigrateFields(domain, peers, glyphs=glyphs)
-        super().__init__(control, title, self._migrate, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._migrate, glyphs=glyphs)
 
     def where(self) -> object:
         """Host and places."""

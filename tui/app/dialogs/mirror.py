@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes, request_of
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror_fields import MirrorFields
 from tui.app.dialogs.peer_fields import Peer
 from tui.app.dialogs.placed_form import PlacedForm
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.disk import Disk
 from tui.model.domain import Domain
@@ -39,7 +38,6 @@ class MirrorForm(PlacedForm):
         turn: tuple[int, int] = (1, 1),
         suggested_bandwidth: int = 0,
         fast: str | None = None,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Fill in a copy of ``disk``.
@@ -52,12 +50,9 @@ class MirrorForm(PlacedForm):
             turn: which form this is of how many that follow one another.
             suggested_bandwidth: bytes per second; 0 is no limit.
             fast: the directory to propose before the host has named any.
-            debounce: seconds without a key before the host is asked.
             glyphs: what is drawn.
         """
         number, count = turn
-        aside = f"  {shown(control.state.name).plain}" + (f"  {number} of {count}" if count > 1 else "")
-        host = styled(aside, f"not bold {DIM}")
         taken = frozenset(path for d in control.state.domains for one in d.disks for path in one.local_paths)
         self._mirror = MirrorFields(
             domain,
@@ -68,8 +63,9 @@ class MirrorForm(PlacedForm):
             suggested_bandwidth=suggested_bandwidth,
             glyphs=glyphs,
         )
-        title = join("Mirror ", shown(disk.target), " of ", shown(domain.name), host)
-        super().__init__(control, title, self._mirror, debounce=debounce, glyphs=glyphs)
+        title = join("Mirror ", shown(disk.target), " of ", shown(domain.name))
+        more = f"  {number} of {count}" if count > 1 else ""
+        super().__init__(control, title, self._mirror, more=more, glyphs=glyphs)
         self._domain = domain
         self._disk = disk
 

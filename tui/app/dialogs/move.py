@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tui.app.dialogs.choices import Mistakes
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move_fields import MoveFields
 from tui.app.dialogs.placed_form import PlacedForm
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -30,13 +29,11 @@ class MoveForm(PlacedForm):
         targets: Sequence[str],
         *,
         suggested_bandwidth: int = 0,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Begin with these disks, or with all that the guest can write to where none is named."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
         what = "Move the tagged disks of " if targets else "Move disks of "
-        title = join(what, shown(domain.name), host)
+        title = join(what, shown(domain.name))
         capacities = {disk.target: control.state.capacity(domain.uuid, disk.target) for disk in domain.disks}
         self._move = MoveFields(
             domain,
@@ -45,7 +42,7 @@ class MoveForm(PlacedForm):
             suggested_bandwidth=suggested_bandwidth,
             glyphs=glyphs,
         )
-        super().__init__(control, title, self._move, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._move, glyphs=glyphs)
 
     def where(self) -> object:
         """The place."""

@@ -13,7 +13,6 @@ from textual.message import Message
 from tui.app.dialogs.asking import ask_aside
 from tui.app.dialogs.form import RequestForm
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.engine.control import Control
 
@@ -41,11 +40,11 @@ class PlacedForm(RequestForm):
         title: Content,
         fields: PlacedFields,
         *,
-        debounce: float = DEBOUNCE,
+        more: str = "",
         glyphs: Glyphs = UNICODE,
     ) -> None:
-        """Fill in ``fields``."""
-        super().__init__(control, title, fields, debounce=debounce, glyphs=glyphs)
+        """As any; the host is asked for its places as well."""
+        super().__init__(control, title, fields, more=more, glyphs=glyphs)
         self._placed = fields
 
     def on_mount(self) -> None:

@@ -12,9 +12,8 @@ from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Choice, Field
 from tui.app.dialogs.form import RequestForm
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.judged_form import DEBOUNCE
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -75,14 +74,12 @@ class RevertForm(RequestForm):
         domain: Domain,
         name: str,
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Go back to the snapshot of that name."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Take ", shown(domain.name), " back to ", shown(name), host)
+        title = join("Take ", shown(domain.name), " back to ", shown(name))
         self._revert = RevertFields(glyphs=glyphs)
-        super().__init__(control, title, self._revert, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._revert, glyphs=glyphs)
         self._uuid = domain.uuid
         self._snapshot = name
 

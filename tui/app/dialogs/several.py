@@ -12,7 +12,7 @@ from textual.content import Content
 from tui.app.dialogs.asking import Answer, Outdated, answer_of
 from tui.app.dialogs.flow import EMPTY, Line, heading
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.judged_form import DEBOUNCE, JudgedForm
+from tui.app.dialogs.judged_form import JudgedForm
 from tui.app.dialogs.on_screen import on_screen
 from tui.app.dialogs.plan_view import finding_lines
 from tui.app.glyphs import DIM, SEVERITY_STYLES, UNICODE, Glyphs
@@ -52,16 +52,14 @@ class SeveralForm(
         candidates: Sequence[Candidate],
         fields: FormFields,
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Begin with these, which are ticked in the fields in the same order."""
         names = list(dict.fromkeys(one.control.state.name for one in candidates))
-        host = shown(names[0]).plain if len(names) == 1 else f"{len(names)} hosts"
+        aside = names[0] if len(names) == 1 else f"{len(names)} hosts"
         count = counted(len(candidates), "domain")
-        title = join(f"{verb} {count}", styled(f"  {host}", f"not bold {DIM}"))
         self._candidates = tuple(candidates)
-        super().__init__(title, fields, debounce=debounce, glyphs=glyphs)
+        super().__init__(Content(f"{verb} {count}"), fields, aside=aside, glyphs=glyphs)
 
     @property
     @abstractmethod

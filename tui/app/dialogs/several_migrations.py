@@ -11,7 +11,6 @@ from textual.content import Content
 
 from tui.app.dialogs.choices import Mistakes, Part
 from tui.app.dialogs.flow import Line
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.migrate import MigrateForm
 from tui.app.dialogs.migrate_fields import MigrateWay
 from tui.app.dialogs.peer_fields import Peer
@@ -80,12 +79,11 @@ class SeveralMigrations(SeveralForm[MigrateRequest]):
         candidates: Sequence[Candidate],
         peers: Sequence[Peer],
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Offer these domains, and these hosts, of which the first is chosen."""
         self._several = SeveralMigrateFields(candidates, peers, glyphs=glyphs)
-        super().__init__("Migrate", candidates, self._several, debounce=debounce, glyphs=glyphs)
+        super().__init__("Migrate", candidates, self._several, glyphs=glyphs)
 
     @property
     def ticked(self) -> tuple[bool, ...]:

@@ -13,7 +13,6 @@ from textual.message import Message
 from tui.app.dialogs.asking import ask_aside
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.flow import Line
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.mirror import MirrorForm
 from tui.app.dialogs.move_fields import places_of
 from tui.app.dialogs.several import SeveralForm
@@ -45,13 +44,12 @@ class SeveralMoves(SeveralForm[MoveRequest]):
         movers: Sequence[Mover],
         *,
         suggested_bandwidth: int = 0,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Begin with all of these."""
         self._movers = tuple(movers)
         self._several = SeveralFields(movers, suggested_bandwidth=suggested_bandwidth, glyphs=glyphs)
-        super().__init__("Move", movers, self._several, debounce=debounce, glyphs=glyphs)
+        super().__init__("Move", movers, self._several, glyphs=glyphs)
 
     def on_mount(self) -> None:
         """Ask where there is room for images."""

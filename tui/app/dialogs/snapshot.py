@@ -11,10 +11,9 @@ from textual import on
 from tui.app.dialogs.asking import Answer
 from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.form import RequestForm
-from tui.app.dialogs.judged_form import DEBOUNCE
 from tui.app.dialogs.snapshot_fields import SnapshotFields
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -38,14 +37,12 @@ class SnapshotForm(RequestForm):
         control: Control,
         domain: Domain,
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """Propose a name that tells the time."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("Snapshot of ", shown(domain.name), host)
+        title = join("Snapshot of ", shown(domain.name))
         self._snapshot = SnapshotFields(domain, moment_name(time.time()), glyphs=glyphs)
-        super().__init__(control, title, self._snapshot, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._snapshot, glyphs=glyphs)
         self._uuid = domain.uuid
 
     def wish(self) -> Request | Mistakes:

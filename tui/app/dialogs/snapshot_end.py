@@ -9,9 +9,8 @@ from tui.app.dialogs.choices import Mistakes
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.form import RequestForm
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.judged_form import DEBOUNCE
-from tui.app.glyphs import DIM, UNICODE, Glyphs
-from tui.app.text import join, shown, styled
+from tui.app.glyphs import UNICODE, Glyphs
+from tui.app.text import join, shown
 from tui.engine.control import Control
 from tui.model.domain import Domain
 from tui.model.request import Ending, Request, SnapshotEndRequest
@@ -77,17 +76,15 @@ class SnapshotEndForm(RequestForm):
         name: str,
         ending: Ending,
         *,
-        debounce: float = DEBOUNCE,
         glyphs: Glyphs = UNICODE,
     ) -> None:
         """End those of the snapshot of that name; begin with one of the two ends."""
-        host = styled(f"  {shown(control.state.name).plain}", f"not bold {DIM}")
-        title = join("End the mirrors of ", shown(name), " of ", shown(domain.name), host)
+        title = join("End the mirrors of ", shown(name), " of ", shown(domain.name))
         entries = control.state.entries_of(domain.uuid)
         copies = [copy for e in entries if e.snapshot and e.snapshot.name == name for copy in e.copies]
         brought = not all(copy.creates for copy in copies)
         self._end = SnapshotEndFields(ending, brought=brought, glyphs=glyphs)
-        super().__init__(control, title, self._end, debounce=debounce, glyphs=glyphs)
+        super().__init__(control, title, self._end, glyphs=glyphs)
         self._uuid = domain.uuid
         self._snapshot = name
 
