@@ -183,20 +183,13 @@ class Deeds:
             suggested_bandwidth=self._suggested_bandwidth,
             glyphs=self._glyphs,
         )
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, form)
 
     def migrate(
         self, aim: Aim, domain: Domain, peers: Sequence[Peer], begun: Callable[[], None] = lambda: None
     ) -> None:
         """Have the form filled in for a domain and these hosts, and run the plan; ``begun`` is called before."""
-        form = MigrateForm(aim.control, domain, peers, glyphs=self._glyphs)
-
-        def begin(plan: Plan | None) -> None:
-            if plan:
-                begun()
-                self._run(aim, plan)
-
-        self._screen.app.push_screen(form, begin)
+        self._fill_in(aim, MigrateForm(aim.control, domain, peers, glyphs=self._glyphs), begun)
 
     def move_several(self, movers: Sequence[Mover]) -> None:
         """Have the form filled in for several domains, and queue the plans that come of it."""
@@ -256,27 +249,33 @@ class Deeds:
             suggested_bandwidth=self._suggested_bandwidth,
             glyphs=self._glyphs,
         )
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, form)
 
     def take(self, aim: Aim, domain: Domain) -> None:
         """Have the form of a snapshot of a domain filled in, and run the plan that comes of it."""
-        form = SnapshotForm(aim.control, domain, glyphs=self._glyphs)
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, SnapshotForm(aim.control, domain, glyphs=self._glyphs))
 
     def revert(self, aim: Aim, domain: Domain, name: str) -> None:
         """Ask how a domain is to go back to a snapshot, and run the plan that comes of it."""
-        form = RevertForm(aim.control, domain, name, glyphs=self._glyphs)
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, RevertForm(aim.control, domain, name, glyphs=self._glyphs))
 
     def end_mirrors(self, aim: Aim, domain: Domain, name: str, ending: Ending) -> None:
         """Ask how the mirrors of a snapshot are to end, this way or the other, and run the plan that comes of it."""
-        form = SnapshotEndForm(aim.control, domain, name, ending, glyphs=self._glyphs)
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, SnapshotEndForm(aim.control, domain, name, ending, glyphs=self._glyphs))
 
     def import_from(self, aim: Aim, domain: Domain, file: Path | None) -> None:
         """Have the form of an import filled in, beginning with ``file``, and run the plan that comes of it."""
-        form = ImportForm(aim.control, domain, file, glyphs=self._glyphs)
-        self._screen.app.push_screen(form, lambda plan: self._run(aim, plan) if plan else None)
+        self._fill_in(aim, ImportForm(aim.control, domain, file, glyphs=self._glyphs))
+
+    def _fill_in(self, aim: Aim, form: Screen[Plan | None], begun: Callable[[], None] = lambda: None) -> None:
+        """Have a form filled in, and run the plan that comes of it; ``begun`` is called before."""
+
+        def begin(plan: Plan | None) -> None:
+            if plan is not None:
+                begun()
+                self._run(aim, plan)
+
+        self._screen.app.push_screen(form, begin)
 
     def _disk_of(self, aim: Aim) -> tuple[Domain, Disk] | None:
         """The one disk that is aimed at as it is now; says so where it is gone."""
