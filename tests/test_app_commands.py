@@ -9,8 +9,8 @@ import pytest
 from tests.app_pilot import opened, played
 from tests.fake_host import FakeControl, make_job
 from tui.app.app import MirrorApp
-from tui.app.command import Panel, Where
-from tui.app.commands import COMMANDS, writing_command
+from tui.app.command import Panel, Where, writing
+from tui.app.commands import COMMANDS
 from tui.app.dialogs.help import HelpScreen
 from tui.app.footer import Focus, named
 from tui.app.screen import MainScreen
@@ -81,7 +81,7 @@ def test_what_writes_is_known() -> None:
     jobs = {"pivot", "keep", "cancel", "pivot-paused", "speed", "resume", "undo"}
     queue = {"queue-earlier", "queue-later", "queue-pause", "queue-limits"}
     assert writers == {"mirror", "move", "migrate", "evacuate", "commit", "pull"} | jobs | queue
-    assert writing_command("j") is None
+    assert writing(COMMANDS, "j") is None
 
 
 @played

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from textual.binding import Binding
 
 
 class Panel(StrEnum):
@@ -56,6 +59,11 @@ class Command:
         return self.id.replace("-", "_")
 
     @property
+    def read_only_words(self) -> str:
+        """Why its key does nothing in a read-only session, one sentence."""
+        return f"{self.title} is not possible: this session is read-only."
+
+    @property
     def of_queue(self) -> bool:
         """Whether it is about the queue, and about no host."""
         return self.group == "Queue"
@@ -72,6 +80,27 @@ class Command:
         return " ".join(
             (self.key_name or _KEY_NAMES.get(first, first), *(_KEY_NAMES.get(k, k) for k in others))
         )
+
+
+def bindings_of(commands: Iterable[Command], prefix: str = "") -> list[Binding]:
+    """Their key bindings, whose ids begin with ``prefix``."""
+    return [
+        Binding(
+            ",".join(command.keys),
+            command.action,
+            command.title,
+            show=False,
+            tooltip=command.help,
+            id=prefix + command.id,
+            priority=command.priority,
+        )
+        for command in commands
+    ]
+
+
+def writing(commands: Iterable[Command], key: str) -> Command | None:
+    """The one of them behind a key, if it may change something."""
+    return next((command for command in commands if command.writes and key in command.keys), None)
 
 
 _KEY_NAMES = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tui.app.command import Command, Panel, Where
+from tui.app.command import Command, Panel, Where, bindings_of
 
 ALL = frozenset(Panel)
 DISKS_AND_JOBS = frozenset({Panel.DOMAINS, Panel.JOBS})
@@ -346,26 +346,9 @@ BY_ACTION = {command.action: command for command in COMMANDS}
 
 def bindings(where: Where) -> list[Binding]:
     """The key bindings of the screen, or of every list."""
-    return [
-        Binding(
-            ",".join(c.keys),
-            c.action,
-            c.title,
-            show=False,
-            tooltip=c.help,
-            id=c.id,
-            priority=c.priority,
-        )
-        for c in COMMANDS
-        if c.where is where
-    ]
+    return bindings_of(command for command in COMMANDS if command.where is where)
 
 
 def footer(panel: Panel) -> tuple[Command, ...]:
     """The commands that the footer names while a panel has the focus."""
     return tuple(c for c in COMMANDS if panel in c.footer)
-
-
-def writing_command(key: str) -> Command | None:
-    """The command behind a key, if it is one that may change something."""
-    return next((c for c in COMMANDS if c.writes and key in c.keys), None)

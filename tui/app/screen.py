@@ -16,8 +16,8 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tui.app.background import Background
-from tui.app.command import Command, Panel, Where
-from tui.app.commands import BY_ACTION, bindings, writing_command
+from tui.app.command import Command, Panel, Where, writing
+from tui.app.commands import BY_ACTION, COMMANDS, bindings
 from tui.app.deeds import Aim, Deeds
 from tui.app.dialogs.dialog import Dialog
 from tui.app.footer import Focus, named, possible, worded
@@ -366,9 +366,9 @@ class MainScreen(Keys, Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """A key that a read-only session does not have says so; the binding itself stays quiet."""
         self.passing.append(event)
-        command = writing_command(event.key)
+        command = writing(COMMANDS, event.key)
         if command and self.check_action(command.action, ()) is None:
-            self.hint(f"{command.title} is not possible: this session is read-only.")
+            self.hint(command.read_only_words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Grey what a read-only host does not allow, and leave the keys of what is typed to where it is typed."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
-
 from tui.app.command import Command
 
 SNAPSHOT_COMMANDS = (
@@ -88,7 +86,10 @@ SNAPSHOT_COMMANDS = (
     Command("copy", ("y", "c"), "Copy", "Send the name of the snapshot to the terminal's clipboard.", "View"),
     Command("result", ("b",), "Result", "Show again what the snapshot that was taken last holds.", "View"),
 )
-"""In the order in which the footer names them, as far as it has room."""
+"""In the order in which the help shows them."""
+
+BY_ID = {command.id: command for command in SNAPSHOT_COMMANDS}
+BY_ACTION = {command.action: command for command in SNAPSHOT_COMMANDS}
 
 IN_FOOTER = (
     "resume",
@@ -104,22 +105,8 @@ IN_FOOTER = (
     "read-details",
     "read",
 )
+"""In the order in which the footer names them, as far as it has room."""
 ABOUT_ONE = frozenset({"delete", "delete-all", "forget", "revert"})
 """What is done to the snapshot under the cursor."""
 ABOUT_PLANS = frozenset({"resume", "undo"})
 """What is done to a plan that is open."""
-
-
-def snapshot_bindings() -> list[Binding]:
-    """The key bindings of the view."""
-    return [
-        Binding(
-            ",".join(command.keys),
-            command.action,
-            command.title,
-            show=False,
-            tooltip=command.help,
-            id=f"snapshots-{command.id}",
-        )
-        for command in SNAPSHOT_COMMANDS
-    ]

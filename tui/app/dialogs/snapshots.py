@@ -17,6 +17,7 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from tui.app.background import Background, Turn
+from tui.app.command import bindings_of, writing
 from tui.app.deeds import Deeds, Tell
 from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.exports import Exports
@@ -27,9 +28,10 @@ from tui.app.dialogs.save import SaveDialog
 from tui.app.dialogs.snapshot_commands import (
     ABOUT_ONE,
     ABOUT_PLANS,
+    BY_ACTION,
+    BY_ID,
     IN_FOOTER,
     SNAPSHOT_COMMANDS,
-    snapshot_bindings,
 )
 from tui.app.dialogs.snapshot_details import detail_lines
 from tui.app.dialogs.snapshot_keys import SnapshotKeys
@@ -54,7 +56,6 @@ _NAME = 30
 _WIDE = 110
 _REFRESH = 1.0
 """Seconds between two looks at what the program has been told of the host; the host itself is not asked for that."""
-_BY_ACTION = {command.action: command for command in SNAPSHOT_COMMANDS}
 
 
 class SnapshotsDialog(SnapshotKeys):
@@ -62,7 +63,7 @@ class SnapshotsDialog(SnapshotKeys):
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "snapshots.tcss"]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012  as Textual declares it
-    BINDINGS: ClassVar[list[BindingType]] = [*snapshot_bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of(SNAPSHOT_COMMANDS, "snapshots-")]
 
     def __init__(
         self,
@@ -240,15 +241,14 @@ class SnapshotsDialog(SnapshotKeys):
     # Keys
 
     def _show_keys(self) -> None:
-        by_id = {command.id: command for command in SNAPSHOT_COMMANDS}
         hidden = frozenset() if self.open_plans.interrupted else ABOUT_PLANS
-        self.keys.show([(by_id[one], self.why_not(one) is None) for one in IN_FOOTER if one not in hidden])
+        self.keys.show([(BY_ID[one], self.why_not(one) is None) for one in IN_FOOTER if one not in hidden])
 
     def why_not(self, command: str) -> str | None:
         """Why a command does nothing now, one sentence."""
-        known = next(one for one in SNAPSHOT_COMMANDS if one.id == command)
+        known = BY_ID[command]
         if known.writes and self.control.read_only:
-            return f"{known.title} is not possible: this session is read-only."
+            return known.read_only_words
         if command == "export":
             return self._why_no_export()
         if command in ABOUT_PLANS:
@@ -273,14 +273,14 @@ class SnapshotsDialog(SnapshotKeys):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Grey what a read-only host does not allow."""
-        command = _BY_ACTION.get(action)
+        command = BY_ACTION.get(action)
         return None if command and command.writes and self.control.read_only else True
 
     def on_key(self, event: events.Key) -> None:
         """A key that a read-only session does not have says so; the binding itself stays quiet."""
-        command = next((one for one in SNAPSHOT_COMMANDS if one.writes and event.key in one.keys), None)
+        command = writing(SNAPSHOT_COMMANDS, event.key)
         if command and self.check_action(command.action, ()) is None:
-            self.hint(self.why_not(command.id) or "")
+            self.hint(command.read_only_words)
 
     @on(KeysBar.Pressed)
     def press_key(self, event: KeysBar.Pressed) -> None:
