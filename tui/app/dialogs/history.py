@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -15,8 +15,9 @@ from textual.widgets import Static
 
 from tui.app.background import Background, Turn
 from tui.app.dialogs.clipboard import copy_text
-from tui.app.dialogs.dialog import Buttons, Dialog, button
+from tui.app.dialogs.dialog import Buttons, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line, heading, table
+from tui.app.dialogs.list_with_details import ListWithDetails
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
 from tui.app.widgets.items import Items
@@ -33,7 +34,7 @@ _HINT = "f only this domain  enter details  c copy  r read again"
 _HINT_ALL = "f all domains  enter details  c copy  r read again"
 
 
-class HistoryDialog(Dialog[None]):
+class HistoryDialog(ListWithDetails):
     """Shows records, one under the cursor; only reads."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "history.tcss"]
@@ -42,7 +43,7 @@ class HistoryDialog(Dialog[None]):
         Binding("f", "only", "Only this domain, or all", show=False, id="history-only"),
         Binding("r,ctrl+r", "read", "Read again", show=False, id="history-read"),
         Binding("c,y", "copy", "Copy the details", show=False, id="history-copy"),
-        Binding("enter,tab,shift+tab", "details", "Details, and back", show=False, id="history-details"),
+        Binding("enter,tab,shift+tab", "read_details", "Details, and back", show=False, id="history-details"),
     ]
 
     def __init__(
@@ -125,6 +126,11 @@ class HistoryDialog(Dialog[None]):
 
     # The one under the cursor
 
+    @property
+    def list_view(self) -> RecordsView:
+        """The records."""
+        return self.records
+
     @on(Items.Highlighted, "#records")
     def describe(self, event: Items.Highlighted) -> None:
         """The cursor is on another record."""
@@ -143,24 +149,6 @@ class HistoryDialog(Dialog[None]):
             return
         self._only = record if self._only is None else None
         self._show()
-
-    @on(Items.Chosen, "#records")
-    def action_details(self) -> None:
-        """To the details, which the arrows scroll, and back."""
-        details = self.query_one("#details")
-        self.set_focus(details if self.focused is not details else self.records)
-
-    @on(events.DescendantFocus)
-    def give_room(self) -> None:
-        """Most of the room is for what has the focus."""
-        self.set_class(self.focused is self.query_one("#details"), "-reading")
-
-    def action_leave(self) -> None:
-        """From the details to the records; from there close."""
-        if self.has_class("-reading"):
-            self.action_details()
-        else:
-            super().action_leave()
 
     def action_copy(self) -> None:
         """Give all that is known of this one to the clipboard."""

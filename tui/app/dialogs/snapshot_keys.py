@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from tui.app.deeds import Aim, Deeds, running_number
-from tui.app.dialogs.dialog import Dialog
 from tui.app.dialogs.exports import Exports
+from tui.app.dialogs.list_with_details import ListWithDetails
 from tui.app.dialogs.open_plans import OpenPlans, open_plans
 from tui.engine.control import Control, Level
 from tui.model.domain import Domain
@@ -17,7 +17,7 @@ from tui.model.journal import Entry
 from tui.model.request import Ending, RecoverRequest
 
 
-class SnapshotKeys(Dialog[None]):
+class SnapshotKeys(ListWithDetails):
     """What is bound to the snapshot under the cursor at the moment of the key press."""
 
     control: Control

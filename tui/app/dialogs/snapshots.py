@@ -234,6 +234,11 @@ class SnapshotsDialog(SnapshotKeys):
         self._show_keys()
 
     @property
+    def list_view(self) -> SnapshotTree:
+        """The tree."""
+        return self.tree_view
+
+    @property
     def current(self) -> TreeRow | None:
         """What is under the cursor."""
         return self.tree_view.current
@@ -290,24 +295,6 @@ class SnapshotsDialog(SnapshotKeys):
             self.hint(reason)
         else:
             self.call_later(self.run_action, event.command.action)
-
-    @on(Items.Chosen)
-    def action_read_details(self) -> None:
-        """To the details, and back."""
-        details = self.query_one("#details")
-        self.set_focus(details if self.focused is not details else self.tree_view)
-
-    @on(events.DescendantFocus)
-    def give_room(self) -> None:
-        """Where there is little room, most of it is for what has the focus."""
-        self.set_class(self.focused is not self.tree_view, "-reading")
-
-    def action_leave(self) -> None:
-        """From the details to the tree; from there close."""
-        if self.has_class("-reading"):
-            self.action_read_details()
-        else:
-            super().action_leave()
 
     def action_help(self) -> None:
         """All keys."""
