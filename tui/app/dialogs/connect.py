@@ -51,11 +51,7 @@ class ConnectDialog(Dialog[str | None]):
         width = max(len(uri) for uri, _ in EXAMPLES) + 3
         yield from self.boxed(
             styled("Open another host", ""),
-            Field(
-                "URI",
-                Entry(placeholder="qemu:///system", select_on_focus=False, id="uri"),
-                id="uri-field",
-            ),
+            Field("URI", Entry(placeholder="qemu:///system", select_on_focus=False, id="uri")),
             Flow([heading("Examples")], classes="examples"),
             OptionList(
                 *(Option(join(uri.ljust(width), styled(what, DIM)), id=uri) for uri, what in EXAMPLES),

@@ -230,8 +230,10 @@ class Field(Vertical):
         """Label the parts, which stand side by side; all words are ours.
 
         ``room`` is how many lines the remark has in any case, so that nothing below moves when there is another.
+        Where nothing else is given, the id is that of the first part with ``-field`` behind it.
         """
-        super().__init__(id=id, classes=classes)
+        own = f"{parts[0].id}-field" if parts and parts[0].id else None
+        super().__init__(id=id or own, classes=classes)
         self._label = label
         self._parts = parts
         self._unit = unit

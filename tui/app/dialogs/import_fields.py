@@ -12,11 +12,11 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import Mistakes, Part, parsed, told_maps
+from tui.app.dialogs.common_fields import maps_field
 from tui.app.dialogs.fields import Check, Field
 from tui.app.dialogs.form_fields import FormFields
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.widgets.entry import Entry
 from tui.engine.own_files import here
 from tui.model.finding import Acceptance
 from tui.model.hierarchy_file import parse_maps
@@ -50,8 +50,8 @@ class ImportFields(FormFields):
     def compose(self) -> ComposeResult:
         """One field a line."""
         yield Field("File", PlaceInput(self._file), id="place-field")
-        yield Field("Image map", Entry(placeholder="none", id="maps"), id="maps-field", classes="-whole")
-        yield Field("Current", Check("as in the file", value=True, id="current"), id="current-field")
+        yield maps_field()
+        yield Field("Current", Check("as in the file", value=True, id="current"))
 
     def on_mount(self) -> None:
         """Say what the fields mean."""

@@ -30,12 +30,8 @@ class LimitsDialog(Dialog[Limits | None]):
         limits = self._limits
         yield from self.boxed(
             Content("Limits of the queue"),
-            Field("On one host", Entry(str(limits.per_host), id="per-host"), id="per-host-field"),
-            Field(
-                "To one place",
-                Entry(str(limits.per_destination), id="per-destination"),
-                id="per-destination-field",
-            ),
+            Field("On one host", Entry(str(limits.per_host), id="per-host")),
+            Field("To one place", Entry(str(limits.per_destination), id="per-destination")),
             Buttons("enter set them  esc not now", button("Not now", "leave"), button("Set", "set")),
         )
 

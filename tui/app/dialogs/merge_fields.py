@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tui.app.chains import name_of
-from tui.app.dialogs.choices import Mistakes, Part
+from tui.app.dialogs.choices import Mistakes, Part, parsed
+from tui.app.dialogs.common_fields import limit_field
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.form_fields import FormFields
-from tui.app.dialogs.limit import limit_text, parse_limit
+from tui.app.dialogs.limit import parse_limit
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.widgets.entry import Entry
 from tui.model.disk import Disk
 from tui.model.finding import Acceptance
 from tui.model.merge_case import layer_name
@@ -66,32 +66,21 @@ class MergeFields(FormFields):
     def compose(self) -> ComposeResult:
         """One field a line; layers stand below one another, the active one first."""
         glyphs, layers = self._glyphs, dict(self._layers())
-        yield Field("Do", Choice(_WHAT, self._what, glyphs=glyphs, id="what"), id="what-field")
+        yield Field("Do", Choice(_WHAT, self._what, glyphs=glyphs, id="what"))
         yield Field(
             "Merge from",
             Choice(_from(layers, 0, self._last - 1), str(self._top), glyphs=glyphs, upright=True, id="top"),
-            id="top-field",
         )
         yield Field(
             "into",
             Choice(_from(layers, 1, self._last), str(self._top + 1), glyphs=glyphs, upright=True, id="base"),
-            id="base-field",
         )
         onto = [(_NOTHING, "nothing: the active layer alone"), *_from(layers, 2, self._last)]
-        yield Field(
-            "Leave below",
-            Choice(onto, self._onto, glyphs=glyphs, upright=True, id="onto"),
-            id="onto-field",
-        )
-        yield Field(
-            "Speed limit",
-            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
-            unit="MiB/s",
-            id="bandwidth-field",
-        )
-        yield Field("When in sync", Choice(_THEN, glyphs=glyphs, id="then"), id="then-field")
-        yield Field("Images", Check("remove what was merged", id="delete"), id="delete-field")
-        yield Field("Names", Check("keep backing names relative", id="relative"), id="relative-field")
+        yield Field("Leave below", Choice(onto, self._onto, glyphs=glyphs, upright=True, id="onto"))
+        yield limit_field(self._suggested)
+        yield Field("When in sync", Choice(_THEN, glyphs=glyphs, id="then"))
+        yield Field("Images", Check("remove what was merged", id="delete"))
+        yield Field("Names", Check("keep backing names relative", id="relative"))
 
     def on_mount(self) -> None:
         """Say what the fields mean, and show those that mean something."""
@@ -107,10 +96,11 @@ class MergeFields(FormFields):
 
     def wish(self, uuid: str, accepted: frozenset[Acceptance]) -> MergeRequest | Mistakes:
         """What is filled in."""
-        try:
-            bandwidth = parse_limit(self.query_one("#bandwidth", Input).value)
-        except ValueError as error:
-            return Mistakes({Part.BANDWIDTH: str(error)})
+        mistakes: dict[Part, str] = {}
+        limit = parsed(parse_limit, self.query_one("#bandwidth", Input).value, Part.BANDWIDTH, mistakes)
+        if mistakes:
+            return Mistakes(mistakes)
+        bandwidth = limit or 0
         target, disk = self._disk.target, self._disk
         relative = self.query_one("#relative", Check).value
         if self.query_one("#what", Choice).value == PULL:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import Mistakes, Part, parsed, told_maps
+from tui.app.dialogs.common_fields import limit_field, maps_field, synchronous_field
 from tui.app.dialogs.fields import Check, Choice, Field
 from tui.app.dialogs.folded import FoldingFields
 from tui.app.dialogs.limit import parse_limit
@@ -100,19 +101,16 @@ class MigrateWay(FoldingFields):
         glyphs = self._glyphs
         yield from self.what()
         yield self._peer
-        yield Field("Storage", Choice(self.STORAGE, glyphs=glyphs, id="storage"), id="storage-field")
+        yield Field("Storage", Choice(self.STORAGE, glyphs=glyphs, id="storage"))
         yield from self.disks()
-        yield Field("Image map", Entry(placeholder="none", id="maps"), id="maps-field", classes="-whole")
+        yield maps_field()
         yield from self.named()
-        limit = Entry(placeholder="no limit", id="bandwidth")
-        yield Field("Speed limit", limit, unit="MiB/s", id="bandwidth-field")
+        yield limit_field()
         yield Field("", Check("auto-converge: slow a busy guest down", id="auto-converge"), classes="live")
-        yield Field(
-            "", Check("synchronous writes: the guest waits", id="synchronous"), id="synchronous-field"
-        )
-        yield Field("", Check("p2p: the hosts lead, not this program", id="p2p"), id="p2p-field")
+        yield synchronous_field()
+        yield Field("", Check("p2p: the hosts lead, not this program", id="p2p"))
         yield Field("", Check("encrypted by TLS", id="tls"), classes="live")
-        yield Field("", Check("unsafe: do not insist on shared storage", id="unsafe"), id="unsafe-field")
+        yield Field("", Check("unsafe: do not insist on shared storage", id="unsafe"))
         yield from self.folded()
 
     def on_mount(self) -> None:
@@ -212,7 +210,7 @@ class MigrateFields(MigrateWay):
 
     def named(self) -> ComposeResult:
         """By default it is called as here."""
-        yield Field("Name there", Entry(placeholder="as here", id="name"), id="name-field")
+        yield Field("Name there", Entry(placeholder="as here", id="name"))
 
     def on_mount(self) -> None:
         """Say what becomes of one that is off."""

@@ -115,8 +115,8 @@ class MigrationDialog(Dialog[Change | None]):
             title,
             VerticalScroll(Flow(id="state"), classes="body"),
             Flow(id="remedies"),
-            Field("Limit", Entry(placeholder="no limit", id="bandwidth"), unit="MiB/s", id="bandwidth-field"),
-            Field("At the most", Entry(placeholder="300", id="downtime"), unit="ms", id="downtime-field"),
+            Field("Limit", Entry(placeholder="no limit", id="bandwidth"), unit="MiB/s"),
+            Field("At the most", Entry(placeholder="300", id="downtime"), unit="ms"),
             Buttons("", button("Close", "leave"), button("See the plan", "go")),
         )
 

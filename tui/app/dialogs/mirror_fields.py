@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.widgets import Input, TextArea
 
 from tui.app.dialogs.choices import Choices, Kind, Part
+from tui.app.dialogs.common_fields import limit_field, synchronous_field
 from tui.app.dialogs.fields import Check, Choice, Field
-from tui.app.dialogs.limit import limit_text
 from tui.app.dialogs.peer_fields import Peer, PeerFields
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.placed_form import PlacedFields
@@ -95,32 +95,23 @@ class MirrorFields(PlacedFields):
         yield Field("To", Choice(_KINDS, glyphs=self._glyphs, id="kind"))
         yield self._peer
         yield Field("Destination", PlaceInput(self._proposed), id="place-field")
-        yield Field("Destination", TextArea(id="xml", compact=True, show_line_numbers=False), id="xml-field")
-        yield Field("Format", Choice(formats, glyphs=self._glyphs, id="format"), id="format-field")
-        yield Field(
-            "Speed limit",
-            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
-            unit="MiB/s",
-            id="bandwidth-field",
-        )
-        yield Field("When in sync", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
-        yield Field("Copy", Check("shallow: only the active layer", id="shallow"), id="shallow-field")
-        yield Field("", Check("reuse: write into an image that exists", id="reuse"), id="reuse-field")
+        yield Field("Destination", TextArea(id="xml", compact=True, show_line_numbers=False))
+        yield Field("Format", Choice(formats, glyphs=self._glyphs, id="format"))
+        yield limit_field(self._suggested)
+        yield Field("When in sync", Choice(_THEN, glyphs=self._glyphs, id="then"))
+        yield Field("Copy", Check("shallow: only the active layer", id="shallow"))
+        yield Field("", Check("reuse: write into an image that exists", id="reuse"))
         address = Entry(placeholder="by which that host is reached", id="nbd-address")
-        yield Field("Through", address, id="nbd-address-field")
-        yield Field("Port", Entry(placeholder="one that is free", id="nbd-port"), id="nbd-port-field")
-        yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
+        yield Field("Through", address)
+        yield Field("Port", Entry(placeholder="one that is free", id="nbd-port"))
+        yield synchronous_field()
         always = self._domain.persistent
         label = (
             "transient job (always: persistent domain)" if always else "transient job: ends with the guest"
         )
         yield Field("", Check(label, value=always, disabled=always, id="transient"))
-        yield Field(
-            "Granularity",
-            Entry(placeholder="QEMU's choice, or as 64K", id="granularity"),
-            id="granularity-field",
-        )
-        yield Field("Buffer", Entry(placeholder="QEMU's choice, or as 16M", id="buffer"), id="buffer-field")
+        yield Field("Granularity", Entry(placeholder="QEMU's choice, or as 64K", id="granularity"))
+        yield Field("Buffer", Entry(placeholder="QEMU's choice, or as 16M", id="buffer"))
 
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""

@@ -13,12 +13,12 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import Mistakes, Part, parsed
+from tui.app.dialogs.common_fields import limit_field, synchronous_field
 from tui.app.dialogs.fields import Check, Choice, Field
-from tui.app.dialogs.limit import limit_text, parse_limit
+from tui.app.dialogs.limit import parse_limit
 from tui.app.dialogs.place_input import PlaceInput
 from tui.app.dialogs.placed_form import PlacedFields
 from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.widgets.entry import Entry
 from tui.model.disk import Disk
 from tui.model.domain import Domain
 from tui.model.finding import Acceptance
@@ -77,18 +77,13 @@ class WayFields(PlacedFields):
         """One field a line."""
         yield from self.what()
         yield Field("To", PlaceInput(self._proposed), id="place-field")
-        yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"), id="how-field")
-        yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"), id="merge-field")
-        yield Field("Shared base", Choice(_SHARED, glyphs=self._glyphs, id="shared"), id="shared-field")
-        yield Field(
-            "Speed limit",
-            Entry(limit_text(self._suggested), placeholder="no limit", id="bandwidth"),
-            unit="MiB/s",
-            id="bandwidth-field",
-        )
-        yield Field("", Check("synchronous writes: the guest waits", id="synchronous"))
-        yield Field("At the end", Choice(_THEN, glyphs=self._glyphs, id="then"), id="then-field")
-        yield Field("", Check("old images to quarantine afterwards", id="delete"), id="delete-field")
+        yield Field("Chains", Choice(_HOW, glyphs=self._glyphs, id="how"))
+        yield Field("", Check("fold the overlay back afterwards", value=True, id="merge"))
+        yield Field("Shared base", Choice(_SHARED, glyphs=self._glyphs, id="shared"))
+        yield limit_field(self._suggested)
+        yield synchronous_field()
+        yield Field("At the end", Choice(_THEN, glyphs=self._glyphs, id="then"))
+        yield Field("", Check("old images to quarantine afterwards", id="delete"))
 
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""

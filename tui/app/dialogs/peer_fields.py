@@ -41,8 +41,8 @@ class PeerFields(Vertical):
         hosts = (*self._peers, (_ANOTHER, "another"))
         upright = sum(len(name) + 4 for _, name in hosts) > _WIDEST
         host = Choice(hosts, glyphs=self._glyphs, upright=upright, id="host")
-        yield Field(self._label, host, id="host-field")
-        yield Field("URI", Entry(placeholder="qemu+ssh://root@host-b/system", id="uri"), id="uri-field")
+        yield Field(self._label, host)
+        yield Field("URI", Entry(placeholder="qemu+ssh://root@host-b/system", id="uri"))
 
     def on_mount(self) -> None:
         """Ask only for what there is a choice of."""

@@ -38,7 +38,7 @@ class RevertFields(FormFields):
 
     def compose(self) -> ComposeResult:
         """What the guest does then."""
-        yield Field("Guest then", Choice(_AFTER, glyphs=self._glyphs, id="after"), id="after-field")
+        yield Field("Guest then", Choice(_AFTER, glyphs=self._glyphs, id="after"))
 
     def on_mount(self) -> None:
         """Say what it means."""

@@ -47,7 +47,7 @@ class SaveDialog(Dialog[str | None]):
         """The name, and two buttons."""
         yield from self.boxed(
             Content(self._title),
-            Field("File", Entry(printable(self._default), select_on_focus=False, id="file"), id="file-field"),
+            Field("File", Entry(printable(self._default), select_on_focus=False, id="file")),
             Buttons("enter save  esc not now", button("Not now", "leave"), button("Save", "save")),
         )
 

@@ -46,7 +46,7 @@ def domain_field(number: int, candidate: Candidate, words: str, *, value: bool =
     """Where a domain is ticked."""
     label = f"{printable(candidate.domain.name, _NAME)}  {words}"
     check = Check(label, value=value, id=f"domain-{number}")
-    return Field("Domains" if number == 0 else "", check, id=f"domain-{number}-field")
+    return Field("Domains" if number == 0 else "", check)
 
 
 def ticked(fields: FormFields, count: int) -> tuple[bool, ...]:

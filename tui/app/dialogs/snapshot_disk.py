@@ -53,9 +53,9 @@ class DiskFields(Vertical):
         number = self._number
         words = ((_UNKNOWN, "as its storage does it best"),)
         choice = Choice(words, glyphs=self._glyphs, id=f"method-{number}")
-        yield Field(shown(self._target, width=12).plain, choice, room=_ROOM, id=f"method-{number}-field")
+        yield Field(shown(self._target, width=12).plain, choice, room=_ROOM)
         for name in ("file", "volume", "size"):
-            yield Field(f"  {name}", Entry(id=f"{name}-{number}"), id=f"{name}-{number}-field")
+            yield Field(f"  {name}", Entry(id=f"{name}-{number}"))
 
     def on_mount(self) -> None:
         """Where it goes is asked for once it is known by what it is held."""

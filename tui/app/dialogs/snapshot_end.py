@@ -35,7 +35,7 @@ class SnapshotEndFields(FormFields):
     def compose(self) -> ComposeResult:
         """The choice, and what it means."""
         choice = Choice(_ENDINGS, value=self._ending.value, glyphs=self._glyphs, id="ending")
-        yield Field("Mirrors", choice, id="ending-field")
+        yield Field("Mirrors", choice)
         yield Check("compare first what your own mirrors stand on", value=True, id="compare")
 
     def on_mount(self) -> None:

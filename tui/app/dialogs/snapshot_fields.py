@@ -60,19 +60,17 @@ class SnapshotFields(FoldingFields):
     def compose(self) -> ComposeResult:
         """One field a line."""
         glyphs = self._glyphs
-        yield Field("Name", Entry(self._proposed, id="name"), id="name-field")
+        yield Field("Name", Entry(self._proposed, id="name"))
         yield Field("Description", Entry(placeholder="none", id="description"))
         yield from self._disks.values()
-        command = Field(
-            "Command", Entry(placeholder="none; or run here, by sh", id="command"), id="command-field"
-        )
+        command = Field("Command", Entry(placeholder="none; or run here, by sh", id="command"))
         command.display = False
         yield command
         memory = Entry(placeholder="not held; or a file for it", id="memory")
-        yield Field("Memory", memory, room=1, id="memory-field")
-        yield Field("Quiesce", Choice(_QUIESCE, glyphs=glyphs, id="quiesce"), id="quiesce-field")
-        yield Field("", Check("the guest may be paused for it", id="pause"), id="pause-field")
-        yield Field("At most", Entry(_LIMIT, id="limit"), unit="seconds at a standstill", id="limit-field")
+        yield Field("Memory", memory, room=1)
+        yield Field("Quiesce", Choice(_QUIESCE, glyphs=glyphs, id="quiesce"))
+        yield Field("", Check("the guest may be paused for it", id="pause"))
+        yield Field("At most", Entry(_LIMIT, id="limit"), unit="seconds at a standstill")
         yield from self.folded()
 
     def on_mount(self) -> None:

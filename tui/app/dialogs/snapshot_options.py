@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import NOT_WHOLE, Part, parsed
+from tui.app.dialogs.common_fields import limit_field, synchronous_field
 from tui.app.dialogs.fields import Check, Field
 from tui.app.dialogs.folded import Options
 from tui.app.dialogs.limit import parse_limit
@@ -40,14 +41,12 @@ class SnapshotOptions(Options):
             unit = f"of {shown(target, width=12).plain}"
             mirror = Entry(placeholder=_MIRROR, id=f"mirror-{number}")
             room = 0 if number else _ROOM
-            yield Field("Mirror", mirror, unit=unit, room=room, id=f"mirror-{number}-field")
-        limit = Entry(placeholder="no limit", id="bandwidth")
-        yield Field("Speed limit", limit, unit="MiB/s", id="bandwidth-field")
-        synchronous = Check("synchronous writes: the guest waits", id="synchronous")
-        yield Field("", synchronous, id="synchronous-field")
-        yield Field("", Check("reuse: write into overlays that exist", id="reuse"), id="reuse-field")
+            yield Field("Mirror", mirror, unit=unit, room=room)
+        yield limit_field()
+        yield synchronous_field()
+        yield Field("", Check("reuse: write into overlays that exist", id="reuse"))
         record = Check("no metadata: libvirt keeps no record", id="no-metadata")
-        yield Field("", record, id="no-metadata-field")
+        yield Field("", record)
         yield Field("", Check("validate: libvirt checks the XML as well", id="validate"))
 
     def on_mount(self) -> None:

@@ -41,7 +41,7 @@ class SpeedDialog(Dialog[int | None]):
         yield from self.boxed(
             join("Speed of ", shown(self._job.target), " of ", shown(self._job.domain)),
             Flow(id="now"),
-            Field("New limit", new_limit, unit="MiB/s", id="limit-field"),
+            Field("New limit", new_limit, unit="MiB/s"),
             Buttons(
                 "enter see the plan  esc not now", button("Not now", "leave"), button("See the plan", "set")
             ),
