@@ -15,7 +15,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tui.app.glyphs import DIM, UNICODE, Glyphs
 from tui.app.text import join, shown, styled
@@ -273,3 +273,23 @@ class Field(Vertical):
         remark.update(shown(self.remark))
         remark.set_class(bool(self.remark or self._room), "-some")
         remark.set_class(bool(self._problem), "-problem")
+
+
+class Filled(Widget):
+    """What holds fields, and says by their names what is filled in."""
+
+    def field(self, name: str) -> Field:
+        """The line of that name."""
+        return self.query_one(f"#{name}-field", Field)
+
+    def text(self, name: str) -> str:
+        """What is written there."""
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    def checked(self, name: str) -> bool:
+        """Whether that is wanted."""
+        return self.query_one(f"#{name}", Check).value
+
+    def chosen(self, name: str) -> str:
+        """Which of them."""
+        return self.query_one(f"#{name}", Choice).value

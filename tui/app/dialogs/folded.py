@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import Part
-from tui.app.dialogs.fields import Check, Choice, Field, More
+from tui.app.dialogs.fields import Check, Choice, Field, Filled, More
 from tui.app.dialogs.form_fields import FormFields
 from tui.app.glyphs import UNICODE, Glyphs
 
@@ -17,7 +17,7 @@ AS_USUAL = ""
 """What stands for it in a choice."""
 
 
-class Options(Vertical):
+class Options(Vertical, Filled):
     """Fields that can all be left as they are."""
 
     def __init__(self) -> None:
@@ -45,22 +45,6 @@ class Options(Vertical):
                 return widget.value != AS_USUAL
             case _:
                 return False
-
-    def field(self, name: str) -> Field:
-        """The line of that name."""
-        return self.query_one(f"#{name}-field", Field)
-
-    def text(self, name: str) -> str:
-        """What is written there."""
-        return self.query_one(f"#{name}", Input).value.strip()
-
-    def ticked(self, name: str) -> bool:
-        """Whether that is wanted."""
-        return self.query_one(f"#{name}", Check).value
-
-    def chosen(self, name: str) -> str:
-        """Which of them."""
-        return self.query_one(f"#{name}", Choice).value
 
 
 class FoldingFields(FormFields):

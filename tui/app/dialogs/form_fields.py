@@ -13,10 +13,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui.app.dialogs.choices import Part
-from tui.app.dialogs.fields import Check, Choice, Field, Taken
+from tui.app.dialogs.fields import Check, Choice, Filled, Taken
 
 
-class FormFields(VerticalScroll, can_focus=False):
+class FormFields(VerticalScroll, Filled, can_focus=False):
     """The left half of a form: keeps what is filled in, and says when it changes."""
 
     @dataclass
@@ -49,7 +49,7 @@ class FormFields(VerticalScroll, can_focus=False):
     def show_problems(self, problems: Mapping[Part, str]) -> None:
         """Say under each field what is wrong with it, and under no other."""
         for part in self.PARTS:
-            self.query_one(f"#{part}-field", Field).problem(problems.get(part, ""))
+            self.field(part).problem(problems.get(part, ""))
 
     @on(Choice.Changed)
     @on(Check.Changed)

@@ -57,13 +57,13 @@ class ImportFields(FormFields):
         """Say what the fields mean."""
         self.offer(())
         self.explain_maps()
-        self.query_one("#current-field", Field).note("Otherwise the current snapshot stays what it is.")
+        self.field("current").note("Otherwise the current snapshot stays what it is.")
 
     @on(Input.Changed, "#maps")
     def explain_maps(self) -> None:
         """Say how they are understood."""
         told = told_maps(self.query_one("#maps", Input).value, self._glyphs)
-        self.query_one("#maps-field", Field).note(told or _MAPS)
+        self.field("maps").note(told or _MAPS)
 
     def offer(self, files: Sequence[str], *, first: str = "") -> None:
         """Complete to these files, and take ``first`` where there is none yet."""
@@ -72,7 +72,7 @@ class ImportFields(FormFields):
         if first and not place.value:
             place.value = first
         note = f"{_WHERE} {self._glyphs.words('↓')} {counted(len(files), 'file')}" if files else _WHERE
-        self.query_one("#place-field", Field).note(note)
+        self.field("place").note(note)
 
     def wish(self, accepted: frozenset[Acceptance]) -> ImportWish | Mistakes:
         """What is filled in."""
@@ -89,7 +89,7 @@ class ImportFields(FormFields):
         maps = parsed(parse_maps, self.query_one("#maps", Input).value, Part.MAPS, mistakes) or ()
         if mistakes:
             return Mistakes(mistakes)
-        return ImportWish(file, maps, self.query_one("#current", Check).value, accepted)
+        return ImportWish(file, maps, self.checked("current"), accepted)
 
     def enter_first(self) -> None:
         """Go to the file."""

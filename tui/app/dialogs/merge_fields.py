@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from tui.app.chains import name_of
 from tui.app.dialogs.choices import Mistakes, Part, parsed
@@ -92,19 +91,19 @@ class MergeFields(FormFields):
             yield place, name_of(layer) if role == layer.path else f"{name_of(layer)}  {role}"
 
     def _place(self, name: str) -> int:
-        return int(self.query_one(f"#{name}", Choice).value)
+        return int(self.chosen(name))
 
     def wish(self, uuid: str, accepted: frozenset[Acceptance]) -> MergeRequest | Mistakes:
         """What is filled in."""
         mistakes: dict[Part, str] = {}
-        limit = parsed(parse_limit, self.query_one("#bandwidth", Input).value, Part.BANDWIDTH, mistakes)
+        limit = parsed(parse_limit, self.text("bandwidth"), Part.BANDWIDTH, mistakes)
         if mistakes:
             return Mistakes(mistakes)
         bandwidth = limit or 0
         target, disk = self._disk.target, self._disk
-        relative = self.query_one("#relative", Check).value
-        if self.query_one("#what", Choice).value == PULL:
-            onto = self.query_one("#onto", Choice).value
+        relative = self.checked("relative")
+        if self.chosen("what") == PULL:
+            onto = self.chosen("onto")
             return PullRequest(
                 uuid,
                 target,
@@ -119,35 +118,35 @@ class MergeFields(FormFields):
             target,
             top=layer_name(disk, top) if top else None,
             base=layer_name(disk, self._place("base")),
-            delete=self.query_one("#delete", Check).value,
+            delete=self.checked("delete"),
             keep_relative=relative and top > 0,
             bandwidth=bandwidth,
-            then=Then.HOLD if top else Then(self.query_one("#then", Choice).value),
+            then=Then.HOLD if top else Then(self.chosen("then")),
             accepted=accepted,
         )
 
     def enter_first(self) -> None:
         """Go to the layers."""
-        pulls = self.query_one("#what", Choice).value == PULL
+        pulls = self.chosen("what") == PULL
         self.query_one("#onto" if pulls else "#top", Choice).focus()
 
     def _show(self) -> None:
         """Only what the present choice has."""
-        what = self.query_one("#what", Choice).value
+        what = self.chosen("what")
         commits = what == COMMIT
         active = commits and self._place("top") == 0
-        self.query_one("#what-field", Field).note(_WHAT_NOTES[what])
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(self.query_one("#then", Choice).value)])
+        self.field("what").note(_WHAT_NOTES[what])
+        self.field("then").note(_THEN_NOTES[Then(self.chosen("then"))])
         shown = {
             "top": commits,
             "base": commits,
             "onto": not commits,
             "then": active,
             "delete": commits,
-            "relative": not active if commits else bool(self.query_one("#onto", Choice).value),
+            "relative": not active if commits else bool(self.chosen("onto")),
         }
         for name, is_shown in shown.items():
-            self.query_one(f"#{name}-field", Field).display = is_shown
+            self.field(name).display = is_shown
 
     @on(Choice.Changed, "#top")
     @on(Choice.Changed, "#base")

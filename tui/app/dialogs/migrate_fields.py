@@ -118,22 +118,22 @@ class MigrateWay(FoldingFields):
         for field in self.query(".live"):
             field.display = not self._offline
         for name in ("storage", "bandwidth", "p2p"):
-            self.query_one(f"#{name}-field").display = not self._offline
-        self.query_one("#bandwidth-field", Field).note(_LIMIT)
+            self.field(name).display = not self._offline
+        self.field("bandwidth").note(_LIMIT)
         self._explain()
 
     def way(self, accepted: frozenset[Acceptance], mistakes: dict[Part, str]) -> MigrateRequest | Mistakes:
         """What is filled in, for no domain yet, unless there are mistakes."""
         destination = self._peer.destination(mistakes)
-        bandwidth = parsed(parse_limit, self._text("bandwidth"), Part.BANDWIDTH, mistakes) or 0
-        maps = parsed(parse_maps, self._text("maps"), Part.MAPS, mistakes) or ()
+        bandwidth = parsed(parse_limit, self.text("bandwidth"), Part.BANDWIDTH, mistakes) or 0
+        maps = parsed(parse_maps, self.text("maps"), Part.MAPS, mistakes) or ()
         storage = CopyStorage.NONE if self._offline else self._storage
         copies = storage is not CopyStorage.NONE
-        transport = Transport(p2p=self._ticked("p2p"), tls=self._ticked("tls"), bandwidth=bandwidth)
+        transport = Transport(p2p=self.checked("p2p"), tls=self.checked("tls"), bandwidth=bandwidth)
         transport = self._options.transport(mistakes, transport)
         convergence = Convergence(
-            auto_converge=self._ticked("auto-converge"),
-            synchronous_writes=copies and self._ticked("synchronous"),
+            auto_converge=self.checked("auto-converge"),
+            synchronous_writes=copies and self.checked("synchronous"),
         )
         convergence = self._options.convergence(mistakes, convergence)
         if mistakes:
@@ -148,7 +148,7 @@ class MigrateWay(FoldingFields):
             transport=transport,
             convergence=convergence,
             offline=self._offline,
-            unsafe=self._ticked("unsafe"),
+            unsafe=self.checked("unsafe"),
             change_protection=self._options.change_protection,
             abort_on_error=self._options.abort_on_error,
             accepted=accepted,
@@ -157,18 +157,12 @@ class MigrateWay(FoldingFields):
     @property
     def where(self) -> tuple[str, str]:
         """The other host, and where images lie there."""
-        return (self._peer.destination({}), self._text("maps"))
+        return (self._peer.destination({}), self.text("maps"))
 
     @property
     def _storage(self) -> CopyStorage | None:
-        value = self.query_one("#storage", Choice).value
+        value = self.chosen("storage")
         return None if value == _AS_NEEDED else CopyStorage(value)
-
-    def _text(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
-
-    def _ticked(self, name: str) -> bool:
-        return self.query_one(f"#{name}", Check).value
 
     def enter_first(self) -> None:
         """Go to the host."""
@@ -182,15 +176,15 @@ class MigrateWay(FoldingFields):
         self._explain()
 
     def _explain(self) -> None:
-        storage = self.query_one("#storage", Choice).value
-        self.query_one("#storage-field", Field).note(_STORAGE_NOTES[storage])
-        self.query_one("#maps-field", Field).note(told_maps(self._text("maps"), self._glyphs) or _MAPS)
+        storage = self.chosen("storage")
+        self.field("storage").note(_STORAGE_NOTES[storage])
+        self.field("maps").note(told_maps(self.text("maps"), self._glyphs) or _MAPS)
         copies = storage != CopyStorage.NONE and not self._offline
-        self.query_one("#synchronous-field").display = copies
-        self.query_one("#unsafe-field").display = not self._offline
-        self.query_one("#unsafe-field", Field).note(_UNSAFE if self._ticked("unsafe") else "")
-        self.query_one("#p2p-field", Field).note(_P2P[self._ticked("p2p")])
-        self._options.explain(copies=copies, tls=self._ticked("tls"))
+        self.field("synchronous").display = copies
+        self.field("unsafe").display = not self._offline
+        self.field("unsafe").note(_UNSAFE if self.checked("unsafe") else "")
+        self.field("p2p").note(_P2P[self.checked("p2p")])
+        self._options.explain(copies=copies, tls=self.checked("tls"))
         self.tell_options()
 
 
@@ -215,7 +209,7 @@ class MigrateFields(MigrateWay):
     def on_mount(self) -> None:
         """Say what becomes of one that is off."""
         if self._offline:
-            self.query_one("#name-field", Field).note(_OFF)
+            self.field("name").note(_OFF)
 
     def wish(self, accepted: frozenset[Acceptance]) -> MigrateRequest | Mistakes:
         """What is filled in."""
@@ -226,11 +220,11 @@ class MigrateFields(MigrateWay):
         way = self.way(accepted, mistakes)
         if isinstance(way, Mistakes):
             return way
-        return replace(way, uuid=self._domain.uuid, targets=targets, name=self._text("name") or None)
+        return replace(way, uuid=self._domain.uuid, targets=targets, name=self.text("name") or None)
 
     @property
     def _targets(self) -> tuple[str, ...]:
-        return tuple(disk.target for n, disk in enumerate(self._disks) if self._ticked(f"disk-{n}"))
+        return tuple(disk.target for n, disk in enumerate(self._disks) if self.checked(f"disk-{n}"))
 
     def _explain(self) -> None:
         super()._explain()

@@ -92,9 +92,7 @@ class MigrateOptions(Options):
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
-        self.query_one("#listen-field", Field).note(
-            "The address of the other host that takes memory and disks."
-        )
+        self.field("listen").note("The address of the other host that takes memory and disks.")
         self.field("tls-name").note("What the certificate of the other host is for.")
         self.explain(copies=True)
 
@@ -108,7 +106,7 @@ class MigrateOptions(Options):
         asked["forgotten"] = self._persistent
         for name, shown in asked.items():
             self.field(name).display = shown
-        self.field("postcopy").note(_POSTCOPY if self.ticked("postcopy") else "")
+        self.field("postcopy").note(_POSTCOPY if self.checked("postcopy") else "")
         self.field("kept").note(_KEPT_NOTES[self.chosen("kept")][self._persistent])
         self.field("forgotten").note(_FORGOTTEN_NOTES[self.chosen("forgotten")])
         self.field("action").note(_ACTION_NOTES[TimeoutAction(self.chosen("action"))])
@@ -129,7 +127,7 @@ class MigrateOptions(Options):
             listen_address=self.text("listen") or None,
             tls_destination=(self.text("tls-name") or None) if known.tls else None,
             parallel=connections or 0,
-            compressed=self.ticked("compressed"),
+            compressed=self.checked("compressed"),
         )
 
     def convergence(self, mistakes: dict[Part, str], known: Convergence) -> Convergence:
@@ -140,7 +138,7 @@ class MigrateOptions(Options):
         action = TimeoutAction(self.chosen("action")) if timeout else TimeoutAction.SUSPEND
         return replace(
             known,
-            postcopy=self.ticked("postcopy"),
+            postcopy=self.checked("postcopy"),
             max_downtime=parsed(parse_downtime, self.text("downtime"), Part.DOWNTIME, mistakes),
             timeout=timeout,
             timeout_action=action,
@@ -159,12 +157,12 @@ class MigrateOptions(Options):
     @property
     def change_protection(self) -> bool:
         """Whether nobody may change it meanwhile."""
-        return not self._offline and self.ticked("protection")
+        return not self._offline and self.checked("protection")
 
     @property
     def abort_on_error(self) -> bool:
         """Whether it is called back when a disk fails."""
-        return not self._offline and self.ticked("abort")
+        return not self._offline and self.checked("abort")
 
     def changed(self, widget: Widget) -> bool:
         """What follows a time-out is no option of its own."""

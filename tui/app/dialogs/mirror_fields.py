@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input, TextArea
+from textual.widgets import TextArea
 
 from tui.app.dialogs.choices import Choices, Kind, Part
 from tui.app.dialogs.common_fields import limit_field, synchronous_field
@@ -116,11 +116,9 @@ class MirrorFields(PlacedFields):
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""
         if self._suggested:
-            self.query_one("#bandwidth-field", Field).note("Limited so that one can watch.")
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then.HOLD])
-        self.query_one("#nbd-address-field", Field).note(
-            "The address of its server, which this host connects to."
-        )
+            self.field("bandwidth").note("Limited so that one can watch.")
+        self.field("then").note(_THEN_NOTES[Then.HOLD])
+        self.field("nbd-address").note("The address of its server, which this host connects to.")
         self._show_kind()
         self._offer()
 
@@ -132,22 +130,22 @@ class MirrorFields(PlacedFields):
         elsewhere = self._kind is Kind.HOST
         host = self._peer.destination(mistakes) if elsewhere else ""
         return Choices(
-            kind=Kind(self.query_one("#kind", Choice).value),
+            kind=Kind(self.chosen("kind")),
             place=self.query_one(PlaceInput).value,
             xml=self.query_one("#xml", TextArea).text,
-            format="" if self._kind is Kind.XML else self.query_one("#format", Choice).value,
-            shallow=not elsewhere and self.query_one("#shallow", Check).value,
-            reuse_external=not elsewhere and self.query_one("#reuse", Check).value,
-            bandwidth=self.query_one("#bandwidth", Input).value,
-            granularity=self.query_one("#granularity", Input).value,
-            buffer=self.query_one("#buffer", Input).value,
-            synchronous_writes=self.query_one("#synchronous", Check).value,
+            format="" if self._kind is Kind.XML else self.chosen("format"),
+            shallow=not elsewhere and self.checked("shallow"),
+            reuse_external=not elsewhere and self.checked("reuse"),
+            bandwidth=self.text("bandwidth"),
+            granularity=self.text("granularity"),
+            buffer=self.text("buffer"),
+            synchronous_writes=self.checked("synchronous"),
             # A persistent domain gets it from the plan, together with a finding that says what it means.
             transient_job=transient.value and not transient.disabled,
-            then=Then(self.query_one("#then", Choice).value),
+            then=Then(self.chosen("then")),
             host=host,
-            nbd_address=self.query_one("#nbd-address", Input).value if elsewhere else "",
-            nbd_port=self.query_one("#nbd-port", Input).value if elsewhere else "",
+            nbd_address=self.text("nbd-address") if elsewhere else "",
+            nbd_port=self.text("nbd-port") if elsewhere else "",
             mistakes=mistakes,
         )
 
@@ -175,7 +173,7 @@ class MirrorFields(PlacedFields):
     def _propose_again(self) -> None:
         field = self.query_one(PlaceInput)
         untouched = self._kind is Kind.FILE and field.value == self._proposed
-        self._proposed = next(iter(self._proposals(self.query_one("#format", Choice).value)), "")
+        self._proposed = next(iter(self._proposals(self.chosen("format"))), "")
         if untouched:
             field.value = self._proposed
 
@@ -189,20 +187,18 @@ class MirrorFields(PlacedFields):
         )
 
     def _offer(self) -> None:
-        proposals = (
-            self._proposals(self.query_one("#format", Choice).value) if self._kind is Kind.FILE else ()
-        )
+        proposals = self._proposals(self.chosen("format")) if self._kind is Kind.FILE else ()
         self.query_one(PlaceInput).offer(proposals, _PLACEHOLDERS[self._kind])
         note = _ELSEWHERE if self._kind is Kind.HOST else ""
         if len(proposals) > 1:
             note = self._glyphs.words(f"↓ {len(proposals)} proposals")
-        self.query_one("#place-field", Field).note(note)
+        self.field("place").note(note)
 
     def _sketch(self) -> str:
         """XML to begin with: what the other fields say."""
         place = self._places.get(Kind.FILE, "").strip()
         path = place if place.startswith("/") and place.isprintable() else _PLACEHOLDERS[Kind.FILE]
-        format_ = self.query_one("#format", Choice).value or self._source_format
+        format_ = self.chosen("format") or self._source_format
         return destination_xml(Layer(FileSource(path), format_))
 
     @on(Choice.Changed, "#kind")
@@ -227,14 +223,14 @@ class MirrorFields(PlacedFields):
         self.set_class(self._kind is Kind.XML, "-xml")
         elsewhere = self._kind is Kind.HOST
         for name in ("nbd-address", "nbd-port"):
-            self.query_one(f"#{name}-field").display = elsewhere
+            self.field(name).display = elsewhere
         self._peer.display = elsewhere
         for name in ("shallow", "reuse"):
-            self.query_one(f"#{name}-field").display = not elsewhere
+            self.field(name).display = not elsewhere
         then = self.query_one("#then", Choice)
         offered = [(value, word) for value, word in _THEN if not (elsewhere and value == Then.PIVOT)]
         then.offer(offered, then.value if then.value in dict(offered) else Then.HOLD.value)
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(then.value)])
+        self.field("then").note(_THEN_NOTES[Then(then.value)])
 
     @on(Choice.Changed, "#format")
     def change_format(self) -> None:
@@ -245,7 +241,7 @@ class MirrorFields(PlacedFields):
     @on(Choice.Changed, "#then")
     def explain_then(self, event: Choice.Changed) -> None:
         """Say what it means."""
-        self.query_one("#then-field", Field).note(_THEN_NOTES[Then(event.value)])
+        self.field("then").note(_THEN_NOTES[Then(event.value)])
 
     @on(Check.Changed, "#shallow")
     def explain_shallow(self, event: Check.Changed) -> None:
@@ -254,7 +250,7 @@ class MirrorFields(PlacedFields):
         note = (
             f"Stands on {below.path}" if below else "This disk has no layer below: the same as a full copy."
         )
-        self.query_one("#shallow-field", Field).note(note if event.value else "")
+        self.field("shallow").note(note if event.value else "")
 
     @on(TextArea.Changed)
     def tell_edited_xml(self, event: TextArea.Changed) -> None:

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from tui.app.dialogs.choices import Mistakes, Part, parsed
 from tui.app.dialogs.common_fields import limit_field, synchronous_field
@@ -88,7 +87,7 @@ class WayFields(PlacedFields):
     def on_mount(self) -> None:
         """Say what the fields mean, and offer what is known."""
         if self._suggested:
-            self.query_one("#bandwidth-field", Field).note("Limited so that one can watch.")
+            self.field("bandwidth").note("Limited so that one can watch.")
         self._explain()
         self._offer()
 
@@ -102,21 +101,21 @@ class WayFields(PlacedFields):
             mistakes[Part.PLACE] = "A directory begins with /, a pool with pool:."
         if self.nothing:
             mistakes.setdefault(Part.PLACE, self.NOTHING)
-        bandwidth = parsed(parse_limit, self.query_one("#bandwidth", Input).value, Part.BANDWIDTH, mistakes)
+        bandwidth = parsed(parse_limit, self.text("bandwidth"), Part.BANDWIDTH, mistakes)
         if mistakes:
             return Mistakes(mistakes)
-        how = How(self.query_one("#how", Choice).value)
-        then = Then(self.query_one("#then", Choice).value)
+        how = How(self.chosen("how"))
+        then = Then(self.chosen("then"))
         return MoveRequest(
             "",
             place,
             how=how,
             bandwidth=bandwidth or 0,
-            synchronous_writes=self.query_one("#synchronous", Check).value,
+            synchronous_writes=self.checked("synchronous"),
             then=then,
-            merge_overlay=how is How.KEEP_CHAIN and self.query_one("#merge", Check).value,
-            shared=Shared(self.query_one("#shared", Choice).value) if how is How.KEEP_CHAIN else Shared.COPY,
-            delete_source=then is Then.PIVOT and self.query_one("#delete", Check).value,
+            merge_overlay=how is How.KEEP_CHAIN and self.checked("merge"),
+            shared=Shared(self.chosen("shared")) if how is How.KEEP_CHAIN else Shared.COPY,
+            delete_source=then is Then.PIVOT and self.checked("delete"),
             accepted=accepted,
         )
 
@@ -149,7 +148,7 @@ class WayFields(PlacedFields):
         proposals = self._proposals()
         self.query_one(PlaceInput).offer(proposals, _NO_PLACE)
         note = self._glyphs.words(f"↓ {len(proposals)} proposals") if len(proposals) > 1 else ""
-        self.query_one("#place-field", Field).note(note)
+        self.field("place").note(note)
 
     @on(Choice.Changed)
     def explain(self) -> None:
@@ -157,16 +156,16 @@ class WayFields(PlacedFields):
         self._explain()
 
     def _explain(self) -> None:
-        how = How(self.query_one("#how", Choice).value)
-        self.query_one("#how-field", Field).note(_HOW_NOTES[how])
+        how = How(self.chosen("how"))
+        self.field("how").note(_HOW_NOTES[how])
         layered = any(len(disk.chain.layers) > 1 for disk in self._disks)
-        self.query_one("#merge-field", Field).display = how is How.KEEP_CHAIN
-        self.query_one("#shared-field", Field).display = how is How.KEEP_CHAIN and layered
-        shared = Shared(self.query_one("#shared", Choice).value)
-        self.query_one("#shared-field", Field).note(_SHARED_NOTES[shared])
-        then = Then(self.query_one("#then", Choice).value)
-        self.query_one("#then-field", Field).note(_THEN_NOTES[then])
-        self.query_one("#delete-field", Field).display = then is Then.PIVOT
+        self.field("merge").display = how is How.KEEP_CHAIN
+        self.field("shared").display = how is How.KEEP_CHAIN and layered
+        shared = Shared(self.chosen("shared"))
+        self.field("shared").note(_SHARED_NOTES[shared])
+        then = Then(self.chosen("then"))
+        self.field("then").note(_THEN_NOTES[then])
+        self.field("delete").display = then is Then.PIVOT
 
 
 class MoveFields(WayFields):
@@ -203,11 +202,7 @@ class MoveFields(WayFields):
 
     @property
     def _targets(self) -> tuple[str, ...]:
-        return tuple(
-            disk.target
-            for number, disk in enumerate(self._disks)
-            if self.query_one(f"#disk-{number}", Check).value
-        )
+        return tuple(disk.target for number, disk in enumerate(self._disks) if self.checked(f"disk-{number}"))
 
     def wish(self, accepted: frozenset[Acceptance]) -> MoveRequest | Mistakes:
         """What is filled in."""

@@ -47,12 +47,12 @@ class RevertFields(FormFields):
     @property
     def after(self) -> After:
         """What is chosen."""
-        return After(self.query_one("#after", Choice).value)
+        return After(self.chosen("after"))
 
     @on(Choice.Changed)
     def explain(self) -> None:
         """Say what is chosen."""
-        self.query_one("#after-field", Field).note(_AFTER_NOTES[self.after])
+        self.field("after").note(_AFTER_NOTES[self.after])
 
     def enter_first(self) -> None:
         """Go to the choice."""

@@ -45,17 +45,17 @@ class SnapshotEndFields(FormFields):
     @property
     def ending(self) -> Ending:
         """What is chosen."""
-        return Ending(self.query_one("#ending", Choice).value)
+        return Ending(self.chosen("ending"))
 
     @property
     def compare(self) -> bool:
         """Whether images are compared, which is of use before a pivot alone."""
-        return self.ending is not Ending.PIVOT or self.query_one("#compare", Check).value
+        return self.ending is not Ending.PIVOT or self.checked("compare")
 
     @on(Choice.Changed)
     def explain(self) -> None:
         """Say what is chosen."""
-        self.query_one("#ending-field", Field).note(_NOTES[self.ending])
+        self.field("ending").note(_NOTES[self.ending])
         self.query_one("#compare", Check).display = self._brought and self.ending is Ending.PIVOT
 
     def enter_first(self) -> None:

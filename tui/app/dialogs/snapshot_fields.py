@@ -75,7 +75,7 @@ class SnapshotFields(FoldingFields):
 
     def on_mount(self) -> None:
         """Say what the fields mean."""
-        self._field("memory").note(_MEMORY)
+        self.field("memory").note(_MEMORY)
         self._explain()
 
     def offer(self, offers: Iterable[Offer]) -> None:
@@ -94,7 +94,7 @@ class SnapshotFields(FoldingFields):
     ) -> SnapshotRequest | LiveSnapshotRequest | Mistakes:
         """What is filled in; a disk of which the proposal is taken is not spoken of, unless another has a mirror."""
         mistakes: dict[Part, str] = {}
-        name, memory = self._text("name"), self._memory
+        name, memory = self.text("name"), self._memory
         if not name:
             mistakes[Part.NAME] = "A snapshot needs a name."
         wrong = next((why for disk in self._disks.values() for why in disk.mistakes.values()), None)
@@ -102,8 +102,8 @@ class SnapshotFields(FoldingFields):
             mistakes[Part.DISK] = wrong
         if memory and not memory.startswith("/"):
             mistakes[Part.MEMORY] = NOT_WHOLE
-        command = self.query_one("#command", Input).value if self._by_hand else ""
-        limit = _seconds(self.query_one("#limit", Input).value if self._may_stand_still else _LIMIT)
+        command = self.text("command") if self._by_hand else ""
+        limit = _seconds(self.text("limit") if self._may_stand_still else _LIMIT)
         if limit is None:
             mistakes[Part.LIMIT] = f"A number of seconds from 1 to {_LONGEST}."
         if self._options.wrong_mirrors(self._overlaid):
@@ -117,9 +117,9 @@ class SnapshotFields(FoldingFields):
         return LiveSnapshotRequest(
             uuid,
             name,
-            description=self._text("description"),
+            description=self.text("description"),
             disks=tuple(wish for disk in self._disks.values() if (wish := disk.wish)),
-            quiesce=Quiesce.AUTO if self._unfrozen else Quiesce(self.query_one("#quiesce", Choice).value),
+            quiesce=Quiesce.AUTO if self._unfrozen else Quiesce(self.chosen("quiesce")),
             pause=self._may_be_paused,
             limit=limit,
             command=command,
@@ -137,7 +137,7 @@ class SnapshotFields(FoldingFields):
         mirrors, memory = self._mirrors, self._memory
         wanted = Snapshot(
             name,
-            self._text("description") or None,
+            self.text("description") or None,
             memory=memory_file(memory) if memory else None,
             disks=tuple(disk.beside_mirrors(mirrors.get(disk.target)) for disk in self._disks.values()),
         )
@@ -155,7 +155,7 @@ class SnapshotFields(FoldingFields):
     def places(self) -> tuple[str, ...]:
         """Where something is to be written, as far as that is filled in; overlays are called after the snapshot."""
         files = (disk.file for disk in self._disks.values())
-        return (self._text("name"), *files, *self._mirrors.values(), self._memory)
+        return (self.text("name"), *files, *self._mirrors.values(), self._memory)
 
     @property
     def _overlaid(self) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ class SnapshotFields(FoldingFields):
 
     @property
     def _memory(self) -> str:
-        return "" if self._inside else self._text("memory")
+        return "" if self._inside else self.text("memory")
 
     @property
     def _unfrozen(self) -> str:
@@ -197,17 +197,11 @@ class SnapshotFields(FoldingFields):
 
     @property
     def _may_be_paused(self) -> bool:
-        return self._may_pause and self.query_one("#pause", Check).value
+        return self._may_pause and self.checked("pause")
 
     @property
     def _may_stand_still(self) -> bool:
         return not self._unfrozen or self._may_be_paused or self._by_hand
-
-    def _field(self, name: str) -> Field:
-        return self.query_one(f"#{name}-field", Field)
-
-    def _text(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
 
     def enter_first(self) -> None:
         """Go to the name."""
@@ -240,7 +234,7 @@ class SnapshotFields(FoldingFields):
         for disk in self._disks.values():
             disk.explain()
         if self._by_hand:
-            self._field("command").display = True
+            self.field("command").display = True
         # Greyed, not taken away: a letter that is typed in one field must not move another.
         for name, asked in (
             ("command", self._by_hand),
@@ -250,10 +244,10 @@ class SnapshotFields(FoldingFields):
             ("pause", self._may_pause),
             ("limit", self._may_stand_still),
         ):
-            self._field(name).disabled = not asked
-        self._field("command").note(_COMMAND if self._text("command") else _WAITED)
-        quiesce = Quiesce(self.query_one("#quiesce", Choice).value)
-        self._field("quiesce").note(self._unfrozen or _QUIESCE_NOTES[quiesce])
+            self.field(name).disabled = not asked
+        self.field("command").note(_COMMAND if self.text("command") else _WAITED)
+        quiesce = Quiesce(self.chosen("quiesce"))
+        self.field("quiesce").note(self._unfrozen or _QUIESCE_NOTES[quiesce])
         self._options.explain(self._overlaid)
         self.tell_options(some=bool(self._overlaid))
 

@@ -78,22 +78,22 @@ class SnapshotOptions(Options):
     @property
     def synchronous_writes(self) -> bool:
         """Whether the guest waits for both places."""
-        return self.ticked("synchronous")
+        return self.checked("synchronous")
 
     @property
     def reuse(self) -> bool:
         """Whether the images are there already."""
-        return self.ticked("reuse")
+        return self.checked("reuse")
 
     @property
     def no_metadata(self) -> bool:
         """Whether libvirt is to keep no record."""
-        return self.ticked("no-metadata")
+        return self.checked("no-metadata")
 
     @property
     def validate(self) -> bool:
         """Whether libvirt checks the XML against its schema as well."""
-        return self.ticked("validate")
+        return self.checked("validate")
 
     def wrong_mirrors(self, overlaid: Sequence[str]) -> Sequence[Input]:
         """The fields of mirrors that name no whole path."""
