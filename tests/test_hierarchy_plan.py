@@ -56,7 +56,8 @@ def image(backing: str | None = None, *, size: int = GIB, snapshots: tuple[str, 
     return ImageInfo(size, "qcow2", backing_file=backing, full_backing_file=backing, snapshots=snapshots)
 
 
-GOOD = {BASE: image(), ONE: image(BASE), TWO: image(ONE, snapshots=("i",))}
+PLAIN = {BASE: image(), ONE: image(BASE), TWO: image(ONE)}
+GOOD = {**PLAIN, TWO: image(ONE, snapshots=("i",))}
 
 
 def facts(*snapshots: KnownSnapshot, **more: Any) -> HierarchyFacts:
@@ -114,7 +115,7 @@ def remedies(plan_: Plan) -> str:
 
 
 def test_an_external_one_is_merged_by_libvirt_since_9_0() -> None:
-    found = delete("s2")
+    found = delete("s2", images=PLAIN)
     assert refusals(found) == set()
     (step,) = found.steps
     assert isinstance(step, DeleteSnapshots)
@@ -150,6 +151,22 @@ def test_each_disk_is_named_once() -> None:
     )
 
 
+def test_what_lies_inside_of_an_overlay_is_not_removed_with_it() -> None:
+    """libvirt merges the overlay and removes its file, whatever else is in that."""
+    found = delete("s2")
+    assert refusals(found) == {"internal-snapshots"}
+    assert TWO in " ".join(finding.reason for finding in found.findings)
+    # libvirt knows of that one, and how it goes.
+    child = known("i", "s2", kind="internal", base=TWO, created=3, current=True)
+    line = (LINE[0], replace(LINE[1], current=False), child)
+    for images in (GOOD, {}):
+        found = delete("s2", *line, images=images)
+        assert refusals(found) == {"internal-snapshots"}
+        assert remedies(found).strip().endswith("Delete those first: virt-mirror snapshot delete db01 i")
+    # Of images that nobody can look into it is said.
+    assert warnings(delete("s2", images={}, existing=None)) >= {"states-unseen"}
+
+
 def test_nothing_is_merged_into_what_others_stand_on() -> None:
     branch = known("s2b", "s1", overlay="/i/2b", base=ONE, created=3)
     assert refusals(delete("s1", *LINE, branch)) == {"branches"}
@@ -170,14 +187,14 @@ def test_nothing_is_merged_into_what_others_stand_on() -> None:
     user = Use("other", "web01", "vda", UseKind.LAYER)
     assert refusals(delete("s2", uses={ONE: (user,)})) == {"base-shared"}
     own = replace(user, uuid=UUID)
-    assert refusals(delete("s2", uses={ONE: (own,)})) == set()
+    assert refusals(delete("s2", uses={ONE: (own,)}, images=PLAIN)) == set()
     assert "chains-unseen" in warnings(delete("s2", unfollowed=("web01 vda",)))
     assert refusals(delete("s2", domain=domain_on(make_disk("vda", BASE)))) == {"not-in-chain"}
 
 
 def test_a_chain_that_nobody_lists_is_told_by_the_header_of_the_overlay() -> None:
     unseen = domain_on(replace(VDA, chain=make_chain(TWO, complete=False)))
-    assert refusals(delete("s2", domain=unseen)) == set()
+    assert refusals(delete("s2", domain=unseen, images=PLAIN)) == set()
     assert refusals(delete("s2", domain=unseen, images={TWO: image(BASE)})) == {"not-in-chain"}
     assert refusals(delete("s1", domain=unseen)) == {"chain-unseen"}
 
@@ -231,7 +248,7 @@ def test_below_what_libvirt_has_not_merged_to_the_end_nothing_is_deleted() -> No
     found = delete("s1", began, LINE[1])
     assert refusals(found) == {"deletion-unfinished"}
     assert remedies(found).strip().endswith("once more first: virt-mirror snapshot delete db01 s2")
-    assert refusals(delete("s2", began, LINE[1])) == set()
+    assert refusals(delete("s2", began, LINE[1], images=PLAIN)) == set()
     assert "--metadata-only" in remedies(delete("s1", replace(began, current=True)))
     assert began.identity == LINE[0].identity
 
@@ -263,7 +280,7 @@ def test_what_is_under_way_comes_first() -> None:
         assert "--pivot" not in remedies(found)
     assert "plan-left-over" in refusals(delete("s2", entries=(replace(held, heartbeat=0.0),)))
     job = Running("vda", JobType.COPY, Phase.COPYING, None, Chain())
-    assert refusals(delete("s2", running=(job,))) == {"job-running"}
+    assert refusals(delete("s2", running=(job,), images=PLAIN)) == {"job-running"}
     assert "job-running" in refusals(revert("i", INSIDE, running=(job,)))
     assert refusals(delete("s2", running=(job,), how={"metadata_only": True})) == set()
 

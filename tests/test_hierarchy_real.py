@@ -176,6 +176,25 @@ def test_the_same_while_the_guest_is_off(hypervisor: Hypervisor, guest: Guests) 
     assert inside(base) == ["i2"]
 
 
+def test_an_overlay_with_a_state_inside_is_not_removed(hypervisor: Hypervisor, guest: Guests) -> None:
+    """libvirt would merge it, remove its file, and go on listing what was inside."""
+    vm = guest(disks=[DiskSpec()])
+    take(vm, "s1")
+    overlay = Path(vm.chain()[0])
+    take(vm, "i", memory=True)
+    take(vm, "s2")
+    with watched(hypervisor) as host:
+        plan = host.plan(SnapshotDeleteRequest(vm.uuid, "s1"))
+        assert refusals(plan) == {"internal-snapshots"}
+    assert inside(overlay) == ["i"]
+    # What it names as the way goes, the youngest first.
+    for name in ("s2", "i", "s1"):
+        program(hypervisor, "snapshot", "delete", vm.name, name, "--yes")
+    assert snapshots(vm) == []
+    assert not overlay.exists()
+    assert is_writing(Path(vm.chain()[0]))
+
+
 def test_what_must_not_be_deleted(hypervisor: Hypervisor, guest: Guests) -> None:
     vm = guest(disks=[DiskSpec()])
     take(vm, "inside", memory=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tui.model.command import own, snapshot_deletion, virsh
+from tui.model.command import own, snapshot_deletion, typed, virsh
 from tui.model.domain import Domain
 from tui.model.facts import KnowsUses, Running, Uses, same_name, who
 from tui.model.finding import Finding, fine, refused, warning
@@ -129,6 +129,42 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
             )
         else:
             yield fine("state-there", f"{printable(path)} has the snapshot {name} in it.")
+
+
+def check_states(path: str, what: str, facts: HierarchyFacts) -> Iterator[Finding]:
+    """Whether an image that libvirt would remove holds internal snapshots: it does not look, and they go with it.
+
+    Args:
+        path: the image.
+        what: what it is, as ``the overlay of s1``.
+        facts: what is known.
+    """
+    info = facts.images.get(path)
+    known = [
+        one
+        for one in facts.hierarchy.snapshots
+        if any(same_name(disk.base) == same_name(path) for disk in inside(one) if disk.base)
+    ]
+    names = dict.fromkeys([*(one.name for one in known), *(info.snapshots if info else ())])
+    if names:
+        first = "; ".join(deletion(facts, one) for one in reversed(known))
+        yield refused(
+            "internal-snapshots",
+            f"libvirt would remove {what}, {printable(path)}, and with it the internal snapshots inside: "
+            f"{names_of(names)}.",
+            f"Delete those first: {first}"
+            if known
+            else f"Delete those first, with the guest shut off: {printable(typed(*_LISTING, path))}",
+        )
+    elif info is None and facts.existing is None:
+        yield warning(
+            "states-unseen",
+            f"Nobody could see whether {printable(path)} holds internal snapshots, which libvirt would remove with it.",
+            f"Look on its host: {printable(typed(*_LISTING, path))}",
+        )
+
+
+_LISTING = ("qemu-img", "snapshot", "-l", "-U")
 
 
 def _down_to(snapshot: KnownSnapshot, facts: HierarchyFacts) -> str:

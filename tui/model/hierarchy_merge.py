@@ -17,6 +17,7 @@ from tui.model.hierarchy import KnownSnapshot, StateDisk
 from tui.model.hierarchy_case import (
     DELETES_EXTERNAL,
     HierarchyFacts,
+    check_states,
     children_of,
     deletes_after,
     deletion,
@@ -40,6 +41,9 @@ def check_merging(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fi
     """Why libvirt does not merge its overlays, and whether that is done here instead."""
     unable, shared = _unable(snapshot, facts), list(_shared(snapshot, facts))
     if not unable and not shared:
+        for disk in outside(snapshot):
+            what = f"the overlay of {printable(snapshot.name)}"
+            yield from check_states(live_overlay(disk, facts) or "", what, facts)
         if facts.unfollowed:
             yield from (unfollowed(disk.base or "", facts) for disk in outside(snapshot))
         return

@@ -12,6 +12,7 @@ from tui.model.finding import Finding, refused, warning
 from tui.model.hierarchy import KnownSnapshot
 from tui.model.hierarchy_case import (
     HierarchyFacts,
+    check_states,
     forgetting,
     names_of,
     needers,
@@ -100,7 +101,9 @@ def check_aside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Find
                 "not take for the current snapshot.",
                 forgetting(facts, snapshot),
             )
-        elif facts.unfollowed:
+            continue
+        yield from check_states(base, f"the state of {name}", facts)
+        if facts.unfollowed:
             yield unfollowed(base, facts)
 
 
