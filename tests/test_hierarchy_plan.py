@@ -151,6 +151,14 @@ def test_each_disk_is_named_once() -> None:
     )
 
 
+def test_what_is_forgotten_comes_back_when_all_below_it_is_forgotten_too() -> None:
+    alone = {"metadata_only": True}
+    bring = "virt-mirror snapshot import, of what was exported before"
+    assert dict(delete("s2", how=alone).facts)["undo"] == bring
+    assert dict(delete("s1", how={**alone, "children": True}).facts)["undo"] == bring
+    assert dict(delete("s1", how=alone).facts)["undo"] == f"{bring}, once s2 and all below are forgotten too"
+
+
 def test_what_lies_inside_of_an_overlay_is_not_removed_with_it() -> None:
     """libvirt merges the overlay and removes its file, whatever else is in that."""
     found = delete("s2")
