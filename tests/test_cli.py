@@ -21,10 +21,12 @@ from tests.fake_host import (
     make_state,
     uuid_of,
 )
-from tui.cli import arguments
+from tui.cli import arguments, writing
+from tui.cli.errors import Interrupted
 from tui.cli.main import run
 from tui.engine.control import Control, End, Outcome
 from tui.engine.history import History
+from tui.model.begin_steps import StartCopy
 from tui.model.finding import Acceptance, refused
 from tui.model.host import Link
 from tui.model.job import Phase
@@ -266,6 +268,44 @@ def test_a_failed_run_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     host.outcome = Outcome(End.FAILED, "No space left.")
     assert invoke("pivot", "db01", "vda", "--yes", hosts=(host,)) == 1
     assert "No space left." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (
+            ("vda",),
+            "end it with virt-mirror pivot db01 vda, virt-mirror keep db01 vda or virt-mirror cancel db01 vda.",
+        ),
+        (
+            ("vda", "vdb"),
+            "go on with virt-mirror resume db01, or take it back with virt-mirror undo db01.",
+        ),
+    ],
+    ids=["one disk", "two disks"],
+)
+def test_an_interrupted_move_tells_how_it_goes_on(
+    targets: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control, uuid = FakeControl(states=make_state(make_domain())), uuid_of("db01")
+    copies = tuple(
+        StartCopy(uuid, "db01", target, f"/slow/{target}", f"/fast/{target}", "<disk/>", creates=True)
+        for target in targets
+    )
+    control.planner = lambda wish: Plan("p", "Move db01", uuid, "db01", (), copies, request=wish)
+    control.outcome = Outcome(End.LEFT)
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(writing, "_follow", interrupt)
+    assert invoke("move", "db01", "--to", "/fast", "--yes", hosts=(control,)) == 130
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(targets) == 1 or "virt-mirror cancel" not in err
 
 
 def test_read_only_refuses_before_it_connects(capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,7 +202,10 @@ def _until_started(control: Control, run: Run) -> Outcome:
 
 def _tell_how_to_go_on(plan: Plan, output: Output, *, recoverable: bool) -> None:
     begin, name = _begin(plan), printable(plan.domain)
-    if recoverable or any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps):
+    # The jobs of several disks are of use only together.
+    together = len({step.target for step in plan.steps if isinstance(step, Begin)}) > 1
+    whole = any(isinstance(step, ChainStep | DefineSnapshots | Undo) for step in plan.steps)
+    if recoverable or together or whole:
         how = f"go on with {own('resume', name)}, or take it back with {own('undo', name)}."
         output.complain(f"Interrupted. The guest goes on; {how}")
     elif begin is None:
