@@ -250,6 +250,14 @@ def test_with_all_that_descend() -> None:
     assert "first: virt-mirror snapshot delete db01 s2b --metadata-only; " in remedies(found)
 
 
+@pytest.mark.parametrize("libvirt", [(8, 0, 0), (10, 10, 0)], ids=["merged here", "deleted by libvirt"])
+def test_with_all_that_descend_where_nothing_does_is_a_plain_deletion(libvirt: tuple[int, int, int]) -> None:
+    found = delete("s2", how={"children": True}, libvirt=libvirt)
+    assert found == delete("s2", libvirt=libvirt)
+    assert refusals(found) == set()
+    assert found.steps
+
+
 def test_below_what_libvirt_has_not_merged_to_the_end_nothing_is_deleted() -> None:
     text = text_of("s1", overlay=ONE, base=BASE).replace("<driver", "<snapshotDeleteInProgress/><driver", 1)
     began = parse_known(text)

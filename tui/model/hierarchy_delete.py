@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tui.model.command import own, typed
 from tui.model.facts import same_name
@@ -35,6 +36,7 @@ from tui.model.text import printable
 
 def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
     """Make the plan."""
+    request = _plain(request, facts)
     note = note_of(facts.domain, request.name)
     if note is None:
         return _plan_known(request, facts, plan_id)
@@ -44,6 +46,7 @@ def plan_delete(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
 
 def merges_of(request: SnapshotDeleteRequest, facts: HierarchyFacts) -> tuple[MergeRequest, ...]:
     """The commits and pulls that stand in for a deletion by libvirt; none where it deletes, or nobody can."""
+    request = _plain(request, facts)
     snapshot = facts.hierarchy.get(request.name)
     if snapshot is None or snapshot.kind is not SnapshotKind.EXTERNAL:
         return ()
@@ -52,6 +55,12 @@ def merges_of(request: SnapshotDeleteRequest, facts: HierarchyFacts) -> tuple[Me
     if any_refusal(_check_external(facts, snapshot)):
         return ()
     return merges_for(snapshot, facts)
+
+
+def _plain(request: SnapshotDeleteRequest, facts: HierarchyFacts) -> SnapshotDeleteRequest:
+    """The request as one for the snapshot alone, where nothing descends from it."""
+    alone = request.itself and not facts.hierarchy.below(request.name)
+    return replace(request, children=False) if alone else request
 
 
 def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: str) -> Plan:
