@@ -429,6 +429,29 @@ def test_undoing_takes_back_the_last_first() -> None:
     assert not plan.journalled
 
 
+def test_undoing_names_the_images_that_it_removes() -> None:
+    known = facts(make_disk("vda", "/slow/a"), make_disk("vdb", "/slow/b"))
+    plan = move(known, how=How.FLATTEN)
+    assert [type(step) for step in plan.steps[:2]] == [StartCopy, StartCopy]
+    found = Entry("p1", plan.uuid, plan.title, plan.steps, 2, "root@host-b:7", NOW - 60, 0.0)
+    # The copy of vdb has been cancelled before: its image is there all the same.
+    undone = recover(found, undo=True, domain=known.domain, running=running())
+    assert refusals(undone) == set()
+    assert [step.title for step in undone.steps] == [
+        "Cancel the copy of vdb, and remove /fast/b",
+        "Cancel the copy of vda, and remove /fast/a",
+    ]
+    assert undone.commands == (
+        "virsh blockjob db01 vdb --abort",
+        "rm -- /fast/b",
+        "virsh blockjob db01 vda --abort",
+        "rm -- /fast/a",
+    )
+    there = make_domain(disks=[make_disk("vda", "/fast/a"), make_disk("vdb", "/slow/b")])
+    kept = recover(found, undo=True, domain=there)
+    assert [step.title for step in kept.steps][-1] == "Cancel the copy of vda"
+
+
 def test_resuming_goes_on_from_where_it_was() -> None:
     plan = recover(entry(7), undo=False, running=running())
     assert refusals(plan) == set()

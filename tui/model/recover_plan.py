@@ -81,7 +81,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
             facts.domain.uuid,
             facts.domain.name,
             tuple(findings),
-            tuple(_undoing(entry)),
+            tuple(_undoing(entry, facts)),
             journalled=False,
             closes=(entry.id,),
             facts=about,
@@ -227,9 +227,17 @@ def _check_overlays(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
             )
 
 
-def _undoing(entry: Entry) -> Iterator[Undo]:
+def _undoing(entry: Entry, facts: RecoverFacts) -> Iterator[Undo]:
     """What was begun, the last first."""
     for index in range(min(entry.reached, len(entry.steps) - 1), -1, -1):
         step = entry.steps[index]
         if isinstance(step, Undoable):
-            yield Undo(step, entry.started, failed=index == entry.reached)
+            removes = _removed_with(step, facts)
+            yield Undo(step, entry.started, failed=index == entry.reached, removes=removes)
+
+
+def _removed_with(step: Undoable, facts: RecoverFacts) -> str:
+    """The image that a copy made, whether the copy still runs or not; one that the guest is on stays."""
+    if not isinstance(step, StartCopy) or not step.creates or facts.domain.is_on(step.target, step.path):
+        return ""
+    return step.path

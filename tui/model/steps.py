@@ -210,6 +210,8 @@ class Undo:
     """When that plan began, seconds since the epoch: older files are not its own."""
     failed: bool = False
     """Whether it is the step that the plan did not get beyond."""
+    removes: str = ""
+    """The image that was made for the job and goes with it; empty where none does."""
 
     @property
     def uuid(self) -> str:
@@ -220,14 +222,16 @@ class Undo:
     def title(self) -> str:
         """For people."""
         if isinstance(self.step, Begin):
-            return f"Cancel the {self.step.job} of {self.step.target}"
+            removal = f", and remove {self.removes}" if self.removes else ""
+            return f"Cancel the {self.step.job} of {self.step.target}{removal}"
         return self.step.undo_title
 
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person would type, as far as it was done."""
         if isinstance(self.step, Begin):
-            return (virsh("blockjob", self.step.domain, self.step.target, "--abort"),)
+            removal = (typed("rm", "--", self.removes),) if self.removes else ()
+            return (virsh("blockjob", self.step.domain, self.step.target, "--abort"), *removal)
         return self.step.undo_commands
 
 
