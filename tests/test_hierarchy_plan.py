@@ -252,8 +252,8 @@ def test_with_all_that_descend() -> None:
 
 @pytest.mark.parametrize("libvirt", [(8, 0, 0), (10, 10, 0)], ids=["merged here", "deleted by libvirt"])
 def test_with_all_that_descend_where_nothing_does_is_a_plain_deletion(libvirt: tuple[int, int, int]) -> None:
-    found = delete("s2", how={"children": True}, libvirt=libvirt)
-    assert found == delete("s2", libvirt=libvirt)
+    found = delete("s2", how={"children": True}, libvirt=libvirt, images=PLAIN)
+    assert found == delete("s2", libvirt=libvirt, images=PLAIN)
     assert refusals(found) == set()
     assert found.steps
 
