@@ -39,7 +39,8 @@ async def running(
         while quiet < _ROUNDS and time.monotonic() < deadline:
             working = _at_work(others)
             await asyncio.sleep(0.0005 if working else 0)
-            quiet = 0 if working or loop._ready or _drawn(app) else quiet + 1  # type: ignore[attr-defined]  # noqa: SLF001
+            ready = loop._ready  # type: ignore[attr-defined]  # noqa: SLF001
+            quiet = 0 if working or ready or _drawn(app) or _moved(app) else quiet + 1
 
     with patch("textual.app.wait_for_idle", at_rest), patch("textual.pilot.wait_for_idle", at_rest):
         async with app.run_test(size=size, notifications=notifications) as pilot:
@@ -61,6 +62,17 @@ def _drawn(app: App[Any]) -> bool:
     if not screens or not screens[-1]._update_timer._active.is_set():  # noqa: SLF001
         return False
     screens[-1]._on_timer_update()  # noqa: SLF001
+    return True
+
+
+def _moved(app: App[Any]) -> bool:
+    """Whether something was to move; it is at its place now, and not at the time of the next frame.
+
+    What is scrolled into view by the focus is moved by the animator, even where nothing is animated.
+    """
+    if not app.is_running or not app.animator._animations:  # noqa: SLF001
+        return False
+    app.animator()
     return True
 
 
