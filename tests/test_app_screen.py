@@ -28,7 +28,7 @@ from tui.app.commands import BY_ID
 from tui.app.dialogs.ask import Question
 from tui.app.dialogs.details import JobDetails
 from tui.app.widgets.items import Items
-from tui.engine.control import Level, LogLine
+from tui.engine.control import End, Level, LogLine, Outcome
 from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase
 from tui.model.plan import Plan
@@ -359,6 +359,24 @@ async def test_quitting_with_jobs_running_asks() -> None:
         await screen.press("y")
         assert screen.app._exit  # noqa: SLF001
         assert control.calls == []
+
+
+@played
+async def test_quitting_asks_while_a_plan_is_at_work_without_a_job() -> None:
+    control = FakeControl()
+    control.outcome = None
+    async with opened(control) as screen:
+        await screen.press("m", "enter", "enter")
+        assert len(control.under_way) == 1
+        assert not control.state.active_jobs
+        await screen.press("q")
+        question = screen.app.screen
+        assert isinstance(question, Question)
+        assert "1 plan is at work" in question._text  # noqa: SLF001
+        await screen.press("escape")
+        control.runs[-1].finish(Outcome(End.DONE, "Done."))
+        await screen.press("q")
+        assert screen.app._exit  # noqa: SLF001
 
 
 @played

@@ -351,7 +351,13 @@ class Keys(WritingKeys):
         # Of each of these that is on its way it is told below what becomes of it.
         told = {migration.uuid for migration in moving}
         begun = [item for item in queue.running if item.uuid not in told]
-        if not (running or moving or queue.running or queue.waiting):
+        told |= {item.uuid for item in begun}
+        told |= {job.uuid for control in self.picture.controls for job in control.state.active_jobs}
+        # As a snapshot is that waits for its user, or a move between two of its jobs.
+        cut = [
+            plan for control in self.picture.controls for plan in control.under_way if plan.uuid not in told
+        ]
+        if not (running or moving or queue.running or queue.waiting or cut):
             self.app.exit()
             return
         sentences = []
@@ -361,6 +367,11 @@ class Keys(WritingKeys):
                 [f"{counted(len(begun), 'of the queue is', 'of the queue are')} under way"] if begun else []
             )
             sentences += [f"{', and '.join(words)}.", self.farewell]
+        if cut:
+            sentences.append(
+                f"{counted(len(cut), 'plan is', 'plans are')} at work, and cut off by this: the next start finds what "
+                "is left to do."
+            )
         filled = [found for control in self.picture.controls for found in control.state.files.values()]
         if self.farewell == JOBS_GO_ON and any(done < total for done, total in filled):
             sentences.append(LAYERS_STOP)
