@@ -366,7 +366,8 @@ async def test_quitting_asks_while_a_plan_is_at_work_without_a_job() -> None:
     control = FakeControl()
     control.outcome = None
     async with opened(control) as screen:
-        await screen.press("m", "enter", "enter")
+        (domain,) = control.state.domains
+        control.run(Plan("p1", "Snapshot a of it", domain.uuid, domain.name, (), ()))
         assert len(control.under_way) == 1
         assert not control.state.active_jobs
         await screen.press("q")
