@@ -33,12 +33,12 @@ def write_note(connection: Connection, domain: Domain, space: str, note: str) ->
     connection.set_metadata(domain.uuid, space, note, config=domain.persistent, live=domain.state.active)
 
 
-def remove(connection: Connection, domain: Domain, plan_id: str) -> None:
+def remove(connection: Connection, domain: Domain | Reading, plan_id: str) -> None:
     """Take an entry out; one that is not there is fine."""
     remove_note(connection, domain, namespace(plan_id))
 
 
-def remove_note(connection: Connection, domain: Domain, space: str) -> None:
+def remove_note(connection: Connection, domain: Domain | Reading, space: str) -> None:
     """Take the element of a namespace out of the metadata."""
     # One call for each side: a domain that was restarted may have the entry in its definition alone, and
     # libvirt refuses the pair when either side lacks it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -336,8 +337,7 @@ class PlanRun:
         ended = (*self.plan.closes, *((self.plan.id,) if self.plan.journalled else ()))
         while True:
             try:
-                for plan_id in ended:
-                    self._remove(self._host, plan_id)
+                self._remove(self._host, *ended)
             except NoConnection:
                 self._await_link()
             except HostError as error:
@@ -356,24 +356,21 @@ class PlanRun:
                 self._host.done_plans.update(ended)
                 return
 
-    def _remove(self, host: Host, plan_id: str) -> None:
+    def _remove(self, host: Host, *plan_ids: str) -> None:
         # Not as the picture shows it: an entry would stay in a guest that was started a moment ago.
-        reading = host.connection().read(self.plan.uuid)
+        reading = host.connection().read(self.plan.uuid) if plan_ids else None
         if reading is not None:
-            journal.remove(host.connection(), reading.domain, plan_id)
+            for plan_id in plan_ids:
+                journal.remove(host.connection(), reading, plan_id)
 
     def _keep_alive(self) -> None:
         """Sign the journal now and then, so that nobody takes the plan for abandoned."""
         while not self._quiet.wait(HEARTBEAT):
-            with self._writing:
-                if self._quiet.is_set() or isinstance(self.plan.steps[self._step], Migrate):
-                    # libvirt changes nothing in a domain that is on its way.
-                    continue
-                try:
+            # A host that is away cannot be written to; the next beat tries again.
+            with self._writing, suppress(HostError):
+                # libvirt changes nothing in a domain that is on its way.
+                if not self._quiet.is_set() and not isinstance(self.plan.steps[self._step], Migrate):
                     self._write()
-                except HostError:
-                    # A host that is away cannot be written to; the next beat tries again.
-                    continue
 
     def _fall_silent(self) -> None:
         """Give no sign of life any more, and wait for one that is under way."""
