@@ -113,8 +113,14 @@ class Reader:
         self._measure_when_read(found)
 
     def _apply(self, connection: Connection, change: Callable[[HostState], HostState]) -> HostState:
-        """Put what a connection has shown into the picture, unless it is the host's no longer."""
-        return self._host.apply(lambda s: change(s) if self._host.is_reached_by(connection) else s)
+        """Put what a connection has shown into the picture."""
+        return self._host.apply(self._shown_by(connection, change))
+
+    def _shown_by(
+        self, connection: Connection, change: Callable[[HostState], HostState]
+    ) -> Callable[[HostState], HostState]:
+        """The change, but none once the host is reached by another connection, or by none."""
+        return lambda state: change(state) if self._host.is_reached_by(connection) else state
 
     def _measure_when_read(self, state: HostState) -> None:
         """Measure the disks as the last part of a listing: by then it is known which domains are being pulled."""
@@ -193,13 +199,8 @@ class Reader:
             if problem not in self._told:
                 self._told.add(problem)
                 self._host.log(f"{domain.name}: {problem}", Level.WARNING, domain=domain.name)
-        self._host.apply_news(
-            lambda s: (
-                tracking.with_domain(s, domain, entries, now, first_look=wish.resync)
-                if self._host.is_reached_by(connection)
-                else s
-            )
-        )
+        read = partial(tracking.with_domain, domain=domain, entries=entries, now=now, first_look=wish.resync)
+        self._host.apply_news(self._shown_by(connection, read))
         # After the definitions of all domains of a listing: those are what people wait for.
         self._count(wish.listings, 1)
         seen = _Seen(connection, domain, entries, reading.on_the_way, wish.listings)
