@@ -125,7 +125,7 @@ def _insisting(
     else:
         words += ["--wait", "--top", merge.top or ""]
     words += ["--base", merge.base] if merge.base else []
-    by_hand = f"{printable(own(*words))}; then {deletion(facts, snapshot)} --metadata-only"
+    by_hand = f"{printable(own(*words))}; then {deletion(facts, snapshot, '--metadata-only')}"
     remedy = f"Mend that first, or merge by hand, where it can be accepted: {by_hand}"
     return replace(finding, acceptance=None, remedy=remedy)
 
