@@ -351,12 +351,10 @@ class Keys(WritingKeys):
         # Of each of these that is on its way it is told below what becomes of it.
         told = {migration.uuid for migration in moving}
         begun = [item for item in queue.running if item.uuid not in told]
-        told |= {item.uuid for item in begun}
-        told |= {job.uuid for control in self.picture.controls for job in control.state.active_jobs}
         # As a snapshot is that waits for its user, or a move between two of its jobs.
-        cut = [
-            plan for control in self.picture.controls for plan in control.under_way if plan.uuid not in told
-        ]
+        at_jobs = {job.uuid for control in self.picture.controls for job in control.state.active_jobs}
+        others = told | at_jobs | {item.uuid for item in begun}
+        cut = [p for control in self.picture.controls for p in control.under_way if p.uuid not in others]
         if not (running or moving or queue.running or queue.waiting or cut):
             self.app.exit()
             return
