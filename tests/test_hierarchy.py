@@ -25,7 +25,8 @@ from tui.model.hierarchy_file import (
     saved_xml,
     with_places,
 )
-from tui.model.hierarchy_roles import layer_roles, lost_states, problems_of
+from tui.model.hierarchy_losses import losses
+from tui.model.hierarchy_roles import layer_roles, problems_of
 from tui.model.hierarchy_rows import (
     ASCII_BRANCHES,
     MOST_INDENT,
@@ -35,6 +36,7 @@ from tui.model.hierarchy_rows import (
     role_words,
     tree_rows,
 )
+from tui.model.image import ImageInfo
 from tui.model.mirrored_snapshot import Kind
 from tui.model.xml import InvalidXML
 
@@ -303,7 +305,8 @@ def test_what_each_image_of_a_chain_belongs_to() -> None:
 def test_a_state_that_the_guest_writes_over_is_lost() -> None:
     domain = make_domain(disks=[make_disk("vda", "/i/base")])
     tree = arranged([known("i1", kind="internal"), known("s1", "i1", current=True)])
-    view = SnapshotView(domain, tree, inside={"/i/base": ("i1", "gone")})
+    held = ImageInfo(1, "qcow2", snapshots=("i1", "gone"))
+    view = SnapshotView(domain, tree, images={"/i/base": held})
     (role,) = layer_roles(view)
     assert (role.holds, role.lost, role.inside, role.unknown) == ((), ("s1",), ("i1",), ("gone",))
     assert role_words(role) == [
@@ -312,7 +315,9 @@ def test_a_state_that_the_guest_writes_over_is_lost() -> None:
         "inside: i1",
         "inside, unknown to libvirt: gone",
     ]
-    assert lost_states([role]) == {"s1": ("vda",)}
+    assert [str(loss) for loss in losses(tree.by_name["s1"], view)] == [
+        "of vda: the guest writes to the image that held it"
+    ]
     assert [(row.mark, row.lost) for row in tree_rows(view, str)[:2]] == [
         ("", False),
         ("current, lost", True),

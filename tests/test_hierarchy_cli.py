@@ -143,6 +143,7 @@ def test_the_tree_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
                 "overlay": {"path": "/i/2", "format": "qcow2", "size": 4096},
                 "holds_state": {"path": "/i/1", "format": "raw", "size": None, "inside": False},
                 "state_lost": False,
+                "why_lost": None,
                 "filled": None,
                 "mirror": None,
             }

@@ -224,7 +224,10 @@ def test_internal_ones_must_be_where_the_guest_writes() -> None:
 
 def test_names_with_spaces_are_quoted_in_what_to_do() -> None:
     gone = delete("be fore", known("be fore", kind="internal", base=TWO), images={TWO: image(ONE)})
-    assert gone.remedies == "Have it forgotten: virt-mirror snapshot delete db01 'be fore' --metadata-only"
+    assert (
+        gone.remedies
+        == "Have the snapshot forgotten: virt-mirror snapshot delete db01 'be fore' --metadata-only"
+    )
     mine, other = (known("be fore", overlay=path, base=BASE) for path in (ONE, "/i/other"))
     differs = bring(replace(SAVED, snapshots=(mine,)), other)
     assert "first: virt-mirror snapshot delete db01 'be fore' --metadata-only" in differs.remedies
@@ -382,9 +385,14 @@ def test_going_back_breaks_no_overlay() -> None:
         .strip()
         .endswith(": start the guest; virt-mirror commit db01 vda --base /i/base --pivot")
     )
-    found = revert("i", below, domain=domain_on(make_disk("vda", "/i/x")))
+    elsewhere: dict[str, Any] = {"domain": domain_on(make_disk("vda", "/i/x"))}
+    found = revert("i", below, **elsewhere, images={BASE: image(snapshots=("i",))})
     assert "put it back there: virsh edit db01" in remedies(found)
     assert refusals(revert("none", below)) == {"no-such-snapshot"}
+    # There is nothing that it could be put back on.
+    gone = revert("i", below, **elsewhere, images={"/i/x": image()}, existing=frozenset({"/i/x"}))
+    assert refusals(gone) == {"state-missing"}
+    assert f"Bring it back, or have the snapshot forgotten: {forget.format('i')}" in remedies(gone)
 
 
 def test_a_transient_guest_is_not_forgotten() -> None:

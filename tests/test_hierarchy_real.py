@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
-from tests.engine import refusals, watched
-from tests.guests import DiskSpec, Guests
+from tests.engine import command, refusals, watched
+from tests.guests import DiskSpec, Guest, Guests
 from tests.hypervisor import Hypervisor
 from tests.outside import is_writing
 from tests.real_snapshots import (
@@ -23,6 +24,7 @@ from tests.test_cli_real import program
 from tui.engine.connection import Connection
 from tui.model.hierarchy_request import (
     SnapshotDeleteRequest,
+    SnapshotRevertRequest,
 )
 
 # Seen
@@ -193,6 +195,60 @@ def test_an_overlay_with_a_state_inside_is_not_removed(hypervisor: Hypervisor, g
     assert snapshots(vm) == []
     assert not overlay.exists()
     assert is_writing(Path(vm.chain()[0]))
+
+
+def why_lost(hypervisor: Hypervisor, vm: Guest) -> dict[str, str | None]:
+    """By snapshot, of its first disk."""
+    rows: Any = tree(hypervisor, vm)["snapshots"]
+    assert all(disk["state_lost"] == bool(disk["why_lost"]) for row in rows for disk in row["disks"])
+    return {row["name"]: row["disks"][0]["why_lost"] for row in rows}
+
+
+def test_a_state_that_libvirt_has_lost_is_told(hypervisor: Hypervisor, guest: Guests) -> None:
+    """It merged the overlay that had the state inside, removed it, and goes on listing the snapshot."""
+    vm = guest(disks=[DiskSpec()])
+    take(vm, "s1")
+    overlay = vm.chain()[0]
+    take(vm, "i", memory=True)
+    assert why_lost(hypervisor, vm) == {"s1": None, "i": None}
+    vm.virsh("snapshot-delete", "s1")
+    assert snapshots(vm) == ["i"]
+    assert not Path(overlay).exists()
+    assert why_lost(hypervisor, vm) == {"i": f"{overlay} is not there"}
+    assert " lost" in program(hypervisor, "snapshot", "tree", vm.name).stdout
+    doctor = program(hypervisor, "doctor", vm.name).stdout
+    assert f"the state of the snapshot i is lost of vda: {overlay} is not there" in doctor
+    forget = f"snapshot delete {vm.name} i --metadata-only"
+    with watched(hypervisor) as host:
+        for request in (SnapshotRevertRequest(vm.uuid, "i"), SnapshotDeleteRequest(vm.uuid, "i")):
+            plan = host.plan(request)
+            assert refusals(plan) == {"state-missing"}
+            assert forget in plan.remedies
+        assert {finding.check for finding in host.examine(vm.uuid)} == {"snapshot-lost", "snapshots-unfit"}
+    program(hypervisor, "snapshot", "delete", vm.name, "i", "--metadata-only", "--yes")
+    with watched(hypervisor) as host:
+        assert {finding.check for finding in host.examine(vm.uuid)} == {"healthy"}
+
+
+def test_what_a_state_stands_on_is_missed(hypervisor: Hypervisor, guest: Guests) -> None:
+    vm = guest(disks=[DiskSpec()], delay=None)
+    base = Path(vm.chain()[0])
+    take(vm, "s1", "s2", "s3")
+    third, second, first, _base = map(Path, vm.chain())
+    vm.virsh("destroy")
+    # The guest goes its own way, and the three are a branch that it has left.
+    other = vm.directory / "other.qcow2"
+    command("qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(other))
+    document = vm.directory / "other.xml"
+    document.write_text(vm.xml(inactive=True).replace(str(third), str(other)))
+    hypervisor.virsh("define", document)
+    assert why_lost(hypervisor, vm) == dict.fromkeys(("s1", "s2", "s3"))
+    aside = first.rename(first.with_suffix(".aside"))
+    gone = f"{first} is not there"
+    assert why_lost(hypervisor, vm) == {"s1": None, "s2": gone, "s3": gone}
+    aside.rename(first)
+    second.unlink()
+    assert why_lost(hypervisor, vm) == {"s1": None, "s2": None, "s3": f"{second} is not there"}
 
 
 def test_what_must_not_be_deleted(hypervisor: Hypervisor, guest: Guests) -> None:

@@ -128,10 +128,10 @@ def test_create_see_and_delete_on_the_command_line(
     assert clone.read_bytes() == before, "what is held has changed"
     aside = clone.rename(clone.with_suffix(".aside"))
     found = program(hypervisor, "doctor", made.name, "--json").stdout
-    assert "snapshot-missing" in found
+    assert "snapshot-lost" in found
     assert str(clone) in found
     aside.rename(clone)
-    assert "snapshot-missing" not in program(hypervisor, "doctor", made.name, "--json").stdout
+    assert "snapshot-lost" not in program(hypervisor, "doctor", made.name, "--json").stdout
     gone = program(hypervisor, "snapshot", "delete", made.name, "s1", "--yes")
     assert gone.returncode == 0, gone.stderr
     nothing_is_left(made, cloning, old)

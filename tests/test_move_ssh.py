@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -169,6 +170,28 @@ def test_no_name_becomes_a_command(files: FilesThere, tmp_path: Path) -> None:
     assert files.free(str(tmp_path / "no" / HOSTILE)) is None
     assert not list(tmp_path.rglob("pwned"))
     assert not Path("pwned").exists()
+
+
+def test_what_cannot_be_seen_is_not_said_to_be_missing() -> None:
+    # The directories of tests are closed to others.
+    with TemporaryDirectory() as name:
+        open_, closed = Path(name), Path(name) / "closed"
+        open_.chmod(0o755)
+        closed.mkdir()
+        (closed / "image").touch()
+        (open_ / "dangling").symlink_to(open_ / "nowhere")
+        gone = {f"{name}/no", f"{name}/no/{HOSTILE}", f"{name}/dangling"}
+        hidden = {f"{closed}/no", f"{closed}/image/x", f"{closed}/deep/no"}
+        paths = [*gone, *hidden, str(closed / "image"), name]
+        there = FilesThere(("sh", "-c"))
+        assert there.missing(paths) == FilesHere().missing(paths) == gone | hidden
+        closed.chmod(0)
+        if os.geteuid() == 0:
+            # Nothing is closed to root.
+            there = FilesThere(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c"))
+        else:
+            assert FilesHere().missing(paths) == gone
+        assert there.missing(paths) == gone
 
 
 def test_many_images_take_few_connections(

@@ -17,7 +17,8 @@ from tui.model.checkpoint import ABOUT, KnownCheckpoint, unseen
 from tui.model.command import own
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
 from tui.model.hierarchy_file import file_name
-from tui.model.hierarchy_roles import LayerRole, layer_roles, lost_states, problems_of
+from tui.model.hierarchy_losses import MEMORY, losses
+from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
 from tui.model.hierarchy_rows import (
     ASCII_BRANCHES,
     UNICODE_BRANCHES,
@@ -90,14 +91,13 @@ def tree_document(control: Control, view: SnapshotView) -> Document:
     """The same for scripts."""
     hierarchy, domain = view.hierarchy, view.domain
     current, roles = hierarchy.current, layer_roles(view)
-    lost = lost_states(roles)
     return {
         "host": control.state.uri,
         "domain": domain.name,
         "uuid": domain.uuid,
         "state": domain.state.value,
         "current": current.name if current else None,
-        "snapshots": [_snapshot(one, view, lost.get(one.name, ())) for one in hierarchy.snapshots],
+        "snapshots": [_snapshot(one, view) for one in hierarchy.snapshots],
         "live": {
             "parent": current.name if current else None,
             "layers": [_role(view, role) for role in roles],
@@ -107,8 +107,9 @@ def tree_document(control: Control, view: SnapshotView) -> Document:
     }
 
 
-def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Document:
+def _snapshot(one: KnownSnapshot, view: SnapshotView) -> Document:
     hierarchy = view.hierarchy
+    lost = {loss.part: loss.why for loss in losses(one, view)}
     mirrors = {mirror.target: mirror for mirror in view.mirrors.get(one.name, ())}
     return {
         "name": one.name,
@@ -125,6 +126,7 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Do
             "kind": one.memory.value,
             "path": one.memory_file,
             "size": view.sizes.get(one.memory_file or ""),
+            "state_lost": MEMORY in lost,
         },
         "disks": [
             {
@@ -142,6 +144,7 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str]) -> Do
                 if disk.base is not None
                 else None,
                 "state_lost": disk.target in lost,
+                "why_lost": lost.get(disk.target),
                 "filled": view.filled.get(disk.base or ""),
                 "mirror": None
                 if disk.target not in mirrors

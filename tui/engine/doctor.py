@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tui.engine import journal
 from tui.engine.errors import HostError, NoConnection
+from tui.engine.hierarchy_facts import view_of
 from tui.engine.history import History
 from tui.engine.look import snapshots_of, unless_refused, with_chains
 from tui.engine.own_files import FileTrouble
@@ -20,13 +21,14 @@ from tui.model.definition import parse_domain
 from tui.model.doctor import DoctorFacts, LeftImages, PutAway, Volume, examine
 from tui.model.domain import Definition, Domain
 from tui.model.finding import Finding
-from tui.model.hierarchy_noted import notes_of
+from tui.model.hierarchy import SnapshotView
 from tui.model.host import HostState
 from tui.model.quarantine import parse_note
 from tui.model.storage_pool import POOLS_OF_FILES
 
 if TYPE_CHECKING:
     from tui.engine.connection import Connection
+    from tui.engine.files import Files
 
 
 _WRITTEN_OUT = 5.0
@@ -39,10 +41,20 @@ def diagnose(
     uuid: str | None,
     *,
     local: bool,
+    files: Files | None,
     now: float,
     history: History | None = None,
 ) -> tuple[Finding, ...]:
-    """Examine a domain, or the whole host; ``history`` knows what plans have left there.
+    """Examine a domain, or the whole host.
+
+    Args:
+        connection: to the host.
+        state: as it was last seen.
+        uuid: of the one domain that is meant; ``None`` is the whole host.
+        local: whether the host is this machine.
+        files: where the images lie, if they can be reached.
+        now: wall clock, seconds since the epoch.
+        history: what knows of plans that have left something there.
 
     Raises:
         NoConnection: when the host went away meanwhile.
@@ -52,6 +64,7 @@ def diagnose(
         state = replace(state, domains=tuple(map(with_chains, state.domains)))
     persistent: dict[str, Definition] = {}
     problems: dict[str, tuple[str, ...]] = {}
+    views: list[SnapshotView] = []
     left = tuple(_left(history, state)) if local and history else ()
     needed = set[str]()
     for domain in chosen:
@@ -60,6 +73,9 @@ def diagnose(
     for domain in state.domains if left else chosen:
         snapshots = snapshots_of(connection, domain)
         needed.update(*(snapshot.files for snapshot in snapshots or ()))
+        if snapshots and domain in chosen:
+            view = unless_refused(lambda u=domain.uuid: view_of(u, connection, state, now, files))  # type: ignore[misc]
+            views += [view] if view is not None else []
         left = left if snapshots is not None else ()
         if domain.state.active and domain.persistent:
             text = unless_refused(lambda u=domain.uuid: connection.inactive_xml(u))  # type: ignore[misc]
@@ -67,15 +83,8 @@ def diagnose(
                 persistent[domain.uuid] = parse_domain(text)
     volumes = _volumes(connection) if uuid is None else ()
     put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
-    missing = frozenset(
-        held.path
-        for domain in chosen
-        for note in notes_of(domain)
-        for held in note.disks
-        if local and held.path and not os.path.lexists(held.path)
-    )
     facts = DoctorFacts(
-        state, uuid, persistent, problems, volumes, frozenset(needed), put_away, missing, now, left
+        state, uuid, persistent, problems, volumes, frozenset(needed), put_away, tuple(views), now, left
     )
     return examine(facts)
 

@@ -35,6 +35,9 @@ class Files(Protocol):
     def existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that lead to something."""
 
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of these paths that surely lead to nothing: not those behind a directory that cannot be searched."""
+
     def readable(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that can be read."""
 
@@ -112,6 +115,10 @@ class FilesHere:
     def existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Dangling links count: nothing is to be written through them."""
         return frozenset(path for path in paths if os.path.lexists(path))
+
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Links that lead nowhere count."""
+        return frozenset(path for path in paths if places.exists(path) is False)
 
     def readable(self, paths: Iterable[str]) -> frozenset[str]:
         """Asked for the user of this process."""

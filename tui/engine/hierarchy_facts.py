@@ -14,7 +14,7 @@ from tui.engine.merge_facts import merge_facts
 from tui.model import xml
 from tui.model.domain import Domain
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, arranged
-from tui.model.hierarchy_case import HierarchyFacts
+from tui.model.hierarchy_case import HierarchyFacts, inside
 from tui.model.hierarchy_delete import merges_of
 from tui.model.hierarchy_file import ImageRecord, Saved
 from tui.model.hierarchy_import import images_of, placed
@@ -28,6 +28,7 @@ from tui.model.hierarchy_request import (
 from tui.model.host import HostState
 from tui.model.image import ImageInfo
 from tui.model.methods import Method
+from tui.model.mirrored_snapshot import Kind
 from tui.model.snapshot_mirrors import mirrors_of
 
 
@@ -49,26 +50,40 @@ def view_of(
     notes = notes_of(domain)
     hierarchy = with_noted(hierarchy_of(connection, uuid), notes)
     paths = {path for one in hierarchy.snapshots for path in one.files}
+    needed = sorted(
+        {path for one in hierarchy.snapshots for path in one.holders}.union(*(n.files for n in notes))
+    )
     paths |= {path for disk in domain.disks for path in disk.chain.local_paths}
     volumes = [held.path for note in notes for held in note.disks if held.method is Method.LVM and held.path]
     sizes: dict[str, int] = {}
     filled: dict[str, float] = {}
-    inside: dict[str, tuple[str, ...]] = {}
-    # Numbers are an ornament: a host whose shell does not answer still has its snapshots.
+    missing: frozenset[str] = frozenset()
+    images: dict[str, ImageInfo] = {}
+    # A host whose shell does not answer still has its snapshots.
     with suppress(HostError):
         sizes = files.allocated(sorted(paths)) if files is not None and paths else {}
         filled = files.filled(volumes) if files is not None and volumes else {}
-        inside = _inside(domain, files) if files is not None else {}
+        missing = files.missing(needed) if files is not None and needed else frozenset()
+        images = _images(domain, hierarchy, missing, files) if files is not None else {}
     checkpoints = unless_refused(lambda: connection.known_checkpoints(uuid))
     mirrors = mirrors_of(domain, look.entries)
-    return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, inside, mirrors)
+    return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, images, mirrors, missing)
 
 
-def _inside(domain: Domain, files: Files) -> dict[str, tuple[str, ...]]:
-    """The names of what lies inside of the images of a domain: only qcow2 has such states."""
-    layers = (layer for disk in domain.disks for layer in disk.chain.layers)
-    images = {layer.path: layer.format for layer in layers if layer.format == "qcow2" and layer.local_path}
-    return {path: info.snapshots for path, info in _read(images, files).items()}
+def _images(
+    domain: Domain, hierarchy: Hierarchy, missing: frozenset[str], files: Files
+) -> dict[str, ImageInfo]:
+    """The headers that tell what became of states: reading those of hundreds of snapshots takes seconds."""
+    layers = (layer for disk in domain.disks for layer in disk.chain.layers if layer.local_path)
+    wanted = {layer.path: layer.format for layer in layers}
+    for snapshot in hierarchy.snapshots:
+        disks = (disk for disk in snapshot.disks if disk.local and disk.base)
+        wanted |= {
+            disk.base or "": disk.base_format for disk in disks if missing or disk.kind is Kind.INTERNAL
+        }
+    return _read(
+        {path: form for path, form in wanted.items() if form == "qcow2" and path not in missing}, files
+    )
 
 
 def saved_of(uuid: str, connection: Connection, state: HostState, now: float, files: Files | None) -> Saved:
@@ -141,13 +156,20 @@ def _with_images(
     """With what the images say; what cannot be reached stays unknown."""
     if files is None:
         return facts
-    wanted = images_of(snapshots)
+    wanted = _active_beside_states(facts.domain, snapshots) | images_of(snapshots)
     try:
-        existing = files.existing(wanted)
+        existing = frozenset(wanted) - files.missing(wanted)
         images = _read({path: form for path, form in wanted.items() if path in existing}, files)
     except HostError:
         return facts
     return replace(facts, existing=existing, images=images)
+
+
+def _active_beside_states(domain: Domain, snapshots: list[KnownSnapshot]) -> dict[str, str | None]:
+    """What guests write to on disks with states inside: libvirt looks for these there, whatever it is called."""
+    targets = {disk.target for one in snapshots for disk in inside(one)}
+    layers = filter(None, map(domain.active_layer, sorted(targets)))
+    return {layer.path: layer.format for layer in layers if layer.local_path}
 
 
 def _read(wanted: Mapping[str, str | None], files: Files) -> dict[str, ImageInfo]:

@@ -173,6 +173,7 @@ class Host(Picture):
             self._state,
             uuid,
             local=self.local,
+            files=self.files,
             now=self.clock(),
             history=self.history,
         )

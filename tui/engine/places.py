@@ -48,7 +48,7 @@ def look_here(
         kind=kind,
         size=_size(status),
         allocated=taken(status) if status and kind is PathKind.FILE else None,
-        given_backing_exists=_exists(given) if given else None,
+        given_backing_exists=exists(given) if given else None,
         parent_exists=facts.parent_exists,
         searchable=facts.searchable,
         writable=facts.writable,
@@ -71,7 +71,8 @@ def _kind(path: str) -> tuple[PathKind | None, os.stat_result | None]:
     return kinds.get(stat.S_IFMT(status.st_mode), PathKind.OTHER), status
 
 
-def _exists(path: str) -> bool | None:
+def exists(path: str) -> bool | None:
+    """Whether something is at a path; ``None`` where a directory on the way is closed to this user."""
     kind, _status = _kind(path)
     return None if kind is None else kind is not PathKind.MISSING
 
@@ -159,8 +160,8 @@ def _with_image(facts: PathFacts, path: str, image_format: str) -> PathFacts:
     else:
         backing = info.full_backing_file or info.backing_file
         local = backing is not None and backing.startswith("/")
-        exists = _exists(backing) if backing and local else None
-        image = ImageFacts(info.virtual_size, backing, info.backing_format, exists)
+        there = exists(backing) if backing and local else None
+        image = ImageFacts(info.virtual_size, backing, info.backing_format, there)
     return PathFacts(
         kind=facts.kind,
         size=facts.size,

@@ -28,6 +28,12 @@ AT_ONCE = 3
 """Copies under way; servers are seldom set up for more than ten sessions of one user."""
 
 _EXISTING = 'for p; do if [ -e "$p" ] || [ -L "$p" ]; then echo 1; else echo 0; fi; done'
+_MISSING = """for p; do
+d=$p
+while [ ! -e "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; d=${d:-/}; done
+if [ "$d" = "$p" ] || { [ -d "$d" ] && [ ! -x "$d" ]; }; then echo 0; else echo 1; fi
+done"""
+"""Whoever may not search the last directory that is there sees nothing in it."""
 _READABLE = 'for p; do if [ -r "$p" ]; then echo 1; else echo 0; fi; done'
 _WRITABLE = """if [ -d "$1" ] && [ -w "$1" ] && [ -x "$1" ]; then echo 1
 elif [ -e "$1" ] || [ -L "$1" ]; then echo 0
@@ -115,6 +121,10 @@ class FilesThere:
     def existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Dangling links count: nothing is to be written through them."""
         return self._those(_EXISTING, paths)
+
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Links that lead nowhere count."""
+        return self._those(_MISSING, paths)
 
     def readable(self, paths: Iterable[str]) -> frozenset[str]:
         """Asked for the user that ssh lets in."""

@@ -9,7 +9,9 @@ from tui.model.command import own, snapshot_deletion, typed, virsh
 from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
-from tui.model.hierarchy_noted import notes_of
+from tui.model.hierarchy import SnapshotView
+from tui.model.hierarchy_losses import losses
+from tui.model.hierarchy_roles import problems_of
 from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.journal import Entry
@@ -73,8 +75,8 @@ class DoctorFacts:
     needed: frozenset[str] = frozenset()
     """Paths that snapshots name."""
     put_away: tuple[PutAway, ...] = ()
-    missing: frozenset[str] = frozenset()
-    """Paths of what holds the state of a snapshot by notes, of those that are not there."""
+    views: tuple[SnapshotView, ...] = ()
+    """The snapshots of those of these domains that have any."""
     now: float = 0.0
     left: tuple[LeftImages, ...] = ()
     """Those that are there, the latest plan first."""
@@ -86,7 +88,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
     findings = [
         finding
         for domain in domains
-        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _held)
+        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _snapshots)
         for finding in check(domain, facts)
     ]
     used = _used(facts)
@@ -215,18 +217,26 @@ def _quarantines(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         )
 
 
-def _held(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
-    """Snapshots of which only the notes know, and whose files are not there."""
-    for note in notes_of(domain):
-        gone = [printable(held.path) for held in note.disks if held.path in facts.missing and held.path]
-        if gone:
-            forget = printable(snapshot_deletion(domain.name, note.name, "--metadata-only"))
-            yield warning(
-                "snapshot-missing",
-                f"{printable(domain.name)}: the snapshot {printable(note.name)} is in {', '.join(gone)}, which is not "
-                "there any more.",
-                f"Bring it back, or have the snapshot forgotten: {forget}",
-            )
+def _snapshots(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Those whose states are lost, and what does not fit together."""
+    for view in facts.views:
+        if view.domain.uuid != domain.uuid:
+            continue
+        for one in view.hierarchy.snapshots:
+            if lost := losses(one, view):
+                forget = printable(snapshot_deletion(domain.name, one.name, "--metadata-only"))
+                have = (
+                    "Bring back what is not there, or have" if any(loss.missing for loss in lost) else "Have"
+                )
+                yield warning(
+                    "snapshot-lost",
+                    f"{printable(domain.name)}: the state of the snapshot {printable(one.name)} is lost "
+                    f"{'; '.join(map(str, lost))}.",
+                    f"{have} the snapshot forgotten: {forget}",
+                )
+        for problem in problems_of(view):
+            look = printable(own("snapshot", "tree", domain.name))
+            yield warning("snapshots-unfit", f"{printable(domain.name)}: {problem}", f"Look at them: {look}")
 
 
 _Left = list[tuple[LeftImages, dict[str, int]]]

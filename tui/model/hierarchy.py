@@ -14,6 +14,7 @@ from enum import StrEnum
 from tui.model import xml
 from tui.model.checkpoint import KnownCheckpoint
 from tui.model.domain import Domain
+from tui.model.image import ImageInfo
 from tui.model.mirrored_snapshot import Kind
 from tui.model.read_storage import read_source
 from tui.model.snapshot import SnapshotFacts, images_in
@@ -99,6 +100,12 @@ class KnownSnapshot:
         """The images and the memory that it consists of, as far as they lie on the host."""
         disks = (*self.disks, *self.reverted)
         images = (path for disk in disks if disk.local for path in (disk.path, disk.base))
+        return tuple(dict.fromkeys(path for path in (*images, self.memory_file) if path))
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Those of them that its state lies in; what libvirt removes when it goes back to another one is none."""
+        images = (disk.base for disk in self.disks if disk.local)
         return tuple(dict.fromkeys(path for path in (*images, self.memory_file) if path))
 
     @property
@@ -356,7 +363,12 @@ class SnapshotView:
     """The oldest first; ``None`` where nobody could see."""
     filled: Mapping[str, float] = field(default_factory=dict)
     """The part of snapshot volumes that is in use, by path, as far as it is known."""
-    inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The names of what images say that they have inside, by path, as far as they could be read."""
+    images: Mapping[str, ImageInfo] = field(default_factory=dict)
+    """What images say of themselves, by path: those that may have states inside, as far as they could be read.
+
+    Where an image is missing, those that may stand on it as well.
+    """
     mirrors: Mapping[str, tuple[SnapshotMirror, ...]] = field(default_factory=dict)
     """By name of the snapshot that has them."""
+    missing: frozenset[str] = frozenset()
+    """Of the files that states lie in, those that are surely not there."""

@@ -10,6 +10,7 @@ from tui.model.domain import Domain
 from tui.model.facts import KnowsUses, Running, Uses, same_name, who
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotKind, StateDisk
+from tui.model.hierarchy_losses import inside_no_more
 from tui.model.image import ImageInfo
 from tui.model.journal import Entry
 from tui.model.merge_case import MergeFacts
@@ -33,7 +34,7 @@ class HierarchyFacts(KnowsUses):
     unfollowed: tuple[str, ...] = ()
     """Disks of the host whose chains nobody can see to their end."""
     existing: frozenset[str] | None = None
-    """Those of the files asked for that are there; ``None`` where nobody can look."""
+    """Of the files asked for, those that are not surely missing; ``None`` where nobody can look."""
     images: Mapping[str, ImageInfo] = field(default_factory=dict)
     """What images say of themselves; those that could not be read are missing."""
     libvirt: tuple[int, int, int] | None = None
@@ -42,6 +43,10 @@ class HierarchyFacts(KnowsUses):
     merges: tuple[tuple[MergeRequest, MergeFacts], ...] = ()
     """What ``hierarchy_delete.merges_of`` has merged in the place of a deletion, and what is known of each chain."""
     now: float = 0.0
+
+    def lacks(self, path: str) -> bool:
+        """Whether a file that was asked for is surely not there."""
+        return self.existing is not None and path not in self.existing
 
 
 DELETES_EXTERNAL = (9, 0, 0)
@@ -106,6 +111,14 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
                 "Attach that disk again, or have the snapshot forgotten alone: --metadata-only.",
             )
             continue
+        if why := inside_no_more(snapshot.name, disk, active, facts.images, facts.lacks):
+            yield refused(
+                "state-missing",
+                f"The state of {name} is lost: {why}.",
+                f"{'Bring it back, or have' if base and facts.lacks(base) else 'Have'} the snapshot forgotten: "
+                f"{deletion(facts, snapshot, '--metadata-only')}",
+            )
+            continue
         path = base or active.path
         if same_name(path) != same_name(active.path):
             yield refused(
@@ -115,17 +128,10 @@ def check_inside(snapshot: KnownSnapshot, facts: HierarchyFacts) -> Iterator[Fin
                 _down_to(snapshot, facts),
             )
             continue
-        info = facts.images.get(path)
-        if info is None:
+        if path not in facts.images:
             yield warning(
                 "state-unchecked",
                 f"Nobody could see whether {printable(path)} has the snapshot {name} in it.",
-            )
-        elif snapshot.name not in info.snapshots:
-            yield refused(
-                "state-missing",
-                f"{printable(path)} has no snapshot {name} in it any more.",
-                f"Have it forgotten: {deletion(facts, snapshot, '--metadata-only')}",
             )
         else:
             yield fine("state-there", f"{printable(path)} has the snapshot {name} in it.")

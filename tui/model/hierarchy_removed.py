@@ -37,7 +37,7 @@ def check_going_back(snapshot: KnownSnapshot, facts: HierarchyFacts, by_hand: st
             )
     needed = [disk.base for disk in outside(snapshot) if disk.plain] + [snapshot.memory_file]
     for path in filter(None, needed):
-        if facts.existing is not None and path not in facts.existing:
+        if facts.lacks(path):
             yield refused(
                 "image-missing",
                 f"The snapshot {name} needs {printable(path)}, which is not there.",
@@ -60,7 +60,7 @@ def _check_overlays(current: KnownSnapshot, facts: HierarchyFacts) -> Iterator[F
     gone = []
     for disk in current.overlays:
         path = disk.path
-        if path is None or (facts.existing is not None and path not in facts.existing):
+        if path is None or facts.lacks(path):
             continue
         active = facts.domain.active_layer(disk.target)
         others = _holding(path, current, facts)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model.domain import Domain
 from tui.model.facts import same_name
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, StateDisk
+from tui.model.hierarchy_losses import losses
 from tui.model.mirrored_snapshot import Kind
 from tui.model.storage import Layer
 from tui.model.text import listed, printable
@@ -24,7 +25,7 @@ class LayerRole:
     holds: tuple[str, ...] = ()
     """External snapshots whose state it is."""
     lost: tuple[str, ...] = ()
-    """Those whose state it was, before the guest wrote to it again."""
+    """Those whose state it held, and does no more."""
     inside: tuple[str, ...] = ()
     """Internal snapshots whose state lies in it."""
     unknown: tuple[str, ...] = ()
@@ -38,15 +39,17 @@ def layer_roles(view: SnapshotView) -> tuple[LayerRole, ...]:
     hierarchy, domain = view.hierarchy, view.domain
     holds: dict[tuple[str, str], list[str]] = {}
     inside: dict[tuple[str, str], list[str]] = {}
+    lost: dict[tuple[str, str], list[str]] = {}
     since: dict[tuple[str, str], list[str]] = {}
     over: dict[tuple[str, str], list[str]] = {}
     """External snapshots by what their overlays stand on."""
     for snapshot in hierarchy.snapshots:
+        parts = {loss.part for loss in losses(snapshot, view)}
         for disk in snapshot.disks:
             if disk.base is not None and disk.kind is Kind.EXTERNAL:
                 over.setdefault((disk.target, same_name(disk.base)), []).append(snapshot.name)
             if disk.base is not None:
-                where = inside if disk.kind is Kind.INTERNAL else holds
+                where = lost if disk.target in parts else inside if disk.kind is Kind.INTERNAL else holds
                 where.setdefault((disk.target, same_name(disk.base)), []).append(snapshot.name)
         for disk in (*snapshot.disks, *snapshot.reverted):
             if disk.path is not None:
@@ -60,20 +63,11 @@ def layer_roles(view: SnapshotView) -> tuple[LayerRole, ...]:
             # libvirt makes other overlays when it goes back, and does not always note them.
             below = over.get(keys[number + 1], ()) if number + 1 < len(keys) else ()
             new = tuple(since.get(key, below))
-            held, within = (tuple(names.get(key, ())) for names in (holds, inside))
-            kept, lost = ((), held) if number == 0 else (held, ())
-            unknown = tuple(name for name in view.inside.get(layer.path, ()) if name not in known)
-            roles.append(LayerRole(drive.target, layer, number == 0, kept, lost, within, unknown, new))
+            kept, gone, within = (tuple(names.get(key, ())) for names in (holds, lost, inside))
+            info = view.images.get(layer.path)
+            unknown = tuple(name for name in info.snapshots if name not in known) if info else ()
+            roles.append(LayerRole(drive.target, layer, number == 0, kept, gone, within, unknown, new))
     return tuple(roles)
-
-
-def lost_states(roles: Sequence[LayerRole]) -> dict[str, tuple[str, ...]]:
-    """By snapshot the disks whose state is lost, because the guest writes to the image that held it."""
-    lost: dict[str, tuple[str, ...]] = {}
-    for role in roles:
-        for name in role.lost:
-            lost[name] = (*lost.get(name, ()), role.target)
-    return lost
 
 
 def _lies_inside(snapshot: KnownSnapshot, target: str) -> bool:

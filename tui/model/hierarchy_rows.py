@@ -9,7 +9,8 @@ from itertools import groupby
 from tui.model.checkpoint import CheckpointDisk, KnownCheckpoint
 from tui.model.domain import Domain
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, MirrorState, SnapshotView, worst
-from tui.model.hierarchy_roles import LayerRole, layer_roles, lost_states
+from tui.model.hierarchy_losses import losses
+from tui.model.hierarchy_roles import LayerRole, layer_roles
 from tui.model.mirrored_snapshot import Kind
 from tui.model.quantity import size
 from tui.model.snapshot_fill import FULL, fill_words
@@ -114,11 +115,11 @@ def tree_rows(
         signs: what is drawn with.
         longest: characters of a name or a description, as for ``printable``.
     """
-    hierarchy, lost = view.hierarchy, lost_states(layer_roles(view))
+    hierarchy = view.hierarchy
     return tuple(
         _live(prefix, view.domain, signs)
         if name is None
-        else _row(prefix, hierarchy.by_name[name], view, at, signs, longest=longest, lost=name in lost)
+        else _row(prefix, hierarchy.by_name[name], view, at, signs, longest=longest)
         for prefix, name in _walk(hierarchy, signs)
     )
 
@@ -168,8 +169,8 @@ def _row(
     signs: Branches,
     *,
     longest: int | None,
-    lost: bool,
 ) -> TreeRow:
+    lost = bool(losses(snapshot, view))
     mirror = worst(view.mirrors.get(snapshot.name, ()))
     marks = [CURRENT] if snapshot.current else []
     marks += [LOST] if lost else []

@@ -13,8 +13,9 @@ from tui.app.text import join, shown, styled
 from tui.model.checkpoint import ABOUT, KnownCheckpoint
 from tui.model.command import virsh
 from tui.model.hierarchy import KnownSnapshot, SnapshotMirror, SnapshotView, StateDisk
+from tui.model.hierarchy_losses import Loss, losses
 from tui.model.hierarchy_noted import note_of
-from tui.model.hierarchy_roles import LayerRole, lost_states
+from tui.model.hierarchy_roles import LayerRole
 from tui.model.hierarchy_rows import MOST_STEPS, TreeRow, bitmap_words, role_words
 from tui.model.methods import Method
 from tui.model.mirrored_snapshot import Kind
@@ -39,7 +40,7 @@ def detail_lines(
     if line is not None and line.snapshot is not None:
         if mirrors_end and line.snapshot.name in view.mirrors:
             yield Line(Content(""), styled(_TWO_ENDS, "$text-accent"))
-        yield from _snapshot(line.snapshot, view, lost_states(roles).get(line.snapshot.name, ()), glyphs)
+        yield from _snapshot(line.snapshot, view, losses(line.snapshot, view), glyphs)
         targets = [disk.target for disk in line.snapshot.disks]
     elif line is not None and line.checkpoint is not None:
         yield from _checkpoint(line.checkpoint, view, glyphs)
@@ -64,7 +65,7 @@ def _live(view: SnapshotView) -> Iterator[Line]:
     )
 
 
-def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyphs: Glyphs) -> Iterator[Line]:
+def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[Loss], glyphs: Glyphs) -> Iterator[Line]:
     hierarchy = view.hierarchy
     yield Line(Content(""), shown(one.name, "bold"))
     if one.description:
@@ -85,10 +86,9 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyph
     if one.memory is not None:
         where = "inside the image" if one.memory is Kind.INTERNAL else one.memory_file or one.memory.value
         rows.append(("memory", _sized(shown(where), view.sizes.get(one.memory_file or ""))))
-    if lost:
-        why = f"{glyphs.bad} of {listed(lost, _FEW)}: the guest writes to the image that held it"
-        rows.append(("state lost", shown(why, "$text-error")))
+    rows += [("state lost", shown(f"{glyphs.bad} {loss}", "$text-error")) for loss in lost]
     yield from table(rows)
+    parts = {loss.part for loss in lost}
     mirrors = {mirror.target: mirror for mirror in view.mirrors.get(one.name, ())}
     note = note_of(view.domain, one.name)
     notes = {held.target: held for held in note.disks} if note else {}
@@ -100,7 +100,7 @@ def _snapshot(one: KnownSnapshot, view: SnapshotView, lost: Sequence[str], glyph
         yield heading(f"{shown(disk.target).plain}, {disk.kind.value}")
         yield from table(
             [
-                *_disk(disk, view, lost=disk.target in lost),
+                *_disk(disk, view, lost=disk.target in parts),
                 *_mirror(mirrors.get(disk.target), glyphs),
             ]
         )
