@@ -64,7 +64,17 @@ def facts(
 
 def create(*specs: str, domain: Domain | None = None, name: str | None = "s1", **more: Any) -> Plan:
     domain = domain or make_domain(disks=[VDA, VDB, CDROM])
-    keys = ("disks", "memory", "description", "reuse_external", "bandwidth", "synchronous_writes", "accepted")
+    keys = (
+        "disks",
+        "memory",
+        "description",
+        "reuse_external",
+        "bandwidth",
+        "synchronous_writes",
+        "quiesce",
+        "limit",
+        "accepted",
+    )
     request = wish(domain, *specs, name=name, **{key: more.pop(key) for key in keys if key in more})
     return plan_snapshot(request, facts(domain, request, **more), "p1")
 

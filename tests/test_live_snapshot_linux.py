@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,15 @@ from tui.engine.control import End, Outcome
 from tui.model.destination import parse_destination
 from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method, Quiesce, Wish
+from tui.model.mirrored_snapshot import Snapshot, file_disk
 from tui.model.plan import Plan
-from tui.model.request import LiveSnapshotRequest, RecoverRequest
+from tui.model.request import (
+    Ending,
+    LiveSnapshotRequest,
+    RecoverRequest,
+    SnapshotEndRequest,
+    SnapshotRequest,
+)
 
 QCOW2 = LinuxDisk()
 DEEP = LinuxDisk(layers=2)
@@ -136,6 +144,62 @@ def test_without_an_agent_and_a_pause_several_instants_are_refused(
         plan = host.plan(frozen)
         assert {f.check for f in plan.findings if f.severity == "refused"} == {"no-agent"}
     assert list(cloning.rglob("*held*")) == []
+
+
+def mirrored(guest: LinuxGuest, there: Path) -> SnapshotRequest:
+    """A wish for a snapshot of all disks, each with a mirror, that needs the agent."""
+    disks = tuple(file_disk(target, mirror=str(there / f"{target}.qcow2")) for target in guest.targets)
+    return SnapshotRequest(guest.uuid, Snapshot("held", disks=disks), quiesce=Quiesce.REQUIRED)
+
+
+@pytest.mark.parametrize("ending", [Ending.PIVOT, Ending.CANCEL])
+def test_disks_with_mirrors_are_held_at_one_instant(
+    hypervisor: Hypervisor, linux_guest: LinuxGuests, tmp_path: Path, ending: Ending
+) -> None:
+    made = linux_guest([QCOW2, RAW], agent=True)
+    old = {target: Path(made.chain(target)[0]) for target in made.targets}
+    before = made.last()
+    with watched(hypervisor) as host:
+        outcome = carried_out(host, mirrored(made, tmp_path))
+        assert "quiesced" in said(outcome)
+        assert made.ask_agent("guest-fsfreeze-status") == "thawed"
+        made.goes_on()
+        held = {target: tmp_path / f"held-{target}{path.suffix}" for target, path in old.items()}
+        for target, path in old.items():
+            # Nobody writes to them until the mirrors end.
+            shutil.copyfile(path, held[target])
+        overlays = {target: Path(made.chain(target)[0]) for target in made.targets}
+        carried_out(host, SnapshotEndRequest(made.uuid, "held", ending))
+        assert journal_is_empty(host)
+    made.goes_on()
+    now = {target: Path(made.chain(target)[0]) for target in made.targets}
+    mirrors = {target: tmp_path / f"{target}.qcow2" for target in made.targets}
+    assert now == (mirrors if ending is Ending.PIVOT else overlays)
+    made.virsh("destroy")
+    ticks = made.ticks()
+    assert before <= proved(held, ticks) < ticks[-1].number
+    for path in held.values():
+        assert not needs_recovery(path, path.suffix[1:])
+    end = ticks[-1].number
+    assert end <= proved(now_readable(now, tmp_path), ticks) <= end + 1
+
+
+def test_killed_while_all_is_frozen_for_mirrors(
+    hypervisor: Hypervisor, linux_guest: LinuxGuests, tmp_path: Path
+) -> None:
+    made = linux_guest([QCOW2, RAW], agent=True)
+    specs = [f"{target},mirror={tmp_path}/{target}.qcow2" for target in made.targets]
+    cut_off(made, {"uuid": made.uuid, "name": "held", "specs": specs}, 0, "inside")
+    wait_for(lambda: made.ask_agent("guest-fsfreeze-status") == "thawed", what="its file systems are thawed")
+    made.goes_on()
+    with watched(hypervisor) as host:
+        carried_out(host, RecoverRequest(made.uuid, undo=False))
+        carried_out(host, SnapshotEndRequest(made.uuid, "held", Ending.PIVOT))
+        assert journal_is_empty(host)
+    made.goes_on()
+    assert [made.chain(target)[0] for target in made.targets] == [
+        f"{tmp_path}/{target}.qcow2" for target in made.targets
+    ]
 
 
 AGENT = "qemu-ga --daemonize --statedir=/run --pidfile=/run/qemu-ga.pid"

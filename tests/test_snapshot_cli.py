@@ -119,10 +119,7 @@ def test_an_empty_name_is_none(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        *(
-            (f"{SPECS} {one}", "and the guest goes on")
-            for one in ("--no-metadata", "--pause", "--quiesce required")
-        ),
+        *((f"{SPECS} {one}", "and it needs no pause") for one in ("--no-metadata", "--pause")),
         ("--bandwidth 2", "no disk is given one"),
         ("--diskspec vda,file=/a --synchronous-writes", "no disk is given one"),
     ],

@@ -92,7 +92,10 @@ def asked(form: SnapshotForm, *names: str) -> list[str]:
             {"method_0": "no", "mirror_0": "/gone", "mirror_1": "/n"},
         ),
         # What has no effect there is not asked for.
-        (BOTH, {"no_metadata": True, "quiesce": "required", "pause": True, "limit": "x", "mirror_0": "/m"}),
+        (
+            f"{BOTH} --quiesce required --limit 7",
+            {"no_metadata": True, "quiesce": "required", "pause": True, "limit": "7", "mirror_0": "/m"},
+        ),
         (
             "--diskspec vda,method=no --diskspec vdb,method=no",
             {"reuse": True, "validate": True, "no_metadata": True, "method_0": "no", "method_1": "no"},
@@ -180,16 +183,17 @@ async def test_nothing_is_cut(size: tuple[int, int]) -> None:
 async def test_a_mirror_takes_what_it_does_not_go_with_out_of_view() -> None:
     control = host()
     names = ("memory", "quiesce", "pause", "limit", "no-metadata", "bandwidth", "synchronous", "reuse")
+    still = ["quiesce", "limit"]
     async with form_opened(control) as (screen, form):
         await filled_in(screen, form)
         assert asked(form, *names) == ["memory", "quiesce", "pause", "limit", "no-metadata", "reuse"]
         form.query_one("#mirror-0", Input).value = "/m"
-        await screen.until(lambda: asked(form, *names) == ["bandwidth", "synchronous", "reuse"])
-        assert "nothing is frozen" in remark(form, "mirror-0")
+        await screen.until(lambda: asked(form, *names) == [*still, "bandwidth", "synchronous", "reuse"])
+        assert "By qemu alone" in remark(form, "mirror-0")
         assert remark(form, "mirror-1") == ""
         await screen.until(lambda: words(form, 1) == "● qemu  ○ skip")
         assert "taken by qemu alone" in remark(form, "method-1")
-        assert remark(form, "quiesce") == "Nothing is frozen beside a mirror."
+        assert remark(form, "quiesce") == "File systems are frozen if the agent answers."
         assert "internal, lvm, btrfs, manual: a snapshot" in form.query_one(PlanView).plain
         assert form.plan is not None
         form.query_one("#mirror-0", Input).value = ""

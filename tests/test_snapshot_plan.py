@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.copy_facts import IMAGE, NEW, refusals, use, warnings
-from tests.fake_host import GIB, make_disk, make_domain, make_mirror
-from tests.snapshot_facts import BOTH, ONE, OVERLAY, THERE, VDA, VDB, create, entry, taken, wish
+from tests.fake_host import GIB, NOW, make_disk, make_domain, make_mirror
+from tests.snapshot_facts import BOTH, CDROM, ONE, OVERLAY, THERE, VDA, VDB, create, entry, taken, wish
 from tui.model.begin_steps import StartCopy
 from tui.model.disk import Disk
 from tui.model.domain import RunState
@@ -18,6 +18,9 @@ from tui.model.facts import (
     UseKind,
 )
 from tui.model.finding import Acceptance
+from tui.model.journal import Entry, entry_xml, parse_entry
+from tui.model.live_steps import TakeTogether
+from tui.model.methods import Quiesce
 from tui.model.mirrored_snapshot import Kept, Kind, SnapshotDisk, parse_snapshot
 from tui.model.plan import Plan
 from tui.model.snapshot import SnapshotFacts
@@ -45,6 +48,33 @@ def test_a_snapshot_with_two_mirrors() -> None:
     assert first.creates
     assert not first.reuse_external
     assert (first.bandwidth, first.synchronous_writes) == (5, True)
+
+
+def test_file_systems_are_frozen_for_the_overlays() -> None:
+    made = make_domain(disks=[VDA, VDB, CDROM])
+    domain = replace(made, definition=replace(made.definition, agent=True))
+    plan = create(*BOTH, domain=domain, limit=7.0)
+    assert [type(step) for step in plan.steps][:2] == [TakeTogether, StartCopy]
+    step = plan.steps[0]
+    assert isinstance(step, TakeTogether)
+    assert (step.quiesce, step.pause, step.limit) == (Quiesce.AUTO, False, 7.0)
+    assert step.overlays == taken(create(*BOTH))
+    assert step.commands == ("virsh domfsfreeze db01", *step.overlays.commands, "virsh domfsthaw db01")
+    assert ("stands still", "file systems frozen, at most 7 s") in plan.facts
+    assert "quiesced" in {finding.check for finding in plan.findings}
+    # Whoever goes on with it, or ends it, finds the snapshot in the journal.
+    left = Entry("p1", plan.uuid, plan.title, plan.steps, 0, "me", NOW, NOW)
+    read = parse_entry(entry_xml(left), plan.uuid)
+    assert (read.snapshot, read.freezes) == (step.overlays, True)
+    for wanted in (
+        create(*BOTH, domain=domain, quiesce=Quiesce.NO),
+        create(*BOTH, domain=replace(domain, state=RunState.PAUSED)),
+        create(*BOTH),
+    ):
+        assert isinstance(wanted.steps[0], TakeSnapshot)
+        assert "crash-consistent" in {finding.check for finding in wanted.findings}
+    assert refusals(create(*BOTH, quiesce=Quiesce.REQUIRED)) == {"no-agent"}
+    assert refusals(create(*BOTH, domain=domain, quiesce=Quiesce.REQUIRED)) == set()
 
 
 def test_libvirt_is_asked_for_all_that_is_meant_and_no_mirror() -> None:

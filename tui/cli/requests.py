@@ -156,10 +156,9 @@ def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | 
             message = "--bandwidth and --synchronous-writes are for mirrors, and no disk is given one."
             raise CommandError(WRONG, message)
         return _live(found, wanted, domain)
-    stands_still = found.pause or found.wait or found.quiesce == Quiesce.REQUIRED
-    if found.no_metadata or stands_still or found.method not in (None, Method.QEMU):
-        message = "A snapshot with mirrors is taken by qemu alone, libvirt has a record of it, and the guest goes on."
-        how = "Leave out --no-metadata, --pause, --wait, --quiesce required and --method, or the mirrors."
+    if found.no_metadata or found.pause or found.wait or found.method not in (None, Method.QEMU):
+        message = "A snapshot with mirrors is taken by qemu alone, libvirt has a record of it, and it needs no pause."
+        how = "Leave out --no-metadata, --pause, --wait and --method, or the mirrors."
         raise CommandError(WRONG, message, how)
     return SnapshotRequest(
         uuid=domain.uuid,
@@ -168,6 +167,8 @@ def snapshot(found: Namespace, limit: int, domain: Domain) -> SnapshotRequest | 
         bandwidth=limit,
         synchronous_writes=found.synchronous_writes,
         validate=found.validate,
+        quiesce=Quiesce(found.quiesce),
+        limit=found.limit,
         accepted=losses(found),
     )
 

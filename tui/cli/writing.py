@@ -19,11 +19,11 @@ from tui.model.command import own
 from tui.model.finding import Severity
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.job import JobType
+from tui.model.live_steps import mirrored_snapshot
 from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
 from tui.model.queue import goes_to
 from tui.model.serve_steps import ServeThere
-from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import AwaitEnd, AwaitSync, ChainStep, SetSpeed, Undo
 from tui.model.text import printable
 
@@ -236,8 +236,7 @@ def _tell_end(command: WriteCommand, plan: Plan, outcome: Outcome, output: Outpu
         else:
             output.say(f"{draw.of(finding.severity)} {finding_text(finding)}")
     output.say(printable(outcome.message))
-    held = next((step for step in plan.steps if isinstance(step, TakeSnapshot)), None)
-    if held is not None:
+    if (held := mirrored_snapshot(plan.steps)) is not None:
         output.say(f"End it: {printable(held.deletions)}")
     for disk in plan.held:
         _say_xml(f"{printable(disk.target)}, as the guest uses it now:", disk.disk, output)

@@ -15,6 +15,7 @@ from tui.model.chain_steps import TakeOverlay
 from tui.model.domain import Domain
 from tui.model.figures import Figures, together
 from tui.model.job import Job
+from tui.model.live_steps import TakeTogether
 from tui.model.migrate_steps import Migrate
 from tui.model.plan import Plan
 from tui.model.request import EndRequest, RecoverRequest, Request
@@ -123,8 +124,10 @@ def left_by(plan: Plan, before: Domain | None, now: Domain | None) -> tuple[str,
         match step:
             case StartCopy():
                 made.add(step.path)
-            case TakeOverlay() | TakeSnapshot():
-                made.update(step.paths)
+            case TakeOverlay(paths=paths) | TakeSnapshot(paths=paths):
+                made.update(paths)
+            case TakeTogether(overlays=TakeSnapshot(paths=paths)):
+                made.update(paths)
     # That a mirror has ended may be seen later; whoever asks for what is left looks whether it is in use.
     uses = {path for disk in now.disks for path in disk.chain.local_paths}
     return tuple(sorted(path for path in (before.local_paths | made) - uses if path.startswith("/")))

@@ -14,7 +14,7 @@ from tui.model.begin_steps import Begin, StartCopy
 from tui.model.chain_steps import ImageCopy, MakeImage, TakeOverlay
 from tui.model.command import own
 from tui.model.domain import PLAN_NAMESPACE
-from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether
+from tui.model.live_steps import Clone, SnapshotVolume, TakeInternal, TakeTogether, mirrored_snapshot
 from tui.model.methods import Quiesce
 from tui.model.migrate_request import Convergence, CopyStorage, TimeoutAction, Transport
 from tui.model.migrate_steps import MakeThere, Migrate, ProveArrival, SetAside
@@ -90,7 +90,7 @@ class Entry:
     @property
     def snapshot(self) -> TakeSnapshot | None:
         """The snapshot that it takes, and whose mirrors it holds."""
-        return next((s for s in self.steps if isinstance(s, TakeSnapshot)), None)
+        return mirrored_snapshot(self.steps)
 
     @property
     def ways_out(self) -> str:

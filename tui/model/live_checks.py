@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tui.model.disk_checks import no_such_disk
-from tui.model.domain import RunState
+from tui.model.domain import Domain, RunState
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.live_case import DiskFacts, LiveCase, LiveDisk, unfit
 from tui.model.memory_checks import check_memory
@@ -179,7 +179,26 @@ def check_instant(case: LiveCase) -> Iterator[Finding]:
     if case.holds_memory:
         yield from check_memory(case)
         return
-    if request.quiesce is Quiesce.REQUIRED and not rest.freezes:
+    if case.chosen:
+        yield from check_frozen(domain, request.quiesce, freezes=rest.freezes)
+    if case.must_rest and not (paused or rest.pause or rest.freezes):
+        yield refused(
+            "not-one-instant",
+            f"{name} would go on writing meanwhile, and the disks would be of several instants, or an image torn.",
+            "Let it be paused for the moment with --pause, or have an agent freeze its file systems.",
+        )
+
+
+def check_frozen(domain: Domain, wanted: Quiesce, *, freezes: bool) -> Iterator[Finding]:
+    """Whether the file systems of the guest are whole at that instant."""
+    name = printable(domain.name)
+    if freezes:
+        yield fine(
+            "quiesced", f"The file systems of {name} are frozen for it, so that what is held mounts clean."
+        )
+        return
+    if wanted is Quiesce.REQUIRED:
+        paused = domain.state is RunState.PAUSED
         why = (
             f"{name} is paused, so that its agent cannot answer" if paused else f"no agent answers in {name}"
         )
@@ -188,18 +207,8 @@ def check_instant(case: LiveCase) -> Iterator[Finding]:
             f"Its file systems are to be frozen, and {why}.",
             "Start qemu-guest-agent there, or use --quiesce auto.",
         )
-    if case.must_rest and not (paused or rest.pause or rest.freezes):
-        yield refused(
-            "not-one-instant",
-            f"{name} would go on writing meanwhile, and the disks would be of several instants, or an image torn.",
-            "Let it be paused for the moment with --pause, or have an agent freeze its file systems.",
-        )
-    if rest.freezes:
-        yield fine(
-            "quiesced", f"The file systems of {name} are frozen for it, so that what is held mounts clean."
-        )
-    elif case.chosen:
-        why = "it was not wanted" if request.quiesce is Quiesce.NO else "no agent answers"
+    else:
+        why = "it was not wanted" if wanted is Quiesce.NO else "no agent answers"
         yield warning(
             "crash-consistent",
             f"The file systems of {name} are not frozen ({why}): what is held is as after a power cut.",

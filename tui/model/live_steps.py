@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lxml import etree
 
+from tui.model.begin_steps import StartCopy
 from tui.model.command import typed, virsh
 from tui.model.methods import Quiesce
 from tui.model.snapshot_steps import TakeSnapshot
@@ -164,6 +166,15 @@ class TakeTogether:
         removed = [clone.undo_command for clone in self.clones]
         removed += [virsh("vol-delete", volume.name, "--pool", volume.pool) for volume in self.volumes]
         return (*commands, *removed)
+
+
+def mirrored_snapshot(steps: Iterable[object]) -> TakeSnapshot | None:
+    """The snapshot whose overlays some of these steps give a mirror; a snapshot without mirrors is none."""
+    known = tuple(steps)
+    if not any(isinstance(step, StartCopy) for step in known):
+        return None
+    overlays = (step.overlays if isinstance(step, TakeTogether) else step for step in known)
+    return next((step for step in overlays if isinstance(step, TakeSnapshot)), None)
 
 
 @dataclass(frozen=True, slots=True)

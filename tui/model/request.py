@@ -207,6 +207,9 @@ class SnapshotRequest:
     synchronous_writes: bool = False
     validate: bool = False
     """libvirt checks the XML against its schema as well."""
+    quiesce: Quiesce = Quiesce.AUTO
+    limit: float = 30.0
+    """Seconds for which the guest may stand still, frozen by its agent."""
     accepted: frozenset[Acceptance] = frozenset()
 
 

@@ -112,7 +112,7 @@ class SnapshotFields(FoldingFields):
         if mistakes or limit is None:
             return Mistakes(mistakes)
         if self._mirrors:
-            return self._mirrored(uuid, name, bandwidth, accepted)
+            return self._mirrored(uuid, name, bandwidth, limit, accepted)
         overlays = bool(self._overlaid)
         return LiveSnapshotRequest(
             uuid,
@@ -132,7 +132,7 @@ class SnapshotFields(FoldingFields):
         )
 
     def _mirrored(
-        self, uuid: str, name: str, bandwidth: int, accepted: frozenset[Acceptance]
+        self, uuid: str, name: str, bandwidth: int, limit: float, accepted: frozenset[Acceptance]
     ) -> SnapshotRequest:
         mirrors, memory = self._mirrors, self._memory
         wanted = Snapshot(
@@ -148,6 +148,8 @@ class SnapshotFields(FoldingFields):
             bandwidth=bandwidth,
             synchronous_writes=self._options.synchronous_writes,
             validate=self._options.validate,
+            quiesce=Quiesce.AUTO if self._unfrozen else Quiesce(self.chosen("quiesce")),
+            limit=limit,
             accepted=accepted,
         )
 
@@ -185,8 +187,6 @@ class SnapshotFields(FoldingFields):
     @property
     def _unfrozen(self) -> str:
         """Why nothing is frozen, whatever is chosen."""
-        if self._mirrors:
-            return "Nothing is frozen beside a mirror."
         if self._inside:
             return "Nothing to freeze: the guest stands still."
         return "Nothing is frozen where the memory is held." if self._memory else ""

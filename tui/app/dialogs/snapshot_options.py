@@ -16,7 +16,7 @@ from tui.app.text import shown
 from tui.app.widgets.entry import Entry
 
 _MIRROR = "none; a second file for what is new"
-_MIRRORED = "All that is new goes there too, until you pivot or cancel. By qemu alone; nothing is frozen."
+_MIRRORED = "All that is new goes there too, until you pivot or cancel. By qemu alone."
 _ROOM = 2
 """Lines that this takes."""
 _REUSE = {
