@@ -32,6 +32,7 @@ from tui.model.image import ImageInfo
 from tui.model.job import JobType, Phase
 from tui.model.journal import Entry, entry_xml, parse_entry
 from tui.model.merge_case import MergeFacts
+from tui.model.mirrored_snapshot import Kind
 from tui.model.plan import Plan
 from tui.model.recover_plan import RecoverFacts, plan_recover
 from tui.model.request import RecoverRequest
@@ -151,12 +152,12 @@ def test_each_disk_is_named_once() -> None:
     )
 
 
-def test_what_is_forgotten_comes_back_when_all_below_it_is_forgotten_too() -> None:
+def test_what_is_forgotten_comes_back_by_an_import() -> None:
     alone = {"metadata_only": True}
     bring = "virt-mirror snapshot import, of what was exported before"
     assert dict(delete("s2", how=alone).facts)["undo"] == bring
     assert dict(delete("s1", how={**alone, "children": True}).facts)["undo"] == bring
-    assert dict(delete("s1", how=alone).facts)["undo"] == f"{bring}, once s2 and all below are forgotten too"
+    assert dict(delete("s1", how=alone).facts)["undo"] == bring
 
 
 def test_what_lies_inside_of_an_overlay_is_not_removed_with_it() -> None:
@@ -473,6 +474,107 @@ def test_what_is_there_is_left_alone() -> None:
     assert refusals(bring(SAVED, other)) == {"snapshot-differs"}
     found = bring(SAVED, replace(LINE[0], current=True), how={"current": False})
     assert step_of(found).current is None
+
+
+WHOLE = (
+    known("a", overlay=ONE, base=BASE, base_format="qcow2"),
+    known("b", "a", overlay=TWO, base=ONE, base_format="raw", created=2),
+    known("c", "b", overlay="/i/3", base=TWO, created=3, current=True),
+    known("d", "b", kind="internal", base=TWO, created=4),
+)
+
+
+def forgotten(*names: str, merging: bool) -> tuple[KnownSnapshot, ...]:
+    """What libvirt has of them when it has forgotten some: since 9.0 it takes their overlays for merged."""
+    left = {one.name: one for one in WHOLE}
+    for name in names:
+        gone = left.pop(name)
+        (disk,) = gone.disks
+        for one in left.values():
+            how: dict[str, Any] = {"parent": gone.parent} if one.parent == name else {}
+            (held,) = one.disks
+            if merging and one.parent == name and held.base == disk.path and held.kind is Kind.EXTERNAL:
+                how["disks"] = (replace(held, base=disk.base, base_format=disk.base_format),)
+                how["named"] = one.named - {held.base} | {disk.base}
+            left[one.name] = replace(one, **how)
+    return tuple(left.values())
+
+
+@pytest.mark.parametrize("merging", [False, True])
+@pytest.mark.parametrize("gone", [("a",), ("b",), ("a", "b"), ("b", "a")])
+def test_what_libvirt_changed_when_others_were_forgotten_is_mended(
+    gone: tuple[str, ...], *, merging: bool
+) -> None:
+    there = forgotten(*gone, merging=merging)
+    existing = frozenset({BASE, ONE, TWO, "/i/3"})
+    images = {**PLAIN, TWO: image(ONE, snapshots=("d",)), "/i/3": image(TWO)}
+    found = bring(replace(SAVED, snapshots=WHOLE), *there, images=images, existing=existing)
+    assert refusals(found) == set()
+    step = step_of(found)
+    was = {one.name: one for one in there}
+    changed = tuple(one.name for one in WHOLE if one.name in was and was[one.name].parent != one.parent)
+    assert changed
+    assert step.mended == changed
+    assert step.former == tuple(was[name].identity for name in changed)
+    assert step.new == tuple(sorted(gone))
+    assert step.snapshots == tuple(one.name for one in WHOLE if one.name in {*gone, *changed})
+    assert step.identities == tuple(one.identity for one in WHOLE if one.name in step.snapshots)
+    assert (step.current, step.previous) == (None, "c")
+    assert found.commands == tuple(
+        f"virsh snapshot-create db01 {name}.xml --redefine" for name in step.snapshots
+    )
+    assert step.undo_commands == tuple(
+        f"virsh snapshot-delete db01 {name} --metadata" for name in reversed(step.new)
+    )
+    assert dict(found.facts)["undo"].count("--metadata-only") == len(gone)
+    told = next(one.reason for one in found.findings if one.check == "changed-by-forgetting")
+    assert told.endswith(f"forgotten: {', '.join(changed)}.")
+    held = left(found.steps)
+    assert parse_entry(entry_xml(held), UUID) == held
+
+
+def test_the_title_of_an_import_says_what_is_mended() -> None:
+    found = bring(replace(SAVED, snapshots=WHOLE[:3]), *forgotten("b", merging=True)[:2])
+    assert step_of(found).title == "Define the snapshot b of db01, parents first, and mend the snapshot c"
+
+
+def test_what_was_left_out_of_a_chain_is_mended() -> None:
+    """What libvirt shows of it is the same but for that, and its identity as well."""
+    chained = replace(WHOLE[2], named=WHOLE[2].named | {ONE, BASE})
+    saved = replace(SAVED, snapshots=(*WHOLE[:2], chained))
+    there = (replace(WHOLE[1], parent=None), replace(chained, named=chained.named - {ONE}))
+    assert there[1].identity == chained.identity
+    assert step_of(bring(saved, *there)).mended == ("b", "c")
+    # Those that are there have nothing to do with what else is missing.
+    other = replace(chained, named=chained.named | {"/i/other"})
+    assert step_of(bring(saved, there[0], other)).mended == ("b",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"parent": "x"},
+        {"parent": None},
+        {"parent": "a", "description": "another"},
+        {"parent": "a", "created": 9},
+    ],
+)
+def test_what_no_forgetting_has_made_is_another_one(other: dict[str, Any]) -> None:
+    there = (WHOLE[0], known("x", "a", overlay="/i/x", base=ONE), replace(WHOLE[2], **other))
+    saved = replace(SAVED, snapshots=WHOLE[:3])
+    assert refusals(bring(saved, *there)) == {"snapshot-differs"}
+    (disk,) = WHOLE[2].disks
+    elsewhere = replace(WHOLE[2], parent="a", disks=(replace(disk, base=BASE),))
+    assert refusals(bring(saved, WHOLE[0], elsewhere)) == {"snapshot-differs"}
+    named = replace(WHOLE[2], parent="a", named=frozenset({"/i/3", "/i/other"}))
+    assert refusals(bring(saved, WHOLE[0], named)) == {"snapshot-differs"}
+
+
+def test_an_import_that_was_begun_before_others_were_mended_is_read() -> None:
+    held = left(bring(replace(SAVED, snapshots=LINE)).steps)
+    text = entry_xml(held).replace(', "mended": [], "former": []', "")
+    assert "mended" not in text
+    assert parse_entry(text, UUID) == held
 
 
 def test_only_a_mark_is_to_be_set() -> None:

@@ -40,21 +40,23 @@ def _(step: DefineSnapshots, host: Host, left: threading.Event) -> tuple[Finding
     wanted = _read(step)
     connection = host.connection()
     known = hierarchy_of(connection, step.uuid)
+    former = dict(zip(step.mended, step.former, strict=True))
     for name, identity in zip(step.snapshots, step.identities, strict=True):
         if left.is_set():
             raise Left
         old = known.get(name)
-        if old is None:
+        shown = old.identity if old else None
+        if shown == former.get(name):
             connection.redefine_snapshot(step.uuid, wanted[name].xml, current=False)
-        elif old.identity != identity:
-            raise StepFailed(f"Somebody has made another snapshot {printable(name)} meanwhile.")
+        elif shown != identity:
+            raise StepFailed(f"The snapshot {printable(name)} is not as it was when the plan was made.")
     if step.current is not None:
         connection.redefine_snapshot(step.uuid, wanted[step.current].xml, current=True)
-    if not happened(step, host):
+    if not _shows(step, host):
         raise StepFailed(f"{step.domain} does not show the snapshots as they were defined.")
     now = hierarchy_of(connection, step.uuid).current
     current = f"{now.name} is the current one" if now else "none is the current one"
-    return (fine("snapshots-defined", f"libvirt knows {len(step.snapshots)} more snapshots; {current}."),)
+    return (fine("snapshots-defined", f"libvirt knows {len(step.new)} more snapshots; {current}."),)
 
 
 def _read(step: DefineSnapshots) -> dict[str, KnownSnapshot]:
@@ -75,6 +77,12 @@ def _read(step: DefineSnapshots) -> dict[str, KnownSnapshot]:
 
 @happened.register(DefineSnapshots)
 def _(step: DefineSnapshots, host: Host) -> bool:
+    # What libvirt has left out of the chains of others does not show: to mend that once more does no harm.
+    return not step.mended and _shows(step, host)
+
+
+def _shows(step: DefineSnapshots, host: Host) -> bool:
+    """Whether libvirt has all of them, and the mark where it belongs."""
     known = hierarchy_of(host.connection(), step.uuid)
     there = all(
         (one := known.get(name)) is not None and one.identity == identity
@@ -92,7 +100,7 @@ def _(step: DefineSnapshots, host: Host, since: float, *, failed: bool) -> list[
     # The youngest first: what is forgotten above others would give them another parent.
     gone = [
         name
-        for name in reversed(step.snapshots)
+        for name in reversed(step.new)
         if (one := known.get(name)) is not None and one.identity == ours[name]
     ]
     for name in gone:

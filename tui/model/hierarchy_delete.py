@@ -107,6 +107,7 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
     return in_its_place(plan, tuple(merges))
 
 
+_BRING_BACK = "virt-mirror snapshot import"
 _SEVERAL = 2
 _FEW = 4
 
@@ -164,15 +165,7 @@ def _facts(
         stays = next((up for up in facts.hierarchy.above(current.name) if up not in names), None)
         yield "current then", printable(stays) if stays else "none"
     yield "images", "stay as they are" if request.metadata_only else "what the guest writes now stays"
-    yield "undo", _undo(facts, names) if request.metadata_only else "none"
-
-
-def _undo(facts: HierarchyFacts, names: tuple[str, ...]) -> str:
-    """How those that were forgotten are defined again."""
-    bring = "virt-mirror snapshot import, of what was exported before"
-    # They get another parent by this, and an import takes them for others then.
-    after = [one for name in names for one in facts.hierarchy.children.get(name, ()) if one not in names]
-    return f"{bring}, once {names_of(after)} and all below are forgotten too" if after else bring
+    yield "undo", f"{_BRING_BACK}, of what was exported before" if request.metadata_only else "none"
 
 
 def _check(

@@ -11,6 +11,7 @@ from tui.model.finding import Acceptance, Finding, fine, in_order, refused, warn
 from tui.model.hierarchy import KnownSnapshot, StateDisk, arranged
 from tui.model.hierarchy_case import HierarchyFacts, deletion, inside, names_of, outside
 from tui.model.hierarchy_file import changes, fitless, place_of, with_places
+from tui.model.hierarchy_forgotten import changed_by_forgetting
 from tui.model.hierarchy_request import SnapshotImportRequest
 from tui.model.hierarchy_steps import DefineSnapshots
 from tui.model.plan import Plan
@@ -32,6 +33,22 @@ class _Case:
     def new(self) -> tuple[KnownSnapshot, ...]:
         """Those that the domain does not have yet."""
         return tuple(one for one in self.snapshots if self.facts.hierarchy.get(one.name) is None)
+
+    @property
+    def mended(self) -> tuple[KnownSnapshot, ...]:
+        """Those that the domain has, but for what libvirt changed in them when others were forgotten."""
+        saved, known = arranged(self.snapshots), self.facts.hierarchy
+        return tuple(
+            one
+            for one in self.snapshots
+            if (there := known.get(one.name)) is not None and changed_by_forgetting(there, one, saved, known)
+        )
+
+    @property
+    def defined(self) -> tuple[KnownSnapshot, ...]:
+        """All that libvirt is told of, parents first."""
+        wanted = {one.name for one in (*self.new, *self.mended)}
+        return tuple(one for one in self.snapshots if one.name in wanted)
 
     @property
     def current(self) -> KnownSnapshot | None:
@@ -92,20 +109,22 @@ def plan_import(request: SnapshotImportRequest, facts: HierarchyFacts, plan_id: 
 
 
 def _steps(case: _Case) -> Iterator[DefineSnapshots]:
-    if not case.new and case.current is None:
+    defined, mended, known = case.defined, case.mended, case.facts.hierarchy
+    if not defined and case.current is None:
         return
-    now = case.facts.hierarchy.current
     yield DefineSnapshots(
         case.facts.domain.uuid,
         case.facts.domain.name,
         case.request.file,
         case.request.digest,
-        tuple(one.name for one in case.new),
-        tuple(one.identity for one in case.new),
+        tuple(one.name for one in defined),
+        tuple(one.identity for one in defined),
         tuple(case.places),
         tuple(case.places.values()),
         case.current.name if case.current else None,
-        now.name if now else None,
+        known.current.name if known.current else None,
+        tuple(one.name for one in mended),
+        tuple(known.by_name[one.name].identity for one in mended),
     )
 
 
@@ -138,6 +157,7 @@ def _check(case: _Case) -> Iterator[Finding]:
             "Look for a slip in it.",
         )
     yield from _check_names(case)
+    yield from _check_there(case)
     yield from _check_images(case)
     yield from _check_current(case)
 
@@ -165,36 +185,48 @@ def _check_subject(case: _Case) -> Iterator[Finding]:
 
 def _check_names(case: _Case) -> Iterator[Finding]:
     """Whether libvirt takes them all, and has none of these names for something else."""
-    known, domain = case.facts.hierarchy, printable(case.facts.domain.name)
-    there = 0
+    known, domain, mended = case.facts.hierarchy, printable(case.facts.domain.name), case.mended
     for one in case.snapshots:
         name, old = printable(one.name), known.get(one.name)
-        if old is not None and old.identity == one.identity:
-            there += 1
-        elif old is not None:
+        if old is not None and old.identity != one.identity and one not in mended:
             yield refused(
                 "snapshot-differs",
                 f"{domain} has a snapshot {name} already, which is another one.",
                 f"Have that forgotten first: {deletion(case.facts, old, '--metadata-only')}",
             )
-        elif "/" in one.name or one.name.startswith("."):
+        elif old is None and ("/" in one.name or one.name.startswith(".")):
             yield refused("snapshot-name", f"libvirt takes no snapshot of the name {name}.", "Rename it.")
-        elif one.state is None or one.created is None:
+        elif old is None and (one.state is None or one.created is None):
             yield refused(
                 "incomplete",
                 f"The file does not say the state and the time of the snapshot {name}.",
                 "Export it anew.",
             )
-    if there:
-        count = counted(there, "snapshot is", "snapshots are")
-        yield fine("already-there", f"{count} there already, and the same.")
-    if not case.new and case.current is None:
-        yield fine("nothing-to-do", "All that the file holds is there.")
-    for problem in arranged((*known.snapshots, *case.new)).problems:
+    then = {one.name: one for one in (*known.snapshots, *case.defined)}
+    for problem in arranged(then.values()).problems:
         if problem not in known.problems:
             yield refused(
                 "hierarchy-broken", problem, "Export the whole tree, or import what is missing first."
             )
+
+
+def _check_there(case: _Case) -> Iterator[Finding]:
+    """What the domain has of the file already."""
+    known, mended = case.facts.hierarchy, case.mended
+    same = ((one, known.get(one.name)) for one in case.snapshots if one not in mended)
+    there = sum(old is not None and old.identity == one.identity for one, old in same)
+    if there:
+        count = counted(there, "snapshot is", "snapshots are")
+        yield fine("already-there", f"{count} there already, and the same.")
+    if mended:
+        count, names = (
+            counted(len(mended), "snapshot is", "snapshots are"),
+            names_of(one.name for one in mended),
+        )
+        why = "libvirt changed what it knows of them when others were forgotten"
+        yield fine("changed-by-forgetting", f"{count} there already, and mended: {why}: {names}.")
+    if not case.defined and case.current is None:
+        yield fine("nothing-to-do", "All that the file holds is there.")
 
 
 # The images

@@ -19,7 +19,7 @@ class DefineSnapshots:
     digest: str
     """Of what stood in it when the plan was made."""
     snapshots: tuple[str, ...]
-    """The names of those that are not there yet, parents first."""
+    """The names of those that are told of, parents first."""
     identities: tuple[str, ...]
     """What tells each of these from another one of its name."""
     befores: tuple[str, ...] = ()
@@ -30,13 +30,27 @@ class DefineSnapshots:
     """Which one is marked as current then; ``None`` leaves that as it is."""
     previous: str | None = None
     """Which one was."""
+    mended: tuple[str, ...] = ()
+    """Those that are there already, but for what libvirt changed in them when others were forgotten.
+
+    Once those are forgotten again, libvirt changes it again.
+    """
+    former: tuple[str, ...] = ()
+    """What tells each of these until then."""
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The names of those that are not there yet."""
+        return tuple(name for name in self.snapshots if name not in self.mended)
 
     @property
     def title(self) -> str:
         """For people."""
-        title = f"Define {the_snapshots(self.snapshots)} of {self.domain}, parents first"
         if not self.snapshots:
             return f"Mark the snapshot {self.current} of {self.domain} as current"
+        title = f"Define {the_snapshots(self.new)} of {self.domain}, parents first"
+        if self.mended:
+            title += f", and mend {the_snapshots(self.mended)}"
         return f"{title}; {self.current} is the current one then" if self.current else title
 
     @property
@@ -55,14 +69,12 @@ class DefineSnapshots:
     @property
     def undo_title(self) -> str:
         """For people."""
-        return f"Forget {the_snapshots(self.snapshots)} of {self.domain} that were defined"
+        return f"Forget {the_snapshots(self.new)} of {self.domain} that were defined"
 
     @property
     def undo_commands(self) -> tuple[str, ...]:
         """What a person would type to take it back."""
-        gone = tuple(
-            virsh("snapshot-delete", self.domain, name, "--metadata") for name in reversed(self.snapshots)
-        )
+        gone = tuple(virsh("snapshot-delete", self.domain, name, "--metadata") for name in reversed(self.new))
         if self.previous is None or self.current is None:
             return gone
         return (
