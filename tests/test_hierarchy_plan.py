@@ -160,6 +160,18 @@ def test_what_is_forgotten_comes_back_by_an_import() -> None:
     assert dict(delete("s1", how=alone).facts)["undo"] == bring
 
 
+def test_that_libvirt_takes_overlays_for_merged_is_told() -> None:
+    alone = {"metadata_only": True}
+    found = delete("s1", how=alone)
+    assert warnings(found) == {"metadata-only", "images-renamed"}
+    assert "has s2 name that instead" in " ".join(one.reason for one in found.findings)
+    assert "images-renamed" not in warnings(delete("s1", how=alone, libvirt=(8, 0, 0)))
+    assert "images-renamed" not in warnings(delete("s1", how={**alone, "children": True}))
+    assert "images-renamed" not in warnings(delete("s2", how=alone))
+    below = known("i", "s1", kind="internal", base=BASE, created=3)
+    assert "images-renamed" not in warnings(delete("s1", LINE[0], below, how=alone))
+
+
 def test_what_lies_inside_of_an_overlay_is_not_removed_with_it() -> None:
     """libvirt merges the overlay and removes its file, whatever else is in that."""
     found = delete("s2")

@@ -10,6 +10,7 @@ from tui.model.facts import same_name
 from tui.model.finding import Finding, any_refusal, in_order, refused, warning
 from tui.model.hierarchy import KnownSnapshot, SnapshotKind
 from tui.model.hierarchy_case import (
+    DELETES_EXTERNAL,
     HierarchyFacts,
     check_inside,
     check_mirrors,
@@ -187,6 +188,7 @@ def _check(
             "changing or removing those.",
             f"Keep the records first: {own('snapshot', 'export', domain)}",
         )
+        yield from _check_named(facts, names)
         return
     yield from check_quiet(facts)
     yield warning(
@@ -221,6 +223,24 @@ def _check(
             yield from check_inside(one, facts)
             if facts.domain.state.active:
                 yield from check_name(one, facts, f"Shut {domain} off first.")
+
+
+def _check_named(facts: HierarchyFacts, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Say of what stays that libvirt makes it name other images."""
+    if facts.libvirt is not None and facts.libvirt < DELETES_EXTERNAL:
+        return
+    hierarchy = facts.hierarchy
+    overlays = {disk.path for name in names for disk in outside(hierarchy.by_name[name])}
+    below = {one for name in names for one in hierarchy.below(name)} - set(names)
+    changed = [one.name for one in hierarchy.snapshots if one.name in below and one.named & overlays]
+    if changed:
+        yield warning(
+            "images-renamed",
+            "libvirt takes the overlays of what it forgets for merged into what they stand on, and has "
+            f"{names_of(changed)} name that instead: unless they are merged, these states lie elsewhere than it says "
+            "then.",
+            f"Have these forgotten too, or all brought back later, of what was exported before: {_BRING_BACK}",
+        )
 
 
 def _check_external(facts: HierarchyFacts, snapshot: KnownSnapshot) -> Iterator[Finding]:
