@@ -63,3 +63,17 @@ def moving(
     state = make_state(move_domain(), jobs=move_jobs(flat=flat))
     files = {path: (amount * GIB, 4 * GIB) for path, amount in zip(LAYERS, done, strict=False)}
     return replace(state, entries=(entry,), files=files)
+
+
+def moving_flat() -> HostState:
+    """Two disks on their way to another place, each as one image, by a plan that is carried out."""
+    places = {target: f"/fast/{target}.qcow2" for target in ("vda", "vdb")}
+    starts = (
+        StartCopy(UUID, NAME, target, f"/slow/{target}.qcow2", place, "<disk/>", creates=True)
+        for target, place in places.items()
+    )
+    steps: tuple[Step, ...] = (*starts, *(AwaitSync(UUID, NAME, target) for target in places))
+    entry = Entry(PLAN, UUID, f"Move vda and vdb of {NAME} to /fast", steps, 2, "me", NOW - 100, NOW)
+    disks = [make_disk(target) for target in places]
+    jobs = [make_job(NAME, target, plan=PLAN, number=n) for n, target in enumerate(places, start=1)]
+    return replace(make_state(make_domain(NAME, disks=disks), jobs=jobs), entries=(entry,))

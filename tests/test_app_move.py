@@ -9,13 +9,13 @@ from textual.widgets import Static
 
 from tests.app_pilot import Screen, opened, played
 from tests.fake_host import GIB, FakeControl, make_disk, make_domain, make_state, uuid_of
-from tests.moving import COMPARING, COPYING, PLAN, SYNCING, UUID, move_domain, moving
+from tests.moving import COMPARING, COPYING, PLAN, SYNCING, UUID, move_domain, moving, moving_flat
 from tui.app.dialogs.details import JobDetails
 from tui.app.dialogs.flow import Flow
 from tui.app.dialogs.move import MoveForm
 from tui.model.host import HostState
 from tui.model.job import Progress
-from tui.model.request import MoveRequest
+from tui.model.request import Ending, EndRequest, MoveRequest, RecoverRequest
 
 
 def job_lines(screen: Screen) -> list[str]:
@@ -145,3 +145,26 @@ async def test_what_a_move_does_not_allow_yet_is_said_by_its_key(key: str, words
         await screen.press("3", key)
         assert any(words in note for note in screen.notes)
         assert control.requests == []
+
+
+@pytest.mark.parametrize(
+    ("tagged", "wish"),
+    [
+        (False, RecoverRequest(UUID, undo=True, plan=PLAN)),
+        (True, EndRequest(UUID, ("vda", "vdb"), Ending.CANCEL)),
+    ],
+)
+@played
+async def test_to_cancel_one_mirror_of_a_move_is_to_take_the_move_back(
+    wish: RecoverRequest | EndRequest, *, tagged: bool
+) -> None:
+    control = FakeControl(states=moving_flat())
+    async with opened(control) as screen:
+        await screen.go_to("db01", "vda")
+        if tagged:
+            await screen.press("space")
+            await screen.go_to("db01", "vdb")
+            await screen.press("space")
+        await screen.press("x")
+        await screen.until(lambda: control.requests)
+        assert control.requests[-1] == wish

@@ -22,7 +22,7 @@ from tui.model.migrate_steps import TuneMigration
 from tui.model.migration import Migration, MigrationPhase
 from tui.model.plan import Plan
 from tui.model.request import Ending, EndRequest, SpeedRequest
-from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed
+from tui.model.steps import AwaitSync, EndJobs, ProvePivot, RemoveDestination, SetSpeed, Step
 from tui.model.storage import Chain
 
 DOMAIN = make_domain(disks=[make_disk("vda"), make_disk("vdb"), make_disk("vdc")])
@@ -197,6 +197,67 @@ def test_a_plan_for_several_disks_stays_open_for_the_others() -> None:
     facts = known(running("vda"), running("vdb"), entries=(both,))
     assert end(facts, Ending.CANCEL, "vda").closes == ()
     assert end(facts, Ending.CANCEL, "vda", "vdb").closes == ("both",)
+
+
+def moved_together(reached: int = 2, heartbeat: float = 0.0) -> Entry:
+    """The entry of a plan that copies two disks, each as one image."""
+    starts = (
+        StartCopy(UUID, "db01", target, f"/slow/{target}", f"/fast/{target}", "<disk/>", creates=True)
+        for target in ("vda", "vdb")
+    )
+    waits = (AwaitSync(UUID, "db01", target) for target in ("vda", "vdb"))
+    steps: tuple[Step, ...] = (*starts, *waits, EndJobs(UUID, "db01", ("vda", "vdb"), Ending.PIVOT))
+    return Entry("both", UUID, "Move both", steps, reached, "root@host-b:7", NOW - 60, heartbeat)
+
+
+def of_plan(target: str) -> tuple[Use, ...]:
+    """The destination of a disk, which its own mirror and its own plan need."""
+    return (
+        *use(UseKind.MIRROR, uuid=UUID, target=target),
+        *use(UseKind.PLAN, uuid=UUID, target=target, plan="both"),
+    )
+
+
+BOTH = {"/fast/vda": of_plan("vda"), "/fast/vdb": of_plan("vdb")}
+
+
+@pytest.mark.parametrize("ending", [Ending.CANCEL, Ending.KEEP])
+@pytest.mark.parametrize("heartbeat", [0.0, NOW])
+def test_the_mirrors_of_one_plan_end_together(ending: Ending, heartbeat: float) -> None:
+    facts = known(running("vda"), running("vdb"), entries=(moved_together(heartbeat=heartbeat),), uses=BOTH)
+    made = end(facts, ending, "vda")
+    (refusal,) = made.refusals
+    assert refusal.check == "together"
+    assert refusal.reason == "“Move both” has a mirror of vdb as well, and its mirrors end together."
+    assert refusal.remedy == f"{ending.capitalize()} them together: virt-mirror {ending} db01 vda vdb"
+    assert "destination-kept" not in {f.check for f in made.findings}, "its own plan is no reason to keep it"
+    whole = end(facts, ending, "vda", "vdb")
+    assert not whole.refused
+    assert whole.closes == ("both",)
+    removed = [step.path for step in whole.steps if isinstance(step, RemoveDestination)]
+    assert removed == (["/fast/vda", "/fast/vdb"] if ending is Ending.CANCEL else [])
+
+
+def test_what_has_a_mirror_alone_of_a_plan_for_several_ends_alone() -> None:
+    entry = moved_together(reached=0)
+    assert not end(known(running("vda"), entries=(entry,)), Ending.CANCEL, "vda").refused
+    gone = make_disk("vda", "/fast/vda")
+    domain = make_domain(disks=[gone, make_disk("vdb"), make_disk("vdc")])
+    facts = replace(known(running("vdb"), entries=(moved_together(),), uses=BOTH), domain=domain)
+    made = end(facts, Ending.CANCEL, "vdb")
+    assert not made.refused
+    assert [step.path for step in made.steps if isinstance(step, RemoveDestination)] == ["/fast/vdb"]
+    assert made.closes == ("both",)
+    assert end(facts, Ending.CANCEL, "vdc").closes == ()
+
+
+def test_what_one_of_two_cancelled_copies_left_is_cleared_with_the_other() -> None:
+    facts = known(running("vdb"), entries=(moved_together(),), uses=BOTH)
+    assert refusals(end(facts, Ending.CANCEL, "vdb")) == {"together"}
+    made = end(facts, Ending.CANCEL)
+    assert not made.refused
+    assert kinds(made) == [EndJobs, RemoveDestination, RemoveDestination]
+    assert made.closes == ("both",)
 
 
 @pytest.mark.parametrize(

@@ -378,6 +378,55 @@ def test_disks_that_belong_together_are_not_torn_apart(
         assert {Path(path).parent for path in made.chain(target)} == {there}
 
 
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_mirrors_that_belong_together_are_cancelled_together(
+    hypervisor: Hypervisor, guest: Guests, there: Path, *, interrupted: bool
+) -> None:
+    made = guest(disks=[DiskSpec(data=8 * MIB), DiskSpec(data=8 * MIB)])
+    before = {target: made.chain(target) for target in ("vda", "vdb")}
+    with watched(hypervisor) as mover, watched(hypervisor) as host:
+        run = mover.run(accepted(mover, move(made, there, how=How.FLATTEN, bandwidth=SLOWER)))
+        for target in ("vda", "vdb"):
+            job_in(mover, made, Phase.COPYING, Phase.IN_SYNC, target=target)
+        if interrupted:
+            run.leave()
+            assert run.wait(PATIENCE)
+        shown = host.wait_for(lambda s: s.job(made.uuid, "vda") and s.job(made.uuid, "vdb"), timeout=PATIENCE)
+        assert shown
+        for ending in (Ending.CANCEL, Ending.KEEP):
+            assert "together" in refusals(host.plan(EndRequest(made.uuid, ("vda",), ending)))
+        assert made.mirror("vda") is not None
+        carried_out(host, EndRequest(made.uuid, ("vda", "vdb"), Ending.CANCEL))
+        outcome = run.wait(PATIENCE)
+        assert outcome is not None
+        assert outcome.end is (End.LEFT if interrupted else End.FAILED), outcome.message
+        assert journal_is_empty(host)
+    for target in ("vda", "vdb"):
+        assert made.mirror(target) is None
+        assert made.chain(target) == before[target]
+        assert made.source(target, inactive=True) == before[target][0]
+        assert made.has_open(Path(before[target][0]))
+    assert is_writing(Path(before["vda"][0]))
+    assert list(there.iterdir()) == []
+
+
+def test_what_stayed_behind_of_a_pivot_is_cancelled_alone(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[DiskSpec(data=8 * MIB), DiskSpec(data=8 * MIB)])
+    before = made.chain("vdb")
+    with watched(hypervisor) as host:
+        carried_out(host, move(made, there, how=How.FLATTEN, then=Then.HOLD))
+        carried_out(host, EndRequest(made.uuid, ("vda",), Ending.PIVOT))
+        carried_out(host, EndRequest(made.uuid, ("vdb",), Ending.CANCEL))
+        assert journal_is_empty(host)
+    (kept,) = there.iterdir()
+    assert made.chain("vda") == [str(kept)]
+    assert is_writing(kept)
+    assert made.chain("vdb") == before
+    assert made.has_open(Path(before[0]))
+
+
 def test_what_a_guest_runs_on_is_never_written_over(hypervisor: Hypervisor, guest: Guests) -> None:
     made = guest(disks=[CHAIN], delay=None)
     base, mid, _top = map(str, made.images())

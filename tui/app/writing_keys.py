@@ -225,7 +225,8 @@ class WritingKeys(AimedKeys):
         if plan is not None and plan.snapshot is not None and plan.step is None and command != "keep":
             self._end_snapshot(disks[0], plan.snapshot.name, ending_of(command))
             return
-        if plan is not None and plan.moves and command == "cancel":
+        targets = tuple(target for _, _, target in disks)
+        if plan is not None and command == "cancel" and (plan.moves or plan.mirrored - set(targets)):
             # A mirror that is a part of a move is not all that it has made.
             self._recover(undo=True)
             return
@@ -235,7 +236,6 @@ class WritingKeys(AimedKeys):
             self.hint(reason)
             return
         ending = ending_of(command)
-        targets = tuple(target for _, _, target in disks)
         paused = command == "pivot-paused"
         request = EndRequest(
             uuid=disks[0][1],

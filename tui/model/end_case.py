@@ -51,17 +51,25 @@ class EndCase:
     @property
     def closes(self) -> tuple[str, ...]:
         """Plans that are over with this one: those that began these jobs, or are about these disks alone."""
+        return tuple(entry.id for entry in self.facts.entries if self._ends_with(entry))
+
+    def _ends_with(self, entry: Entry) -> bool:
         targets = set(self.targets)
-        return tuple(
-            entry.id
-            for entry in self.facts.entries
-            if (entry.begins and {begin.target for begin in entry.begins} <= targets)
-            or (entry.targets and entry.targets <= targets)
-        )
+        begun = {begin.target for begin in entry.begins}
+        if self.request.ending is not Ending.PIVOT:
+            # What is to follow a pivot is not over with it.
+            begun -= self.gone_over(entry)
+        return bool((begun and begun <= targets) or (entry.targets and entry.targets <= targets))
+
+    def gone_over(self, entry: Entry) -> frozenset[str]:
+        """The disks of a plan whose guest is on the mirror already, so that it has nothing to end there."""
+        mirrors = (begin for begin in entry.begins if begin.job.mirrors)
+        return frozenset(m.target for m in mirrors if self.facts.domain.is_on(m.target, m.path))
 
     def others(self, target: str, path: str) -> tuple[str, ...]:
-        """Who needs the destination besides the mirror that ends and the plans that are closed."""
-        closed = set(self.closes)
+        """Who needs the destination besides the mirror that ends, its own plan, and those that are closed."""
+        begun = self.begun_by(target)
+        closed = {*self.closes, *((begun.id,) if begun else ())}
         own = (self.facts.domain.uuid, target)
         return tuple(
             who(

@@ -11,6 +11,7 @@ from tui.model.end_case import EndCase
 from tui.model.facts import EndFacts, Running
 from tui.model.finding import Finding, fine, refused, warning
 from tui.model.job import JobType, Phase
+from tui.model.journal import Entry
 from tui.model.request import Ending
 from tui.model.steps import EndJobs
 from tui.model.text import printable
@@ -139,25 +140,36 @@ def check_moves(case: EndCase) -> Iterator[Finding]:
                 if not entry.stale(case.facts.now)
                 else f"Go on: {own('resume', name)}",
             )
-    if case.request.ending is Ending.PIVOT:
-        yield from _check_together(case)
+    yield from _check_together(case)
 
 
 def _check_together(case: EndCase) -> Iterator[Finding]:
-    """Disks that a plan was to pivot at one instant stay together."""
+    """Disks of which a plan has mirrors stay together."""
+    ending = case.request.ending
     for entry in dict.fromkeys(e for target in case.targets for e in case.entries(target)):
-        for step in entry.steps[entry.reached :]:
-            if not isinstance(step, EndJobs):
-                continue
-            others = [t for t in step.targets if t not in case.targets and _runs(case, t)]
-            if others:
-                names = " and ".join(printable(t) for t in others)
-                yield refused(
-                    "together",
-                    f"“{printable(entry.title)}” is to pivot {names} at the same instant.",
-                    f"Pivot them together: {printable(own('pivot', case.facts.domain.name, *step.targets))}",
-                )
-                return
+        among = _together(case, entry)
+        names = " and ".join(printable(t) for t in among if t not in case.targets)
+        if names:
+            why = (
+                f"is to pivot {names} at the same instant"
+                if ending is Ending.PIVOT
+                else f"has a mirror of {names} as well, and its mirrors end together"
+            )
+            yield refused(
+                "together",
+                f"“{printable(entry.title)}” {why}.",
+                f"{ending.capitalize()} them together: "
+                f"{printable(own(ending, case.facts.domain.name, *among))}",
+            )
+            return
+
+
+def _together(case: EndCase, entry: Entry) -> tuple[str, ...]:
+    """The disks of a plan that end so together; none where it is refused as a whole."""
+    if case.request.ending is Ending.PIVOT:
+        ends = (step for step in entry.steps[entry.reached :] if isinstance(step, EndJobs))
+        return next((tuple(t for t in step.targets if _runs(case, t)) for step in ends), ())
+    return () if entry.layered else tuple(sorted(entry.mirrored - case.gone_over(entry)))
 
 
 def _runs(case: EndCase, target: str) -> bool:

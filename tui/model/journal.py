@@ -67,6 +67,12 @@ class Entry:
         return tuple(s for s in self.steps if isinstance(s, StartCopy))
 
     @property
+    def mirrored(self) -> frozenset[str]:
+        """The disks that it has begun mirrors of, which are of use only together."""
+        begun = self.steps[: self.reached + 1]
+        return frozenset(s.target for s in begun if isinstance(s, Begin) and s.job.mirrors)
+
+    @property
     def moves(self) -> bool:
         """Whether it has made images or volumes that nobody but this entry knows of."""
         held = any(isinstance(s, TakeTogether | TakeInternal) for s in self.steps[: self.reached + 1])
