@@ -57,7 +57,7 @@ def invoke(*words: str, hosts: tuple[FakeControl, ...] = (), history: History | 
     def connect(_uri: str | None, _read_only: bool) -> Control:  # noqa: FBT001  # as Connect calls it
         return remaining.pop(0)
 
-    return run(arguments.parse(words), connect, history or History(Path(os.devnull) / "history"))
+    return run(arguments.parse(words), connect, lambda _uri: history or History(Path(os.devnull) / "history"))
 
 
 def to(source: Source, image_format: str | None = None) -> Chain:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import tui.__main__ as program
+from tests.engine import ROOT
 from tests.fake_host import FakeControl, uuid_of
 from tests.records import MIGRATED, make_record
 from tests.test_cli import invoke
@@ -75,6 +80,55 @@ def test_json(
     assert [one["plan"] for one in shown] == plans
     if "p9" in plans:
         assert shown[-1] == json.loads(json.dumps(document(MIGRATED)))
+
+
+def test_the_command_that_names_a_kept_lab_shows_what_was_done_in_it(tmp_path: Path) -> None:
+    """As the demo prints it; beside another host the latest is last, wherever it was kept."""
+    lab, state = tmp_path / "lab", tmp_path / "state"
+    uri = f"qemu:///embed?root={lab}"
+    for kept, record in (
+        (lab, make_record(0, plan="in the lab", uri=uri)),
+        (state / "virt-mirror", make_record(1, plan="at home")),
+        (lab, make_record(2, plan="in the lab again", uri=uri)),
+    ):
+        History(kept / "history.jsonl").append(record)
+
+    def shown(*uris: str) -> list[str]:
+        words = [word for named in uris for word in ("-c", named)]
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *words, "history", "--json"],
+            cwd=ROOT,
+            env={**os.environ, "XDG_STATE_HOME": str(state)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [one["plan"] for one in json.loads(done.stdout)["history"]]
+
+    assert shown() == ["at home"]
+    assert shown(uri) == ["in the lab", "in the lab again"]
+    assert shown(uri, make_record(1).uri) == ["in the lab", "at home", "in the lab again"]
+
+
+@pytest.mark.parametrize("command", [("list",), ()], ids=["a command", "the screen"])
+def test_a_host_writes_to_the_history_that_its_uri_leads_to(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, Path] = {}
+
+    def connect(uri: str, *, history: History, **_options: object) -> FakeControl:
+        kept[uri] = history.path
+        return FakeControl()
+
+    monkeypatch.setattr(program, "Host", connect)
+    monkeypatch.setattr("tui.app.main.run", lambda _hosts, **_options: 0)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    lab = f"qemu:///embed?root={tmp_path}/lab"
+    assert program.main(["-c", lab, "-c", "qemu:///system", *command]) == 0
+    assert kept == {
+        lab: tmp_path / "lab" / "history.jsonl",
+        "qemu:///system": tmp_path / "virt-mirror" / "history.jsonl",
+    }
 
 
 def test_what_is_no_record_is_said(history: History, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine import ROOT
 from tests.records import make_record
-from tui.engine.history import History, Past, own_history
+from tui.engine.history import History, Past, history_of, own_history
 from tui.engine.own_files import FileTrouble
 from tui.model.history import line_of
 
@@ -37,6 +37,19 @@ def test_it_is_in_the_state_directory(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert own_history().path == tmp_path / "virt-mirror" / "history.jsonl"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_embedded_hypervisor_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, named: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    uri = f"qemu:///embed?root={tmp_path}/a%20lab"
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu:///system" if named else uri)
+    assert history_of(uri if named else None).path == tmp_path / "a lab" / "history.jsonl"
+    for other in ("qemu:///system", "qemu+ssh://root@host-a/system", "qemu://[::1/system"):
+        assert history_of(other).path == own_history().path
+    assert (history_of(None).path == own_history().path) is named
 
 
 _WRITER = """

@@ -19,7 +19,7 @@ from tui.cli import main as headless
 from tui.cli.commands import DemoCommand, Invocation
 from tui.cli.errors import FAILED, INTERRUPTED
 from tui.engine.control import Control
-from tui.engine.history import History, own_history
+from tui.engine.history import history_of
 from tui.engine.host import Host
 
 if TYPE_CHECKING:
@@ -35,17 +35,16 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: the outermost boundary, where no traceback is seen."""
     invocation = arguments.parse(sys.argv[1:] if argv is None else argv)
-    history = own_history()
     try:
         match invocation.command:
             case None:
-                return _screen(invocation, history)
+                return _screen(invocation)
             case DemoCommand(remove=True):
                 return _remove_lab()
             case DemoCommand(keep=keep):
                 return _demo(invocation, keep=keep)
             case _:
-                return headless.run(invocation, partial(_connect, history), history)
+                return headless.run(invocation, _connect, history_of)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the outermost boundary of the program
@@ -54,22 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _connect(history: History, uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # called by position, as Connect says
-    return Host(uri, read_only=read_only, history=history)
+def _connect(uri: str | None, read_only: bool) -> Control:  # noqa: FBT001  # called by position, as Connect says
+    return Host(uri, read_only=read_only, history=history_of(uri))
 
 
-def _connect_quietly(history: History, read_only: bool, uri: str | None) -> Control:  # noqa: FBT001
+def _connect_quietly(read_only: bool, uri: str | None) -> Control:  # noqa: FBT001
     """For the screen: it has the terminal, so that nobody else may ask anything there."""
-    return Host(uri, read_only=read_only, may_ask=False, history=history)
+    return Host(uri, read_only=read_only, may_ask=False, history=history_of(uri))
 
 
-def _screen(invocation: Invocation, history: History) -> int:
+def _screen(invocation: Invocation) -> int:
     # Headless commands never pay for the screen.
     from tui.app.main import run  # noqa: PLC0415
 
-    connect = partial(_connect_quietly, history, invocation.read_only)
-    hosts = [connect(uri) for uri in invocation.uris or (None,)]
-    return run(hosts, ascii_only=invocation.ascii_only, connect=connect, history=history)
+    connect = partial(_connect_quietly, invocation.read_only)
+    uris = invocation.uris or (None,)
+    return run(
+        [connect(uri) for uri in uris],
+        ascii_only=invocation.ascii_only,
+        connect=connect,
+        history=history_of(uris[0]),
+    )
 
 
 def _demo(invocation: Invocation, *, keep: bool) -> int:
@@ -84,15 +88,14 @@ def _demo(invocation: Invocation, *, keep: bool) -> int:
         signal.signal(number, _stop)
     try:
         with _prepared(lab, keep=keep):
-            # What was done to guests that are gone with the lab is of use to nobody afterwards.
-            history = History(lab.root / "history.jsonl")
+            history = history_of(lab.uri)
             host = Host(lab.uri, read_only=invocation.read_only, places=(str(lab.fast),), history=history)
             return run(
                 [host],
                 suggested_bandwidth=lab.suggested_bandwidth,
                 farewell=JOBS_GO_ON if lab.kept else _LAB_GOES,
                 ascii_only=invocation.ascii_only,
-                connect=partial(_connect_quietly, history, invocation.read_only),
+                connect=partial(_connect_quietly, invocation.read_only),
                 history=history,
             )
     except LabError as error:

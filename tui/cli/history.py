@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 
 from tui.cli.commands import HistoryCommand
 from tui.cli.describing import Glyphs, glyphs
@@ -18,16 +19,23 @@ _RESULT = max(len(result) for result in Result)
 _TOOK = 6
 
 
-def show_history(command: HistoryCommand, uris: Sequence[str], history: History, output: Output) -> int:
+def show_history(
+    command: HistoryCommand,
+    uris: Sequence[str],
+    history_of: Callable[[str | None], History],
+    output: Output,
+) -> int:
     """Show what is kept of a domain, or of all of them; of some hosts, where any is named."""
+    files = {history.path: history for history in map(history_of, uris or (None,))}
     try:
-        past = history.read()
+        pasts = {path: history.read() for path, history in files.items()}
     except FileTrouble as error:
         output.complain(str(error))
         return FAILED
+    ended = merge(*(past.records for past in pasts.values()), key=lambda record: record.ended)
     records = [
         record
-        for record in past.records
+        for record in ended
         if (command.domain is None or record.of(command.domain)) and (not uris or record.uri in uris)
     ]
     if command.limit is not None:
@@ -40,8 +48,9 @@ def show_history(command: HistoryCommand, uris: Sequence[str], history: History,
         if not records:
             about = f" on {printable(command.domain)}" if command.domain is not None else ""
             output.say(f"No plan{about} has ended yet, as far as is known here.")
-    if past.unreadable:
-        output.complain(f"{history.path}: {past.complaint}")
+    for path, past in pasts.items():
+        if past.unreadable:
+            output.complain(f"{path}: {past.complaint}")
     return DONE
 
 

@@ -45,9 +45,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(  # noqa: PLR0911  # each kind of error has its status
-    invocation: Invocation, connect: Connect, history: History
+    invocation: Invocation, connect: Connect, history_of: Callable[[str | None], History]
 ) -> int:
-    """Carry out a headless command; the exit status."""
+    """Carry out a headless command; the exit status. ``history_of`` is where that of a host is kept, by its URI."""
     command = invocation.command
     output = Output(ascii_only=invocation.ascii_only, json_only=_is_json(invocation), uris=invocation.uris)
     if invocation.read_only and not isinstance(command, LookCommand) and not _is_dry(invocation):
@@ -55,7 +55,7 @@ def run(  # noqa: PLR0911  # each kind of error has its status
         return WRONG
     try:
         if isinstance(command, HistoryCommand):
-            return show_history(command, invocation.uris, history, output)
+            return show_history(command, invocation.uris, history_of, output)
         with _interruptible(), fleet(invocation.uris, connect, read_only=invocation.read_only) as hosts:
             return _dispatch(invocation, hosts, output)
     except Interrupted:

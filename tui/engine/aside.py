@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.engine.connection import Connection
 from tui.engine.errors import HostError, NoConnection
-from tui.engine.uri import is_embedded
+from tui.engine.uri import embedded_root
 from tui.model.host import Link
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def aside(host: Host) -> Iterator[Connection]:
 
 def _opened(host: Host) -> Connection | None:
     uri = host.reached_by
-    if is_embedded(uri):
+    if embedded_root(uri) is not None:
         return None
     try:
         return Connection(uri or None, read_only=host.read_only, on_event=lambda _event: None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tui.engine.control import End, Outcome
 from tui.engine.own_files import FileTrouble, write_private
 from tui.engine.state_directory import state_directory
+from tui.engine.uri import embedded_root, meant
 from tui.model.history import Record, Result, UnreadableRecord, line_of, parse_record, undoes
 from tui.model.plan import Plan
 from tui.model.text import counted, printable
@@ -153,6 +154,12 @@ def _size(status: os.stat_result) -> int:
 def own_history() -> History:
     """That of this user."""
     return History(state_directory() / "history.jsonl")
+
+
+def history_of(uri: str | None) -> History:
+    """That in which what ends on a host is kept: an embedded hypervisor's goes with its guests, when it is removed."""
+    root = embedded_root(meant(uri))
+    return History(root / "history.jsonl") if root is not None else own_history()
 
 
 def result_of(plan: Plan, outcome: Outcome) -> Result:

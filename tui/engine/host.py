@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid as uuids
@@ -35,7 +34,7 @@ from tui.engine.reader import Reader
 from tui.engine.runner import PlanRun
 from tui.engine.ssh import ssh_words
 from tui.engine.ssh_files import FilesThere
-from tui.engine.uri import is_local, unattended
+from tui.engine.uri import is_local, meant, unattended
 from tui.model import on_the_way, tracking
 from tui.model.finding import Finding
 from tui.model.hierarchy import SnapshotView
@@ -83,7 +82,7 @@ class Host(Picture):
             monotonic: for rates and delays, seconds.
             history: keeps how plans ended.
         """
-        self._wanted = uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
+        self._wanted = meant(uri)
         super().__init__(
             HostState(uri=self._wanted or "default", link_since=clock(), read_only=read_only), clock
         )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+
+def meant(uri: str | None) -> str:
+    """The URI that is meant; empty where libvirt is to choose."""
+    return uri or os.environ.get("LIBVIRT_DEFAULT_URI", "")
 
 
 def is_local(uri: str) -> bool:
@@ -14,12 +21,14 @@ def is_local(uri: str) -> bool:
     return parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
 
 
-def is_embedded(uri: str) -> bool:
-    """Whether the hypervisor is inside of this process, where nobody else can open it."""
+def embedded_root(uri: str) -> Path | None:
+    """The directory of a hypervisor inside of this process, where nobody else can open it; ``None`` for others."""
     try:
-        return urlsplit(uri).path == "/embed"
+        parts = urlsplit(uri)
+        root = parse_qs(parts.query).get("root", [""])[0]
     except ValueError:
-        return False
+        return None
+    return Path(root) if parts.path == "/embed" else None
 
 
 def unattended(uri: str) -> str:
