@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import tui.__main__ as program
 from tests.fake_host import (
     FakeControl,
     default_plan,
@@ -437,3 +438,17 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     )
     assert done.stdout.strip() == "0"
     assert not done.stderr
+
+
+@pytest.mark.parametrize("words", [("list",), ("--read-only", "jobs"), ("cancel", "db01", "--yes")])
+def test_where_a_lab_was_removed_nothing_is_made_anew(
+    words: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "lab"
+    uri = f"qemu:///embed?root={root}"
+    assert program.main(["-c", uri, *words]) == 4
+    assert capfd.readouterr().err == (
+        f"virt-mirror: No connection to {uri}: There is no hypervisor in {root} any more. "
+        "Make a new lab with ./tui/demo --keep, or check the path.\n"
+    )
+    assert not root.exists()

@@ -23,6 +23,7 @@ _DENIED = (
 """Of whom the host wants to know nothing: part of libvirt's message, and what to do."""
 _AWAY = (
     ("Failed to acquire pid file", "Another program has this embedded hypervisor open: close that first."),
+    ("There is no hypervisor in", "Make a new lab with ./tui/demo --keep, or check the path."),
     ("Failed to connect socket", "Start libvirtd or virtqemud there, and check the path of its socket."),
     ("Connection refused", "Check the port, and that the server listens there."),
     ("Could not resolve hostname", "Check the name of the host."),

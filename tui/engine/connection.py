@@ -23,7 +23,7 @@ from tui.engine.memory_calls import MemoryCalls, Standstill
 from tui.engine.migrate_calls import MigrateCalls
 from tui.engine.snapshot_calls import SnapshotCalls
 from tui.engine.turns import Turns
-from tui.engine.uri import is_local
+from tui.engine.uri import embedded_root, is_local
 from tui.engine.volume_calls import VolumeCalls
 from tui.model.definition import parse_domain
 from tui.model.domain import Domain, RunState
@@ -113,6 +113,14 @@ def translated() -> Iterator[None]:
         raise kind(message, code=code) from error
 
 
+def _insist_on_hypervisor(uri: str) -> None:
+    """Open none where an embedded one has been removed: libvirt would make an empty one there, without a word."""
+    root = embedded_root(uri)
+    if root is not None and not root.is_dir():
+        message = f"There is no hypervisor in {root} any more."
+        raise NoConnection(message)
+
+
 class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCalls):
     """An open connection. Methods block; every one may be called from any thread.
 
@@ -123,6 +131,7 @@ class Connection(DiskCalls, MemoryCalls, MigrateCalls, SnapshotCalls, VolumeCall
 
     def __init__(self, uri: str | None, *, read_only: bool, on_event: Callable[[Event], None]) -> None:
         """Connect and subscribe. ``on_event`` is called in libvirt's event thread and must return at once."""
+        _insist_on_hypervisor(uri or "")
         start_event_loop()
         self.calls: Counter[str] = Counter()
         """How often each libvirt call was made."""
