@@ -109,7 +109,7 @@ def mirrored(*, ready: MirrorReady = MirrorReady.YES, both: bool = False) -> Dom
 def end_facts(domain: Domain, *entries: Entry, **more: Any) -> SnapshotEndFacts:
     running = tuple(job for disk in domain.disks if (job := running_on(disk, None)))
     known = {key: more.pop(key) for key in ("uses", "removable") if key in more}
-    end = EndFacts(domain, running, entries, owner="root@here:1", now=NOW, **known)
+    end = EndFacts(domain, running, entries, now=NOW, **known)
     return SnapshotEndFacts(end, **more)
 
 

@@ -278,7 +278,9 @@ def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, t
     with watched(hypervisor) as host:
         run = host.run(accepted(host, move(made, there, bandwidth=SLOWER)))
         job_in(host, made, Phase.COPYING, Phase.IN_SYNC)
-        assert refusals(host.plan(RecoverRequest(made.uuid, undo=False))) == {"plan-in-progress"}
+        resumed = host.plan(RecoverRequest(made.uuid, undo=False))
+        assert refusals(resumed) == {"plan-in-progress"}
+        assert "This program is at work on it." in {f.reason for f in resumed.findings}
         carried_out(host, RecoverRequest(made.uuid, undo=True))
         assert run.outcome is not None
         assert run.outcome.end is End.LEFT

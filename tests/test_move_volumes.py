@@ -270,7 +270,7 @@ def end(ending: Ending, *targets: str, **more: Any) -> Plan:
         Running(copy.target, JobType.COPY, Phase.IN_SYNC, SINGLE.chain.active, make_chain(copy.path), SYNC)
         for copy in held.copies
     )
-    found = EndFacts(domain, jobs, (held,), owner="root@host-a:1", now=NOW, **more)
+    found = EndFacts(domain, jobs, (held,), now=NOW, **more)
     return plan_end(EndRequest(domain.uuid, targets, ending), found, "p2")
 
 

@@ -11,7 +11,6 @@ import pytest
 from tests.copy_facts import refusals, warnings
 from tests.fake_host import GIB, NOW, make_domain, make_job, make_state
 from tests.test_migrate_plan import MISSING, TO, facts, plan
-from tui.engine import journal
 from tui.engine.look import Look
 from tui.engine.promised_there import promised_at, without_promised
 from tui.model.begin_steps import StartCopy
@@ -43,7 +42,7 @@ class FilesThere:
         return {path: self.sizes[path] for path in paths if path in self.sizes}
 
 
-def on_its_way(*, reached: int = 3, host: str = "b", owner: str = "root@elsewhere:1") -> Entry:
+def on_its_way(*, reached: int = 3, host: str = "b", here: bool = False) -> Entry:
     """A plan that makes a disk of 80 GiB and a layer of which 6 GiB are written, and takes the guest there."""
     uuid, name = WEB.uuid, WEB.name
     there = ("qemu+ssh://b/system", "host-b")
@@ -59,14 +58,14 @@ def on_its_way(*, reached: int = 3, host: str = "b", owner: str = "root@elsewher
         Migrate(uuid, name, *there, host, name),
         ProveArrival(uuid, name, "", "", (), (), persistent=True, undefined=True),
     )
-    return Entry("p9", uuid, "Migrate web01 to host-b", steps, reached, owner, NOW, NOW)
+    return Entry("p9", uuid, "Migrate web01 to host-b", steps, reached, "me", NOW, NOW, here)
 
 
 def looked(entry: Entry, **more: Any) -> Look:
     """At this host, while that plan is carried out."""
     state = replace(make_state(MINE, WEB), **more)
     connection: Any = SimpleNamespace(memory_size=lambda _uuid: 6 * GIB)
-    under_way = (entry,) if entry.owner == journal.owner() else ()
+    under_way = (entry,) if entry.here else ()
     shown = () if under_way else (entry,)
     return Look(
         connection, replace(state, entries=shown), MINE, (), local=False, now=NOW, under_way=under_way
@@ -90,7 +89,7 @@ def free(found: MigrateFacts) -> int | None:
 def test_room_that_another_will_take_is_not_free() -> None:
     found = beside(on_its_way())
     assert (free(found), found.promised) == (14 * GIB, {"web01": 86 * GIB})
-    assert free(beside(on_its_way(owner=journal.owner()))) == 14 * GIB, "before any journal tells of it"
+    assert free(beside(on_its_way(here=True))) == 14 * GIB, "before any journal tells of it"
     assert free(beside(on_its_way(), {"/i/web": 30 * GIB, "/i/web.base": 6 * GIB})) == 50 * GIB
     assert free(beside(on_its_way(), {"/i/web": 81 * GIB, "/i/web.base": 6 * GIB})) == 100 * GIB
     assert found.images["/iso/x"].place.free == facts().images["/iso/x"].place.free, "another file system"

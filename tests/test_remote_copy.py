@@ -207,7 +207,7 @@ def ended(ending: Ending, *, runs: bool = True) -> Plan:
     assert isinstance(start, StartCopy)
     mirror = make_chain(start.path)
     jobs = (Running("vda", JobType.COPY, Phase.IN_SYNC, None, mirror),) if runs else ()
-    known = EndFacts(KNOWN.copy.domain, jobs, (held,), owner="me", now=NOW)
+    known = EndFacts(KNOWN.copy.domain, jobs, (held,), now=NOW)
     return plan_end(EndRequest(UUID, ("vda",), ending), known, "p9")
 
 

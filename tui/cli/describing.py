@@ -137,7 +137,7 @@ def interrupted_words(control: Control, entry: Entry, *, several_hosts: bool) ->
     named = [control.uri] if control.uri else []
     return printable(
         f"{host}{domain.name if domain else entry.uuid}  interrupted at {entry.progress}: {entry.title}, "
-        f"begun by {entry.owner}, {gone}. "
+        f"begun by {entry.who}, {gone}. "
         + addressed(f"Go on with {ways['resume']}, or take it back with {ways['undo']}.", *named)
     )
 

@@ -74,7 +74,8 @@ def read(plans: Iterable[str], uuid: str) -> tuple[tuple[Entry, ...], tuple[str,
     for plan in plans:
         try:
             entry = parse_entry(plan, uuid)
-            entries.append(replace(entry, heartbeat=0.0) if _ended(entry.owner) else entry)
+            heartbeat = 0.0 if _ended(entry.owner) else entry.heartbeat
+            entries.append(replace(entry, heartbeat=heartbeat, here=entry.owner == owner()))
         except InvalidXML as error:
             problems.append(str(error))
     return tuple(entries), tuple(problems)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.engine import journal, places, promised
+from tui.engine import places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts, disk_facts, placed
 from tui.engine.files import Files
@@ -222,7 +222,6 @@ def _end_facts(request: EndRequest, look: Look) -> EndFacts:
         entries=look.entries,
         uses=uses_of(whole),
         removable={copy.path: _removable(copy, whole, busy=copy.target in busy) for copy in copies},
-        owner=journal.owner(),
         now=look.now,
         migration=look.state.migrations.get(domain.uuid),
         migrating=look.migrates(),
@@ -254,7 +253,6 @@ def _speed_facts(request: SpeedRequest, look: Look) -> EndFacts:
         look.domain,
         running,
         look.entries,
-        owner=journal.owner(),
         now=look.now,
         migration=look.state.migrations.get(request.uuid),
         migrating=look.migrates(),

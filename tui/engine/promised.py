@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tui.engine import journal
 from tui.engine.look import Look
 from tui.engine.room import taken
 from tui.model.begin_steps import StartCopy
@@ -107,7 +106,7 @@ def _left(entry: Entry, directory: str, look: Look) -> Iterator[int]:
 
 def carried_on(entry: Entry, look: Look) -> bool:
     """Whether somebody works on it; one of ours that is not under way has ended before the host's picture knew."""
-    if entry.owner == journal.owner():
+    if entry.here:
         return any(one.id == entry.id for one in look.under_way)
     # A journal stands still while its domain is on its way.
     return not entry.stale(look.now) or look.state.under_way(entry.uuid)

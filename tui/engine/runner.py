@@ -73,8 +73,10 @@ class PlanRun:
         self._way = next((step for step in plan.steps if isinstance(step, Migrate)), None)
         """What takes the domain to another host, if anything does: shown as on its way from first step to last."""
         self._begun = now = host.clock()
-        new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now)
-        self._entry = replace(plan.resumed, owner=new.owner, heartbeat=now) if plan.resumed else new
+        new = Entry(plan.id, plan.uuid, plan.title, plan.steps, 0, journal.owner(), now, now, here=True)
+        self._entry = (
+            replace(plan.resumed, owner=new.owner, heartbeat=now, here=True) if plan.resumed else new
+        )
 
     @property
     def step(self) -> int:

@@ -129,13 +129,13 @@ def check_jobs(facts: AboutDisk, disk: Disk) -> Iterator[Finding]:
         if not entry.stale(facts.now):
             yield refused(
                 "plan-in-progress",
-                f"{name} is being worked on by {printable(entry.owner)}: {printable(entry.title)}.",
+                f"{name} is being worked on by {entry.who}: {printable(entry.title)}.",
                 "Wait until that has ended.",
             )
         else:
             yield refused(
                 "plan-left-over",
-                f"A plan of {printable(entry.owner)} is still open on this disk: {printable(entry.title)}.",
+                f"A plan of {entry.who} is still open on this disk: {printable(entry.title)}.",
                 f"Clear it first: {printable(command)}",
             )
 

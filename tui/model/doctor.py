@@ -105,13 +105,11 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
     for entry in facts.state.entries_of(domain.uuid):
         if not facts.state.abandons(entry):
             who = f"{name} is {printable(domain.standing)}" if domain.arriving_from else name
-            yield fine(
-                "plan-in-progress", f"{who}: {printable(entry.owner)} is at “{printable(entry.title)}”."
-            )
+            yield fine("plan-in-progress", f"{who}: {entry.who} is at “{printable(entry.title)}”.")
         elif entry.step is not None:
             yield warning(
                 "plan-interrupted",
-                f"{name}: “{printable(entry.title)}” of {printable(entry.owner)} was cut off at {entry.progress}.",
+                f"{name}: “{printable(entry.title)}” of {entry.who} was cut off at {entry.progress}.",
                 f"Go on with {own('resume', name)}, or take it back with {own('undo', name)}.",
             )
         elif entry.snapshot is not None and not _mirrored(entry, facts):

@@ -105,10 +105,10 @@ def check_others(case: EndCase) -> Iterator[Finding]:
                 "Ask whoever did; what it wrote stays in any case.",
             )
         for entry in case.entries(job.target):
-            if not entry.stale(case.facts.now) and entry.owner != case.facts.owner:
+            if not entry.stale(case.facts.now) and not entry.here:
                 yield warning(
                     "plan-in-progress",
-                    f"{printable(entry.owner)} is waiting for this job: {printable(entry.title)}.",
+                    f"{entry.subject} is waiting for this job: {printable(entry.title)}.",
                     "Ask there first.",
                 )
 
@@ -264,13 +264,13 @@ def _check_nobody_at_it(case: EndCase, target: str) -> Iterator[Finding]:
         if not entry.stale(case.facts.now):
             yield refused(
                 "plan-in-progress",
-                f"{printable(entry.owner)} is at work on {printable(target)}: {printable(entry.title)}.",
+                f"{entry.subject} is at work on {printable(target)}: {printable(entry.title)}.",
                 "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
             )
         else:
             yield fine(
                 "plan-left-over",
-                f"“{printable(entry.title)}” of {printable(entry.owner)} was interrupted and is closed.",
+                f"“{printable(entry.title)}” of {entry.who} was interrupted and is closed.",
             )
 
 

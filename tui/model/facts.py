@@ -210,8 +210,6 @@ class EndFacts(KnowsUses):
     uses: Uses = field(default_factory=dict)
     removable: Mapping[str, bool] = field(default_factory=dict)
     """Whether this program can remove the file at a path: only where it sees it, or a pool knows it."""
-    owner: str = ""
-    """How this process signs its plans."""
     now: float = 0.0
     migration: Migration | None = None
     """By which the domain is on its way to another host, where virt-mirror leads it."""

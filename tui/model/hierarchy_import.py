@@ -169,7 +169,7 @@ def _check_subject(case: _Case) -> Iterator[Finding]:
             name = printable(domain.name)
             yield refused(
                 "plan-in-progress" if not entry.stale(case.facts.now) else "plan-left-over",
-                f"Another import of {printable(entry.owner)} is not at its end: {printable(entry.title)}.",
+                f"Another import of {entry.who} is not at its end: {printable(entry.title)}.",
                 f"Wait until it has ended; if it does not, {own('resume', name)} or {own('undo', name)}.",
             )
     uuids = {saved.uuid, *(one.uuid for one in case.snapshots if one.uuid)}

@@ -22,6 +22,7 @@ from tui.model.request import Ending
 from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
 from tui.model.steps import ChainStep, EndJobs, Step
+from tui.model.text import printable
 from tui.model.volume_steps import MakeVolume
 
 STALE_AFTER = 90.0
@@ -48,6 +49,18 @@ class Entry:
     """Wall clock, seconds since the epoch."""
     heartbeat: float
     """Wall clock of the last sign of life."""
+    here: bool = False
+    """Whether this very process is the owner; of each look anew, and nothing that is written down."""
+
+    @property
+    def who(self) -> str:
+        """The owner, for people, within a sentence."""
+        return "this program" if self.here else printable(self.owner)
+
+    @property
+    def subject(self) -> str:
+        """The same, for a sentence to begin with."""
+        return "This program" if self.here else printable(self.owner)
 
     @property
     def targets(self) -> frozenset[str]:

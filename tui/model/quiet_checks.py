@@ -19,7 +19,7 @@ def check_plans(domain: Domain, entries: Iterable[Entry], now: float) -> Iterato
         if not entry.stale(now):
             yield refused(
                 "plan-in-progress",
-                f"{printable(entry.owner)} is at work on {name}: {printable(entry.title)}.",
+                f"{entry.subject} is at work on {name}: {printable(entry.title)}.",
                 "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
             )
         else:

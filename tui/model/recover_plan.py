@@ -58,7 +58,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     about = (
         ("domain", name),
         ("plan", printable(entry.title)),
-        ("begun by", printable(entry.owner)),
+        ("begun by", entry.who),
         (
             "reached",
             f"{entry.progress}: {printable(entry.step.title)}" if entry.step else "all steps are done",
@@ -109,7 +109,7 @@ def _no_single(name: str, entries: list[Entry]) -> Finding:
 
 
 def _check(entry: Entry, facts: RecoverFacts, *, undo: bool) -> Iterator[Finding]:
-    owner = printable(entry.owner)
+    owner = entry.subject
     if entry.id in facts.here and undo:
         yield fine("plan-in-progress", "It is being carried out here, and is stopped first.")
     elif entry.id in facts.here or not entry.stale(facts.now):

@@ -122,7 +122,7 @@ def _check_plans(held: _Held) -> Iterator[Finding]:
         if not entry.stale(now):
             yield refused(
                 "plan-in-progress",
-                f"{printable(entry.owner)} is at work on it: {printable(entry.title)}.",
+                f"{entry.subject} is at work on it: {printable(entry.title)}.",
                 "Wait until that has ended; without a sign of life it is open to all after 90 seconds.",
             )
         elif entry is held.entry and entry.step is not None:

@@ -72,7 +72,7 @@ class OpenPlans:
     def _line(entry: Entry, word: str, sign: str, style: str, keys: str = "") -> Line:
         at = f" at {entry.progress}" if entry.step is not None and len(entry.steps) > 1 else ""
         tail = styled(f": {keys}", style) if keys else Content("")
-        who = Content("") if keys else styled(f"  {shown(entry.owner).plain}", DIM)
+        who = Content("") if keys else styled(f"  {shown(entry.who).plain}", DIM)
         return Line(styled(sign, style), join(styled(f"{word}{at}: ", style), shown(entry.title), tail, who))
 
 
