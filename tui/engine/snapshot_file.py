@@ -7,6 +7,7 @@ from pathlib import Path
 from tui.engine.control import Control
 from tui.engine.errors import HostError
 from tui.engine.own_files import FileTrouble, here, read_text
+from tui.model.command import virsh
 from tui.model.hierarchy_file import MAX_SIZE, Saved, digest_of, parse_saved, saved_xml
 from tui.model.text import counted, listed, printable
 from tui.model.xml import InvalidXML
@@ -45,8 +46,11 @@ def _only_noted(saved: Saved) -> str:
     """What cannot be in the file, one sentence or nothing."""
     if not saved.noted:
         return ""
-    names = listed(saved.noted, _FEW)
-    return f"What other methods hold of {names} is noted in the definition of the domain alone, and goes with that."
+    names, definition = listed(saved.noted, _FEW), virsh("dumpxml", "--inactive", saved.domain)
+    return (
+        f"An export leaves out what clones, volumes or your own command hold of {names}, because only the definition "
+        f"of {printable(saved.domain)} tells of that: save that as well, with {printable(definition)}"
+    )
 
 
 def files_here() -> tuple[str, ...]:
