@@ -175,19 +175,16 @@ class Guest:
         Raises:
             VirshError: libvirt still has it afterwards.
         """
-        self.virsh("destroy", check=False)  # It may be off, or gone.
-        if self._exists():
-            # A transient domain vanishes by being destroyed.
-            self.virsh(
-                "undefine", "--managed-save", "--snapshots-metadata", "--checkpoints-metadata", check=False
-            )
-        if self._exists():
+        left = self.hypervisor.virsh_each(
+            ("destroy", self.uuid),  # It may be off, or gone.
+            # A transient domain has vanished by that.
+            ("undefine", self.uuid, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata"),
+            ("list", "--all", "--uuid"),
+        )
+        if self.uuid in left.split():
             msg = f"{self.name} cannot be removed:\n{self.hypervisor.log()}"
             raise VirshError(msg)
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _exists(self) -> bool:
-        return self.uuid in self.hypervisor.virsh("list", "--all", "--uuid").split()
 
 
 class Guests:
@@ -249,12 +246,12 @@ class Guests:
             elements.append(_disk(spec, target, made[target]))
         document = directory / "domain.xml"
         document.write_text(_domain(name, uuid, elements, devices, drives))
-        if persistent:
-            host.virsh("define", document)
-            if running:
-                guest.virsh("start")
-        else:
+        if not persistent:
             host.virsh("create", document)
+        elif running:
+            host.virsh_each(("define", document), ("start", guest.uuid))
+        else:
+            host.virsh("define", document)
         return guest
 
     def remove(self) -> None:

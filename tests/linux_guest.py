@@ -194,8 +194,7 @@ class LinuxGuests:
         self._made.callback(guest.remove)
         document = directory / "domain.xml"
         document.write_text(self._domain(guest, agent=agent))
-        self._hypervisor.virsh("define", document)
-        guest.virsh("start")
+        self._hypervisor.virsh_each(("define", document), ("start", guest.uuid))
         guest.goes_on()
         if agent:
             wait_for(guest.agent_answers, _BOOT, "the agent")
