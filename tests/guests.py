@@ -202,8 +202,8 @@ class Guests:
         *,
         persistent: bool = True,
         running: bool = True,
-        delay: int | None = 1,
-        burst: int = 2,
+        delay: int | None = 4,
+        burst: int = 1,
         walk: int = 16,
         drives: int = 1,
         devices: str = "",
@@ -218,8 +218,8 @@ class Guests:
             running: start it.
             delay: ticks of 55 ms to sleep after each burst of writes; 0 writes as fast as it can (some
                 100 MiB/s); None never writes.
-            burst: writes of 32 KiB between two sleeps, a power of two up to 128. The default writes
-                1.1 MiB/s: a write takes the processor of the host for a millisecond or two.
+            burst: writes of 32 KiB between two sleeps, a power of two up to 128. The default is a write in 220 ms:
+                while the firmware waits for one, it takes a whole processor of the host, for milliseconds.
             walk: MiB at the start of the disk that are written over and over, a power of two.
             drives: how many disks it writes to, 1 or 2; 2 takes the first two.
             devices: more elements for ``<devices>``.
