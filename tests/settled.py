@@ -13,6 +13,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 PATIENCE: Final = 60.0
@@ -42,7 +44,11 @@ async def running(
             ready = loop._ready  # type: ignore[attr-defined]  # noqa: SLF001
             quiet = 0 if working or ready or _drawn(app) or _moved(app) else quiet + 1
 
-    with patch("textual.app.wait_for_idle", at_rest), patch("textual.pilot.wait_for_idle", at_rest):
+    with (
+        patch("textual.app.wait_for_idle", at_rest),
+        patch("textual.pilot.wait_for_idle", at_rest),
+        patch.object(Stylesheet, "_parse_rules", _parse_once),
+    ):
         async with app.run_test(size=size, notifications=notifications) as pilot:
             yield pilot
 
@@ -54,6 +60,19 @@ async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
             await pilot.pause()
     await pilot.pause()
+
+
+_parse = Stylesheet._parse_rules  # noqa: SLF001
+_parsed: Final[dict[object, list[RuleSet]]] = {}
+
+
+def _parse_once(sheet: Stylesheet, css: str, *given: Any, **named: Any) -> list[RuleSet]:
+    """The rules of a style sheet, which every application would read anew."""
+    variables = tuple(sheet._variables.items())  # noqa: SLF001
+    key = css, given, tuple(named.items()), variables
+    if key not in _parsed:
+        _parsed[key] = _parse(sheet, css, *given, **named)
+    return _parsed[key]
 
 
 def _drawn(app: App[Any]) -> bool:
