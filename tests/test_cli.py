@@ -409,8 +409,9 @@ def in_python(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_headless_commands_never_load_the_screen() -> None:
-    done = in_python("import tui.__main__, sys; sys.exit('textual' in sys.modules)")
+@pytest.mark.parametrize("painter", ["textual", "rich"])
+def test_headless_commands_load_nothing_that_paints(painter: str) -> None:
+    done = in_python(f"import tui.__main__, sys; sys.exit('{painter}' in sys.modules)")
     assert done.returncode == 0, done.stderr
 
 
