@@ -130,7 +130,7 @@ def _tools(hypervisor: Hypervisor, place: Path) -> Iterator[Path]:
     for path in there.iterdir():
         (shown / path.name).symlink_to(real / path.name)
     tool = place / "tool"
-    tool.write_text(f"#!{sys.executable}\n{Path(stand_in_lvm.__file__).read_text()}")
+    tool.write_text(f"#!{sys.executable} -IS\n{Path(stand_in_lvm.__file__).read_text()}")
     tool.chmod(0o755)
     tools = place / "tools"
     tools.mkdir()
