@@ -69,12 +69,13 @@ class Guest:
     runs: bool = True
 
 
+# They write so seldom that all of them together take a small part of a processor: without KVM every write is dear.
 # Where the guests write there are data from the start, so an image grows by a few MiB at most (db01: 64).
 GUESTS: Final = (
     Guest(
         "web01",
         "one raw disk",
-        (Disk((Layer("web01.raw", "raw", 0, 320),), 512, boot_sector(mib=32, burst=2)),),
+        (Disk((Layer("web01.raw", "raw", 0, 320),), 512, boot_sector(mib=32, delay=4, burst=1)),),
     ),
     Guest(
         "db01",
@@ -87,7 +88,7 @@ GUESTS: Final = (
                     Layer("db01-top.qcow2", "qcow2", 600, 48),
                 ),
                 1024,
-                boot_sector(mib=64, burst=16),
+                boot_sector(mib=64, delay=2, burst=8),
             ),
         ),
     ),
@@ -96,7 +97,9 @@ GUESTS: Final = (
         "two disks, qcow2 and raw",
         (
             Disk(
-                (Layer("files-system.qcow2", "qcow2", 0, 128),), 256, boot_sector(mib=16, burst=4, drives=2)
+                (Layer("files-system.qcow2", "qcow2", 0, 128),),
+                256,
+                boot_sector(mib=16, delay=4, burst=1, drives=2),
             ),
             Disk((Layer("files-data.raw", "raw", 0, 256),), 1024),
         ),
