@@ -6,6 +6,7 @@ from tui.app.command import Panel
 from tui.app.deeds import Aim, running_number
 from tui.app.queue_keys import QueueKeys
 from tui.app.rows import DiskKey
+from tui.app.widgets.interrupted import InterruptedRow
 from tui.app.widgets.jobs import JobRow, JobsView
 from tui.app.widgets.migrations import MigrationRow
 from tui.model.job import Job
@@ -84,15 +85,24 @@ class AimedKeys(QueueKeys):
         number, uuid, target = disk
         return self.picture.states[number].job(uuid, target)
 
+    def focused_interruption(self) -> InterruptedRow | None:
+        """The interrupted plan under the cursor, where it is in the list of jobs itself."""
+        item = self.jobs.current if self.panel is Panel.JOBS else None
+        return item if isinstance(item, InterruptedRow) else None
+
     def plan_of(self, disk: DiskKey) -> Entry | None:
-        """The plan in progress that is about a disk."""
+        """The plan in progress that a key means: the one under the cursor, else that which is about a disk."""
+        row = self.focused_interruption()
+        if row is not None:
+            return row.plan
         number, uuid, target = disk
         return self.picture.states[number].plan_of(uuid, target)
 
     def interrupted(self, disk: DiskKey) -> bool:
-        """Whether nobody carries on the plan of a disk any more."""
+        """Whether nobody carries on that plan any more."""
         number, uuid, target = disk
-        return self.picture.states[number].interrupted(uuid, target) is not None
+        cut_off = self.picture.states[number].interrupted(uuid, target)
+        return cut_off is not None or self.focused_interruption() is not None
 
     def leftover_of(self, disk: DiskKey) -> str | None:
         """The image that an interrupted copy of a disk has left behind."""
@@ -112,7 +122,8 @@ class AimedKeys(QueueKeys):
         return True
 
     def _aim(self, disks: list[DiskKey]) -> Aim:
-        """Bind to what these disks are now."""
+        """Bind to what these disks are now; to the domain alone where none of its disks is meant."""
         number, uuid, _ = disks[0]
-        running = {target: running_number(self._job_of((number, uuid, target))) for _, _, target in disks}
+        targets = [target for _, _, target in disks if target]
+        running = {target: running_number(self._job_of((number, uuid, target))) for target in targets}
         return Aim(self.picture.controls[number], uuid, running)

@@ -87,7 +87,8 @@ def _hidden(focus: Focus) -> frozenset[str]:
         case Panel.JOBS:
             job = focus.jobs[0] if focus.jobs else None
             broken_off = focus.interrupted and not (job and job.phase.ended)
-            return recover | out_of_place(job) | ({"pivot", "keep", "cancel"} if broken_off else set())
+            moot = frozenset({"pivot", "keep", "cancel"}) if job else _OF_JOBS
+            return recover | out_of_place(job) | (moot if broken_off else frozenset())
         case Panel.DOMAINS if focus.interrupted:
             return _BEGIN | {"pivot", "cancel", "speed"}
         case Panel.DOMAINS:

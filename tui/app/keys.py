@@ -86,6 +86,10 @@ class Keys(WritingKeys):
         if arrival is not None:
             self.app.push_screen(ArrivalDialog(arrival, glyphs=self.glyphs))
             return
+        interruption = self.focused_interruption()
+        if interruption is not None:
+            self.hint(interruption.sentence)
+            return
         if job is None:
             self.go_to(Panel.CHAIN)
             return

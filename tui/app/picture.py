@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tui.app.rows import DiskKey, Row, rows_of
+from tui.app.widgets.interrupted import InterruptedRow
 from tui.app.widgets.jobs import AnyRow, JobRow
 from tui.app.widgets.migrations import MigrationRow
 from tui.app.widgets.queue import QueueRow
 from tui.engine.control import Control
+from tui.model.abandoned import abandoned
 from tui.model.headway import below, percent_now, percent_of
 from tui.model.host import HostState, Link
 from tui.model.job import Job
@@ -112,7 +114,7 @@ class Picture:
 
     @property
     def jobs(self) -> list[AnyRow]:
-        """Migrations, running jobs as they began, then those that ended, the latest first."""
+        """Migrations, interrupted plans, running jobs as they began, then those that ended, the latest first."""
         rows = [
             JobRow(
                 number,
@@ -135,7 +137,18 @@ class Picture:
             for number, state in sorted(self.states.items())
             for migration in state.migrations.values()
         ]
-        return [*moving, *running, *self.arrived, *ended]
+        cut_off = [row for number in sorted(self.states) for row in self._interrupted(number)]
+        return [*moving, *cut_off, *running, *self.arrived, *ended]
+
+    def _interrupted(self, number: int) -> Iterator[InterruptedRow]:
+        """The plans of a host that nobody carries on, as far as no running job of theirs tells of them."""
+        state = self.states[number]
+        # While the host cannot be written to, what is carried out here gives no sign of life either.
+        told = {entry.id for entry in self.controls[number].under_way} | {j.plan for j in state.active_jobs}
+        for entry in abandoned(state):
+            domain = state.domain(entry.uuid)
+            if entry.id not in told and domain is not None:
+                yield InterruptedRow(number, state.name, domain.name, entry)
 
     @property
     def emptiness(self) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import posixpath
 import time
 
 from textual.content import Content
 
 from tui.app.glyphs import DIM, SEVERITY_STYLES, Glyphs
 from tui.app.text import shown, styled
+from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
 from tui.model.forecast import Verdict, forecast
 from tui.model.headway import Below
 from tui.model.job import Job, JobType, Phase
 from tui.model.quantity import rate
 from tui.model.request import Ending
+from tui.model.steps import AwaitSync, Step
+from tui.model.volume_steps import MakeVolume
 
 _CHECKS = {
     "live-xml": "live XML",
@@ -79,3 +83,20 @@ def ended_words(job: Job, glyphs: Glyphs) -> list[Content]:
         ]
         words.append(Content("  ").join(signs))
     return words
+
+
+def short(step: Step) -> str:
+    """What a move is at, in a few words."""
+    match step:
+        case CopyImages(images=(image,)):
+            return f"copy {posixpath.basename(image.source)}"
+        case CopyImages(images=images):
+            return f"copy {len(images)} layers"
+        case CompareImages(path=path):
+            return f"compare {posixpath.basename(path)}"
+        case MakeImage(path=path) | MakeVolume(path=path):
+            return f"make {posixpath.basename(path)}"
+        case AwaitSync():
+            return "wait for sync"
+        case _:
+            return step.title

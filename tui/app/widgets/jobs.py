@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,20 +15,18 @@ from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
 from tui.app.verbs import BUTTONS, out_of_place, why_not, why_not_in_plan
-from tui.app.widgets import migrations
+from tui.app.widgets import interrupted, migrations
 from tui.app.widgets.gauges import bar, percentage, sparkline
+from tui.app.widgets.interrupted import InterruptedRow
 from tui.app.widgets.items import Items
-from tui.app.widgets.job_words import ended_words, running_words
+from tui.app.widgets.job_words import ended_words, running_words, short
 from tui.app.widgets.migrations import MigrationRow
-from tui.model.chain_steps import CompareImages, CopyImages, MakeImage
 from tui.model.finding import Severity
 from tui.model.forecast import forecast
 from tui.model.headway import Below
 from tui.model.job import Job, Phase
 from tui.model.journal import Entry
 from tui.model.quantity import UNKNOWN, progress_size, rate
-from tui.model.steps import AwaitSync, Step
-from tui.model.volume_steps import MakeVolume
 
 _WIDE = 100
 """Cells from which a job fits in two lines; below it takes three."""
@@ -76,7 +73,7 @@ class JobRow:
         return (self.number, self.job.number)
 
 
-AnyRow = JobRow | MigrationRow
+AnyRow = JobRow | MigrationRow | InterruptedRow
 
 
 class JobsView(Items[AnyRow]):
@@ -98,7 +95,7 @@ class JobsView(Items[AnyRow]):
         return 2 if self.width >= _WIDE else 3
 
     def key_of(self, item: AnyRow) -> Hashable:
-        """The host and the job's number, or its domain."""
+        """The host and the job's number, its domain, or its plan."""
         return item.key
 
     def replaces(self, item: AnyRow, key: Hashable) -> bool:
@@ -121,8 +118,8 @@ class JobsView(Items[AnyRow]):
 
     def draw(self, item: AnyRow, line: int, width: int) -> Content:
         """One line of a job."""
-        if isinstance(item, MigrationRow):
-            return self._draw_migration(item, line, width)
+        if not isinstance(item, JobRow):
+            return self._draw_other(item, line, width)
         buttons = self._buttons(item)
         if self.lines_per_item == 2:  # noqa: PLR2004
             if line == 0:
@@ -161,24 +158,37 @@ class JobsView(Items[AnyRow]):
             numbers.insert(0, bar(filled, min(room - 2, _MOST_BAR), self.glyphs, style))
         return join(head, *(part for number in numbers for part in ("  ", number)))
 
-    def _draw_migration(self, row: MigrationRow, line: int, width: int) -> Content:
-        """The same lines for a domain on its way to another host."""
+    def _draw_other(self, row: MigrationRow | InterruptedRow, line: int, width: int) -> Content:
+        """The same lines for a domain on its way to another host, or a plan that was cut off."""
         wide = self.lines_per_item == 2  # noqa: PLR2004
         buttons = self._buttons(row)
         if line == 0:
             room = width - buttons.cell_length - 1 if wide else width
-            progress = self._migration_progress(row, room - 1 if wide else room, wide=wide)
+            progress = self._other_progress(row, room - 1 if wide else room, wide=wide)
             return join(pad(progress, room), buttons) if wide else progress
         host = [shown(row.host, DIM, width=20)] if self.several_hosts else []
-        words = (
-            migrations.ended_words(row.ended, self.glyphs)
-            if row.ended
-            else migrations.words(row.migration, self.glyphs, wide=wide)
-        )
-        told, more = self._told([*host, *words], width - 4, ended=row.ended is not None)
+        words = self._other_words(row, wide=wide)
+        told, more = self._told([*host, *words], width - 4, ended=_has_ended(row))
         if wide:
             return join("   ", told, " ", more)
         return join("   ", told) if line == 1 else join("   ", buttons, "  ", more)
+
+    def _other_words(self, row: MigrationRow | InterruptedRow, *, wide: bool) -> Iterable[Content]:
+        if isinstance(row, InterruptedRow):
+            return interrupted.words(row.plan)
+        if row.ended is not None:
+            return migrations.ended_words(row.ended, self.glyphs)
+        return migrations.words(row.migration, self.glyphs, wide=wide)
+
+    def _other_progress(self, row: MigrationRow | InterruptedRow, width: int, *, wide: bool) -> Content:
+        if isinstance(row, MigrationRow):
+            return self._migration_progress(row, width, wide=wide)
+        name = interrupted.name(row, self._name_cells(width, wide=wide))
+        how = (self.glyphs.warning, "interrupted", interrupted.STYLE, None)
+        head = self._line(name, how, [], width, wide=wide)
+        return join(
+            head, "  ", shown(interrupted.place(row.plan), width=max(4, width - head.cell_length - 2))
+        )
 
     def _migration_progress(self, row: MigrationRow, width: int, *, wide: bool) -> Content:
         migration = row.migration
@@ -270,14 +280,12 @@ class JobsView(Items[AnyRow]):
             sign = self.glyphs.severity(Severity.WARNING)
             words.insert(
                 0,
-                styled(
-                    f"{sign} interrupted at {row.plan.progress}: R goes on, X takes it back", "$text-warning"
-                ),
+                styled(f"{sign} interrupted at {row.plan.progress}: {interrupted.KEYS}", interrupted.STYLE),
             )
         elif row.plan and row.plan.moves and row.plan.step:
             # What else the move does meanwhile shows in no job.
             far = "" if row.copied is None or row.below else f" {row.copied} %"
-            words.insert(0, shown(f"{row.plan.progress}, {_short(row.plan.step)}{far}", "$text-primary"))
+            words.insert(0, shown(f"{row.plan.progress}, {short(row.plan.step)}{far}", "$text-primary"))
         if self.several_hosts:
             words.insert(0, shown(row.host, DIM, width=20))
         return words
@@ -351,6 +359,8 @@ def _titles(row: AnyRow) -> dict[str, str]:
         return {"dismiss-job": BY_ID["dismiss-job"].title}
     if isinstance(row, MigrationRow):
         return migrations.BUTTONS
+    if isinstance(row, InterruptedRow):
+        return interrupted.BUTTONS
     absent = out_of_place(row.job)
     return {command: BY_ID[command].title for command in BUTTONS if command not in absent}
 
@@ -359,33 +369,26 @@ def _why_not(row: AnyRow, command: str) -> str | None:
     """Why something cannot be done: as its key would say, and for what a move still has to do."""
     if isinstance(row, MigrationRow):
         return row.migration.over if command == "cancel" else None
+    if isinstance(row, InterruptedRow):
+        return None
     return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 
 def _has_ended(row: AnyRow) -> bool:
-    return row.job.phase.ended if isinstance(row, JobRow) else row.ended is not None
-
-
-def _short(step: Step) -> str:
-    """What a move is at, in a few words."""
-    match step:
-        case CopyImages(images=(image,)):
-            return f"copy {posixpath.basename(image.source)}"
-        case CopyImages(images=images):
-            return f"copy {len(images)} layers"
-        case CompareImages(path=path):
-            return f"compare {posixpath.basename(path)}"
-        case MakeImage(path=path) | MakeVolume(path=path):
-            return f"make {posixpath.basename(path)}"
-        case AwaitSync():
-            return "wait for sync"
-        case _:
-            return step.title
+    match row:
+        case JobRow():
+            return row.job.phase.ended
+        case MigrationRow():
+            return row.ended is not None
+        case InterruptedRow():
+            return False
 
 
 def _name_cells(row: AnyRow, glyphs: Glyphs) -> int:
     if isinstance(row, MigrationRow):
         return migrations.name(row.migration, glyphs).cell_length
+    if isinstance(row, InterruptedRow):
+        return interrupted.name(row).cell_length
     return shown(row.job.domain).cell_length + 1 + shown(row.job.target).cell_length
 
 
