@@ -94,6 +94,10 @@ def test_killed_and_found_again(
                 lambda s: None if any(j.phase is Phase.PIVOTING for j in s.jobs) else True, timeout=PATIENCE
             )
             assert refusals(host.plan(RecoverRequest(made.uuid, undo=True))) == {"past-the-pivot"}
+        elif (number, when) == (PIVOT, "after"):
+            # What is typed by hand must not begin with a pivot of jobs that are gone.
+            ahead = host.plan(RecoverRequest(made.uuid, undo=False)).ahead
+            assert ahead == entry.steps[PIVOT + 1 :]
         carried_out(host, RecoverRequest(made.uuid, undo=undo and not went))
         assert journal_is_empty(host)
     assert "urn:virt-mirror:plan" not in made.xml() + made.xml(inactive=True)

@@ -452,6 +452,25 @@ def test_undoing_names_the_images_that_it_removes() -> None:
     assert [step.title for step in kept.steps][-1] == "Cancel the copy of vda"
 
 
+def test_nothing_would_be_removed_past_the_pivot() -> None:
+    gone = make_domain(disks=[make_disk("vda", "/fast/top.move-p1.qcow2", "/fast/top", "/fast/base")])
+    plan = recover(entry(len(entry(0).steps) - 1), undo=True, domain=gone)
+    assert refusals(plan) == {"past-the-pivot"}
+    assert plan.steps == ()
+    # That it cannot be taken back is no reason to mirror back.
+    assert {finding.check for finding in plan.findings} == {"plan-left-over", "past-the-pivot"}
+
+
+def test_what_was_done_before_it_was_cut_off_is_not_ahead() -> None:
+    plan = recover(entry(7), undo=False, running=running(), done=True)
+    assert plan.ahead == entry(7).steps[8:]
+    assert plan.commands == tuple(c for step in entry(7).steps[8:] for c in step.commands)
+    assert plan.resumed is not None
+    # Whoever carries it out looks at that step once more.
+    assert plan.resumed.reached == 7
+    assert entry(7).steps[7].title in next(f.reason for f in plan.findings if f.check == "step-done")
+
+
 def test_resuming_goes_on_from_where_it_was() -> None:
     plan = recover(entry(7), undo=False, running=running())
     assert refusals(plan) == set()

@@ -23,7 +23,7 @@ from tui.model.hierarchy import MirrorState, SnapshotMirror, SnapshotView, arran
 from tui.model.hierarchy_request import SnapshotDeleteRequest
 from tui.model.hierarchy_rows import tree_rows
 from tui.model.hierarchy_steps import DeleteSnapshots
-from tui.model.job import JobType
+from tui.model.job import JobType, Phase
 from tui.model.journal import Entry
 from tui.model.plan import Plan
 from tui.model.request import Ending, RecoverRequest, Request, SnapshotEndRequest
@@ -41,7 +41,9 @@ def host(
     domain: Domain = DOMAIN, *entries: Entry, jobs: bool = False, read_only: bool = False
 ) -> FakeControl:
     """A host with two snapshots, the journal of its domain, and what the engine makes of it."""
-    found = [replace(make_job(domain, "vda", type=JobType.COMMIT), plan=None)] if jobs else []
+    found = [make_job(domain, "vda", phase=Phase.IN_SYNC, plan=entry.id) for entry in entries]
+    if jobs:
+        found = [make_job(domain, "vda", type=JobType.COMMIT, plan=None)]
     control = FakeControl(
         states=replace(make_state(domain, jobs=found), entries=entries), read_only=read_only
     )
@@ -206,7 +208,7 @@ async def test_an_interrupted_plan_names_the_keys_that_go_on_with_it(size: tuple
     async with opened(control, size=size) as screen:
         view = await view_of(screen)
         assert "! interrupted at step 3 of 3: " in plans(view)
-        assert "s1 of db01: R goes on with it, X takes it back" in plans(view).replace("\n", " ")
+        assert "s1 of db01: R goes on, X takes it back" in plans(view).replace("\n", " ")
         # Mirrors end once the snapshot is complete.
         assert "d lets" not in details(view)
         assert view.keys.plain.lstrip().startswith("R Resume")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tui.app.command import Panel
 from tui.app.deeds import Aim, running_number
 from tui.app.queue_keys import QueueKeys
@@ -9,6 +11,7 @@ from tui.app.rows import DiskKey
 from tui.app.widgets.interrupted import InterruptedRow
 from tui.app.widgets.jobs import JobRow, JobsView
 from tui.app.widgets.migrations import MigrationRow
+from tui.model.abandoned import barred
 from tui.model.job import Job
 from tui.model.journal import Entry
 from tui.model.migration import Migration
@@ -103,6 +106,11 @@ class AimedKeys(QueueKeys):
         number, uuid, target = disk
         cut_off = self.picture.states[number].interrupted(uuid, target)
         return cut_off is not None or self.focused_interruption() is not None
+
+    def barred(self, disk: DiskKey) -> Mapping[str, str]:
+        """What cannot be done with that plan once it is interrupted, resume or undo, and why."""
+        entry = self.plan_of(disk)
+        return barred(self.picture.states[disk[0]], entry) if entry and self.interrupted(disk) else {}
 
     def leftover_of(self, disk: DiskKey) -> str | None:
         """The image that an interrupted copy of a disk has left behind."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from tui.app.command import Command, Panel
 from tui.app.commands import footer
@@ -33,6 +34,8 @@ class Focus:
     """The plan in progress of the disk under the cursor."""
     interrupted: bool = False
     """Whether nobody carries that plan on any more."""
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be done with it then, resume or undo, and why."""
     leftover: bool = False
     """Whether an interrupted copy has left an image of these disks behind."""
     migration: Migration | None = None
@@ -53,8 +56,8 @@ def named(focus: Focus) -> list[Command]:
 
 def possible(command: str, focus: Focus) -> bool:
     """Whether a command does anything there."""
-    if focus.panel is Panel.QUEUE:
-        return command in _RECOVER or not why_not_in_queue(focus.item, command)
+    if focus.panel is Panel.QUEUE and command not in _RECOVER:
+        return not why_not_in_queue(focus.item, command)
     if focus.arrived and command in _OF_JOBS:
         return command in _OF_ARRIVALS
     if focus.migration is not None and command in _OF_JOBS | _RECOVER | _BEGIN:
@@ -64,7 +67,7 @@ def possible(command: str, focus: Focus) -> bool:
     if command in _OF_JOBS:
         plan_forbids = why_not_in_plan(focus.plan, command)
         return not plan_forbids and not any(why_not(job, command) for job in focus.jobs or (None,))
-    return True
+    return command not in focus.barred
 
 
 def _of_migration(migration: Migration) -> frozenset[str]:

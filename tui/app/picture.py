@@ -11,7 +11,7 @@ from tui.app.widgets.jobs import AnyRow, JobRow
 from tui.app.widgets.migrations import MigrationRow
 from tui.app.widgets.queue import QueueRow
 from tui.engine.control import Control
-from tui.model.abandoned import abandoned
+from tui.model.abandoned import abandoned, barred
 from tui.model.headway import below, percent_now, percent_of
 from tui.model.host import HostState, Link
 from tui.model.job import Job
@@ -123,7 +123,8 @@ class Picture:
                 (plan := _plan_of(state, job)),
                 percent_now(state, plan),
                 below(state, job.uuid, job.target) if plan else None,
-                plan is not None and state.interrupted(job.uuid, job.target) is plan,
+                (cut_off := plan is not None and state.interrupted(job.uuid, job.target) is plan),
+                barred(state, plan) if plan and cut_off else {},
             )
             for number, state in sorted(self.states.items())
             for job in state.jobs
@@ -137,8 +138,8 @@ class Picture:
             for number, state in sorted(self.states.items())
             for migration in state.migrations.values()
         ]
-        cut_off = [row for number in sorted(self.states) for row in self._interrupted(number)]
-        return [*moving, *cut_off, *running, *self.arrived, *ended]
+        alone = [row for number in sorted(self.states) for row in self._interrupted(number)]
+        return [*moving, *alone, *running, *self.arrived, *ended]
 
     def _interrupted(self, number: int) -> Iterator[InterruptedRow]:
         """The plans of a host that nobody carries on, as far as no running job of theirs tells of them."""
@@ -148,7 +149,7 @@ class Picture:
         for entry in abandoned(state):
             domain = state.domain(entry.uuid)
             if entry.id not in told and domain is not None:
-                yield InterruptedRow(number, state.name, domain.name, entry)
+                yield InterruptedRow(number, state.name, domain.name, entry, barred(state, entry))
 
     @property
     def emptiness(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tui.model.abandoned import barred
 from tui.model.disk import Disk
 from tui.model.domain import RunState
 from tui.model.headway import Below, below
@@ -40,6 +41,8 @@ class Row:
     """An image that an interrupted copy left behind."""
     interrupted: Entry | None = None
     """A move of the disk that nobody carries on any more."""
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be done with that, resume or undo, and why."""
     below: Below | None = None
     """What a move has still to do below a mirror that is in sync."""
     migration: Migration | None = None
@@ -134,7 +137,10 @@ def rows_of(number: int, state: HostState) -> list[Row]:
             job=jobs.get((domain.uuid, disk.target)) if disk else None,
             capacity=state.capacity(domain.uuid, disk.target) if disk else None,
             leftover=state.leftover(domain.uuid, disk.target) if disk and state.entries else None,
-            interrupted=state.interrupted(domain.uuid, disk.target) if disk and state.entries else None,
+            interrupted=(
+                cut_off := state.interrupted(domain.uuid, disk.target) if disk and state.entries else None
+            ),
+            barred=barred(state, cut_off) if cut_off else {},
             below=below(state, domain.uuid, disk.target) if disk and state.entries else None,
             migration=state.migrations.get(domain.uuid),
             arriving_from=domain.arriving_from,

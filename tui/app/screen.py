@@ -270,6 +270,7 @@ class MainScreen(Keys, Screen[None]):
             tuple(self.aimed_jobs()),
             self.plan_of(disk) if disk else None,
             interrupted=disk is not None and self.interrupted(disk),
+            barred=self.barred(disk) if disk else {},
             leftover=bool(disks) and all(self.leftover_of(one) for one in disks),
             migration=self.focused_migration(),
             arrived=self.focused_arrival() is not None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tui.model.job import Job, JobType, Phase
 from tui.model.journal import Entry
@@ -64,6 +64,23 @@ def _why_no_end(job: Job, command: str, name: str) -> str | None:
             return f"{verb} is possible once {name} is in sync; it is still copying{far}."
         case _:
             return f"{name} is {job.phase.value} already."
+
+
+_RECOVER = {"resume": "R goes on", "undo": "X takes it back"}
+
+
+def ways_on(barred: Mapping[str, str]) -> str:
+    """The keys that an interrupted plan has, as ``R goes on, X takes it back``; why where it has none."""
+    keys = ", ".join(words for command, words in _RECOVER.items() if command not in barred)
+    return keys or next(iter(barred.values()))
+
+
+def why_not_recovered(barred: Mapping[str, str], command: str) -> str | None:
+    """Why an interrupted plan cannot be resumed, or not be undone, and which key does the other."""
+    if command not in barred:
+        return None
+    other = next((f" {words}." for verb, words in _RECOVER.items() if verb not in barred), "")
+    return f"{barred[command]}{other}"
 
 
 def out_of_place(job: Job | None) -> frozenset[str]:

@@ -13,7 +13,7 @@ from tui.app.dialogs.merge_fields import COMMIT, PULL
 from tui.app.dialogs.peer_fields import Peer
 from tui.app.dialogs.several import Candidate
 from tui.app.rows import DiskKey
-from tui.app.verbs import ending_of, why_not, why_not_in_plan, why_not_together
+from tui.app.verbs import ending_of, why_not, why_not_in_plan, why_not_recovered, why_not_together
 from tui.app.widgets.chain import ChainPanel
 from tui.engine.control import Control
 from tui.model.domain import Domain
@@ -279,6 +279,9 @@ class WritingKeys(AimedKeys):
         entry = self.plan_of(disk)
         if entry is None:
             self.hint("No plan is open on this disk.")
+            return
+        if reason := why_not_recovered(self.barred(disk), "undo" if undo else "resume"):
+            self.hint(reason)
             return
         self.deeds.propose(
             self._aim([disk]), RecoverRequest(disk[1], undo, entry.id), "Undo" if undo else "Resume"

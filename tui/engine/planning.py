@@ -6,12 +6,15 @@ what they do not know stays unknown, which the plan says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.engine import places, promised
 from tui.engine.connection import Connection
 from tui.engine.copy_facts import copy_facts, disk_facts, placed
+from tui.engine.errors import HostError
 from tui.engine.files import Files
 from tui.engine.hierarchy_facts import hierarchy_facts
 from tui.engine.live_facts import live_facts
@@ -20,6 +23,7 @@ from tui.engine.merge_facts import merge_facts
 from tui.engine.migrate_facts import migrate_facts
 from tui.engine.move_facts import move_facts, promised_where
 from tui.engine.remote_facts import remote_facts
+from tui.engine.steps import happened
 from tui.model.arriving import plan_arriving
 from tui.model.begin_steps import StartCopy, StartPull
 from tui.model.copy_plan import plan_copy
@@ -139,7 +143,7 @@ def _planned(  # noqa: C901, PLR0911, PLR0912  one for each kind of request
         case MigrationTuneRequest():
             return plan_tune(request, look.domain, look.state.migrations.get(request.uuid), plan_id)
         case RecoverRequest():
-            return plan_recover(request, _recover_facts(look), plan_id)
+            return plan_recover(request, _recover_facts(request, look, host), plan_id)
         case EndRequest():
             return plan_end(request, _end_facts(request, look), plan_id)
         case SpeedRequest():
@@ -157,7 +161,7 @@ def _unknown_domain(request: Request, state: HostState, plan_id: str) -> Plan:
     return Plan(plan_id, f"Nothing to do for {printable(name)}", request.uuid, name, (finding,), ())
 
 
-def _recover_facts(look: Look) -> RecoverFacts:
+def _recover_facts(request: RecoverRequest, look: Look, host: Host | None) -> RecoverFacts:
     here = frozenset(entry.id for entry in look.under_way)
     disks = [disk for disk in look.domain.disks if not disk.empty]
     away = any(entry.migration for entry in look.entries)
@@ -169,7 +173,16 @@ def _recover_facts(look: Look) -> RecoverFacts:
         look.now,
         host_uuid=look.connection.host_uuid() if away else "",
         migrating=away and look.migrates(),
+        done=host is not None and not request.undo and _done(request, look.entries, host),
     )
+
+
+def _done(request: RecoverRequest, entries: Sequence[Entry], host: Host) -> bool:
+    """Whether the step was done at which the plan was cut off; what cannot be looked at is taken to be ahead."""
+    steps = [entry.step for entry in entries if request.plan in (None, entry.id) and entry.step is not None]
+    with suppress(HostError):
+        return len(steps) == 1 and happened(steps[0], host)
+    return False
 
 
 # Snapshots

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tui.model.command import own
+from tui.model.facts import Running
 from tui.model.host import HostState
 from tui.model.journal import Entry
+from tui.model.recover_plan import RecoverFacts, plan_recover
+from tui.model.request import RecoverRequest
 
 
 def abandoned(state: HostState) -> tuple[Entry, ...]:
@@ -31,3 +36,22 @@ def ways_out(state: HostState, entry: Entry) -> dict[str, str]:
     name = domain.name if domain else entry.uuid
     which = ("--plan", entry.id) if len(state.entries_of(entry.uuid)) > 1 else ()
     return {verb: own(verb, name, *which) for verb in ("resume", "undo")}
+
+
+def barred(state: HostState, entry: Entry) -> Mapping[str, str]:
+    """What cannot be done with it, to resume it or to undo it, each with a sentence why.
+
+    By the checks of the plans themselves, as far as the picture of the host goes: what takes a question to the host
+    is left to the plan.
+    """
+    domain = state.domain(entry.uuid)
+    if domain is None:
+        return {}
+    jobs = (job for job in state.active_jobs if job.uuid == entry.uuid)
+    running = tuple(Running(j.target, j.type, j.phase, j.source, j.destination, j.progress) for j in jobs)
+    facts = RecoverFacts(domain, (entry,), running, now=state.refreshed)
+    requests = {
+        verb: RecoverRequest(entry.uuid, undo=verb == "undo", plan=entry.id) for verb in ("resume", "undo")
+    }
+    refusals = {verb: plan_recover(one, facts, entry.id).refusals for verb, one in requests.items()}
+    return {verb: found[0].reason for verb, found in refusals.items() if found}

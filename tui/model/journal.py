@@ -168,6 +168,11 @@ class Entry:
         return next((step.source_host for step in self.steps if isinstance(step, ProveArrival)), None)
 
     @property
+    def arrived(self) -> bool:
+        """Whether it was cut off when its domain had gone over already: its journal is at that host then."""
+        return self.migration is not None and self.reached > self.steps.index(self.migration)
+
+    @property
     def filling(self) -> bool:
         """Whether images at the destination are not complete yet, so that no guest may go over to them."""
         return any(isinstance(s, ChainStep) for s in self.steps[self.reached :])

@@ -86,6 +86,8 @@ class Plan:
     """The wish that it was made for."""
     resumed: Entry | None = None
     """The interrupted plan that this goes on with: its own steps, from the one that it had reached."""
+    done: bool = False
+    """Whether that one had been done before it was cut off, so that the next one is the first that is left."""
     leaves: tuple[str, ...] = ()
     """Images that the guest has left when it is done, and that stay where they are."""
     needs: int | None = None
@@ -130,4 +132,4 @@ class Plan:
     @property
     def ahead(self) -> tuple[Step, ...]:
         """The steps that are still to be done."""
-        return self.steps[self.resumed.reached :] if self.resumed else self.steps
+        return self.steps[self.resumed.reached + self.done :] if self.resumed else self.steps

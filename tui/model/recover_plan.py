@@ -34,6 +34,8 @@ class RecoverFacts:
     """By which the host knows itself; empty where no plan is about another one."""
     migrating: bool = False
     """Whether the domain is on its way."""
+    done: bool = False
+    """Whether the host shows that the step was done which the plan had reached."""
 
 
 def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> Plan:
@@ -66,22 +68,16 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     )
     title = f"{verb} “{printable(entry.title)}”"
     if request.undo:
-        findings += [*_check_undo(entry, facts), *_check_overlays(entry, facts)]
-        if _past(entry, facts) and not list(_check_resume(entry, facts)):
-            findings.append(
-                refused(
-                    "past-the-pivot",
-                    "The guest has gone over already, and what is left to do is small.",
-                    f"Go on with it: {own('resume', name)}",
-                )
-            )
+        past = [*_check_past(entry, facts)]
+        findings += [*past, *_check_undo(entry, facts, past=bool(past)), *_check_overlays(entry, facts)]
         return Plan(
             plan_id,
             title,
             facts.domain.uuid,
             facts.domain.name,
             tuple(findings),
-            tuple(_undoing(entry, facts)),
+            # What would be removed is what the guest is on.
+            () if past else tuple(_undoing(entry, facts)),
             journalled=False,
             closes=(entry.id,),
             facts=about,
@@ -89,6 +85,8 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
     findings += _check_resume(entry, facts)
     if isinstance(entry.step, CopyImages | CopyLayersThere):
         findings.append(fine("copied-again", "The lower layers are copied from their beginning once more."))
+    if facts.done and entry.step:
+        findings.append(fine("step-done", f"“{printable(entry.step.title)}” has been done already."))
     return Plan(
         entry.id,
         title,
@@ -98,6 +96,7 @@ def plan_recover(request: RecoverRequest, facts: RecoverFacts, plan_id: str) -> 
         entry.steps,
         facts=about,
         resumed=entry,
+        done=facts.done,
     )
 
 
@@ -170,21 +169,28 @@ def _there(step: Begin, facts: RecoverFacts) -> bool:
     return disk is not None and set(step.paths).isdisjoint(layer.path for layer in disk.chain.layers)
 
 
-def _past(entry: Entry, facts: RecoverFacts) -> bool:
-    """Whether a disk of the plan is where it was to go, which the others belong with, or all are merged."""
-    return isinstance(entry.step, DeleteSnapshots) or any(
-        isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path)
-        for step in entry.steps[: entry.reached + 1]
-    )
+def _check_past(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
+    """Whether there is no way back, but one on."""
+    name = printable(facts.domain.name)
+    go_on = f"Go on with it: {printable(own('resume', facts.domain.name))}"
+    if entry.migration is not None and (entry.arrived or entry.migration.host_uuid == facts.host_uuid):
+        host = printable(entry.migration.host)
+        yield refused("past-the-switch", f"{name} is at {host} already, and does not come back.", go_on)
+    if entry.snapshot is not None:
+        for step in _gone_over(entry, facts):
+            yield refused(
+                "past-the-pivot",
+                f"{printable(step.target)} is on its mirror {printable(step.path)} already.",
+                f"Bring it to its end: {entry.snapshot.deletion('--pivot')}",
+            )
+    # The other disks belong with the one that is where it was to go, and what is merged is so for good.
+    over = isinstance(entry.step, DeleteSnapshots) or any(_gone_over(entry, facts))
+    if over and not list(_check_resume(entry, facts)):
+        what = "The guest has gone over already, and what is left to do is small."
+        yield refused("past-the-pivot", what, go_on)
 
 
-def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
-    if entry.migration is not None and entry.migration.host_uuid == facts.host_uuid:
-        yield refused(
-            "past-the-switch",
-            f"{printable(facts.domain.name)} is at {printable(entry.migration.host)} already, and does not come back.",
-            f"Go on with it: {printable(own('resume', facts.domain.name))}",
-        )
+def _check_undo(entry: Entry, facts: RecoverFacts, *, past: bool) -> Iterator[Finding]:
     if entry.layered and not facts.domain.state.active:
         yield refused(
             "domain-not-running",
@@ -192,21 +198,19 @@ def _check_undo(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:
             "only while it runs.",
             "Start the guest first.",
         )
+    for step in _gone_over(entry, facts) if not past else ():
+        yield warning(
+            "pivoted",
+            f"{printable(step.target)} is on {printable(step.path)} already, and stays there.",
+            "Mirror back to return.",
+        )
+
+
+def _gone_over(entry: Entry, facts: RecoverFacts) -> Iterator[Begin]:
+    """The mirrors that the guest is on; a pull fills the layer that it is on in any case."""
     for step in entry.steps[: entry.reached + 1]:
-        # A pull fills the layer that the guest is on in any case.
         if isinstance(step, Begin) and step.job.mirrors and facts.domain.is_on(step.target, step.path):
-            if entry.snapshot is not None:
-                yield refused(
-                    "past-the-pivot",
-                    f"{printable(step.target)} is on its mirror {printable(step.path)} already.",
-                    f"Bring it to its end: {entry.snapshot.deletion('--pivot')}",
-                )
-                continue
-            yield warning(
-                "pivoted",
-                f"{printable(step.target)} is on {printable(step.path)} already, and stays there.",
-                "Mirror back to return.",
-            )
+            yield step
 
 
 def _check_overlays(entry: Entry, facts: RecoverFacts) -> Iterator[Finding]:

@@ -10,7 +10,9 @@ from textual.content import Content
 from tui.app.dialogs.flow import Line
 from tui.app.glyphs import DIM, Glyphs
 from tui.app.text import join, shown, styled
+from tui.app.verbs import ways_on, why_not_recovered
 from tui.engine.control import Control
+from tui.model.abandoned import barred
 from tui.model.host import HostState
 from tui.model.job import Job
 from tui.model.journal import Entry, latest
@@ -42,6 +44,11 @@ class OpenPlans:
         held = (e for e in journalled if e.snapshot is not None and e.snapshot.name == snapshot)
         return next(iter((*reversed(self.interrupted), *held, *reversed(journalled))), None)
 
+    def why_not(self, entry: Entry, command: str) -> str | None:
+        """Why a plan cannot be resumed, or not be undone, one sentence."""
+        found = barred(self.state, entry) if entry in self.interrupted else {}
+        return why_not_recovered(found, command)
+
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The block jobs that no such plan has begun."""
@@ -55,7 +62,7 @@ class OpenPlans:
             if self.goes_on(entry):
                 yield self._line(entry, "under way", f"{glyphs.copying} ", "$text-primary")
             elif entry.step is not None:
-                keys = "" if read_only or entry is not meant else "R goes on with it, X takes it back"
+                keys = "" if read_only or entry is not meant else ways_on(barred(self.state, entry))
                 yield self._line(entry, "interrupted", f"{glyphs.warning} ", "$text-warning", keys)
             elif entry.snapshot is None or entry.snapshot.name not in shown_mirrors:
                 keys = "" if read_only or entry is not meant else "X takes it back"
@@ -71,7 +78,7 @@ class OpenPlans:
     @staticmethod
     def _line(entry: Entry, word: str, sign: str, style: str, keys: str = "") -> Line:
         at = f" at {entry.progress}" if entry.step is not None and len(entry.steps) > 1 else ""
-        tail = styled(f": {keys}", style) if keys else Content("")
+        tail = shown(f": {keys}", style) if keys else Content("")
         who = Content("") if keys else styled(f"  {shown(entry.who).plain}", DIM)
         return Line(styled(sign, style), join(styled(f"{word}{at}: ", style), shown(entry.title), tail, who))
 

@@ -257,8 +257,8 @@ class SnapshotsDialog(SnapshotKeys):
         if command == "export":
             return self._why_no_export()
         if command in ABOUT_PLANS:
-            name = shown(self.domain.name, width=_NAME).plain
-            return None if self.plan_meant else f"No plan is open on {name}."
+            entry, name = self.plan_meant, shown(self.domain.name, width=_NAME).plain
+            return self.open_plans.why_not(entry, command) if entry else f"No plan is open on {name}."
         return self._why_not_this() if command in ABOUT_ONE else None
 
     def _why_not_this(self) -> str | None:

@@ -14,6 +14,7 @@ from tui.app.chains import Kind, Line, Role, mirror_words, tree
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.rows import Row
 from tui.app.text import join, pad, shown, shown_middle, styled
+from tui.app.verbs import ways_on
 from tui.app.widgets.domains import job_words
 from tui.app.widgets.items import Items
 from tui.model.disk import Device
@@ -205,10 +206,8 @@ class ChainPanel(Vertical):
             when = "here" if row.state.active else "here when it runs"
             entries.append(("role", styled(f"active layer: the guest writes {when}", "$foreground")))
         if entry := row.interrupted:
-            where = f"{entry.progress}; R goes on with it, X takes it back"
-            entries.append(
-                ("interrupted", join(shown(entry.title, "$text-warning"), styled(f"  {where}", DIM)))
-            )
+            where = f"  {entry.progress}; {ways_on(row.barred)}"
+            entries.append(("interrupted", join(shown(entry.title, "$text-warning"), shown(where, DIM))))
         if row.leftover:
             note = join(
                 shown(row.leftover, "$foreground"), styled("  of an interrupted copy; x removes it", DIM)

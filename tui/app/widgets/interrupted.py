@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from textual.content import Content
 
@@ -12,13 +12,12 @@ from tui.app.commands import BY_ID
 from tui.app.glyphs import DIM
 from tui.app.rows import DiskKey
 from tui.app.text import join, shown, styled
+from tui.app.verbs import ways_on
 from tui.app.widgets.job_words import short
 from tui.model.journal import Entry
 
 BUTTONS = {command: BY_ID[command].title for command in ("resume", "undo")}
 """Ids of the commands that have buttons, and what they are called."""
-KEYS = "R goes on, X takes it back"
-"""What can be done with it."""
 STYLE = "$text-warning"
 
 
@@ -31,6 +30,8 @@ class InterruptedRow:
     host: str
     domain: str
     plan: Entry
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be done with it, resume or undo, and why."""
 
     @property
     def disk(self) -> DiskKey:
@@ -46,7 +47,8 @@ class InterruptedRow:
     @property
     def sentence(self) -> str:
         """What it is and what can be done with it."""
-        return f"{self.domain}: “{self.plan.title}” was interrupted at {self.plan.progress}: {KEYS}."
+        ways = ways_on(self.barred).removesuffix(".")
+        return f"{self.domain}: “{self.plan.title}” was interrupted at {self.plan.progress}: {ways}."
 
 
 def name(row: InterruptedRow, width: int | None = None) -> Content:
@@ -61,11 +63,10 @@ def place(plan: Entry) -> str:
     return f"at {plan.progress}" + (f", {short(plan.step)}" if plan.step else "")
 
 
-def words(plan: Entry) -> Iterator[Content]:
+def words(row: InterruptedRow) -> Iterator[Content]:
     """What it is, what can be done with it, and whose it was."""
+    plan = row.plan
     yield shown(plan.title)
-    yield styled(KEYS, STYLE)
+    yield shown(ways_on(row.barred), STYLE)
     since = time.strftime("%H:%M", time.localtime(plan.started))
-    yield join(
-        styled("begun ", DIM), styled(since, DIM), styled(" by ", DIM), shown(plan.owner, DIM, width=30)
-    )
+    yield join(styled("begun ", DIM), styled(since, DIM), styled(" by ", DIM), shown(plan.who, DIM, width=30))

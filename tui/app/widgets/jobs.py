@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from textual import events
@@ -14,7 +14,7 @@ from tui.app.commands import BY_ID
 from tui.app.glyphs import DIM, PHASE_STYLES, UNICODE, Glyphs
 from tui.app.rows import DiskKey
 from tui.app.text import join, pad, shown, shown_middle, styled
-from tui.app.verbs import BUTTONS, out_of_place, why_not, why_not_in_plan
+from tui.app.verbs import BUTTONS, out_of_place, ways_on, why_not, why_not_in_plan, why_not_recovered
 from tui.app.widgets import interrupted, migrations
 from tui.app.widgets.gauges import bar, percentage, sparkline
 from tui.app.widgets.interrupted import InterruptedRow
@@ -61,6 +61,8 @@ class JobRow:
     """What that plan has still to do below a mirror that is in sync."""
     interrupted: bool = False
     """Whether nobody carries that plan on any more."""
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be done with it then, resume or undo, and why."""
 
     @property
     def disk(self) -> DiskKey:
@@ -175,7 +177,7 @@ class JobsView(Items[AnyRow]):
 
     def _other_words(self, row: MigrationRow | InterruptedRow, *, wide: bool) -> Iterable[Content]:
         if isinstance(row, InterruptedRow):
-            return interrupted.words(row.plan)
+            return interrupted.words(row)
         if row.ended is not None:
             return migrations.ended_words(row.ended, self.glyphs)
         return migrations.words(row.migration, self.glyphs, wide=wide)
@@ -278,10 +280,8 @@ class JobsView(Items[AnyRow]):
         words = ended_words(job, self.glyphs) if job.phase.ended else running_words(job, row.below)
         if row.plan and row.interrupted:
             sign = self.glyphs.severity(Severity.WARNING)
-            words.insert(
-                0,
-                styled(f"{sign} interrupted at {row.plan.progress}: {interrupted.KEYS}", interrupted.STYLE),
-            )
+            told = f"{sign} interrupted at {row.plan.progress}: {ways_on(row.barred)}"
+            words.insert(0, shown(told, interrupted.STYLE))
         elif row.plan and row.plan.moves and row.plan.step:
             # What else the move does meanwhile shows in no job.
             far = "" if row.copied is None or row.below else f" {row.copied} %"
@@ -370,7 +370,7 @@ def _why_not(row: AnyRow, command: str) -> str | None:
     if isinstance(row, MigrationRow):
         return row.migration.over if command == "cancel" else None
     if isinstance(row, InterruptedRow):
-        return None
+        return why_not_recovered(row.barred, command)
     return why_not(row.job, command) or why_not_in_plan(row.plan, command)
 
 
