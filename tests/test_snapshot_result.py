@@ -70,18 +70,22 @@ async def test_what_was_seen_leaves_room_for_the_definitions_and_can_be_scrolled
         assert proof.scroll_offset.y == proof.max_scroll_y > 0
 
 
+@pytest.mark.parametrize(
+    ("command", "whose"), [("sync", "Your own command holds"), ("", "You hold this state by yourself")]
+)
 @played
-async def test_a_state_that_only_the_user_knows_of_says_so() -> None:
+async def test_a_state_that_only_the_user_knows_of_says_so(command: str, whose: str) -> None:
     control = host()
     async with form_opened(control) as (screen, form):
         for number in (0, 1):
             method(form, number).value = Method.MANUAL
-        form.query_one("#command", Input).value = "sync"
+        form.query_one("#command", Input).value = command
         form.query_one("#pause", Check).value = True
-        await screen.until(lambda: form.plan is not None)
+        await screen.until(lambda: form.plan is not None and last(control).command == command)
         await screen.press("enter", "enter")
         await screen.until(lambda: isinstance(screen.app.screen, HeldDialog))
         await screen.press("j", "c")
+        assert screen.notes[-1].startswith(whose)
         assert "only you know where" in screen.notes[-1]
 
 

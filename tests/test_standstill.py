@@ -13,8 +13,10 @@ from textual.widgets import Button, Digits, Input, Static
 from tests.app_pilot import Screen, played
 from tests.fake_host import NOW, FakeControl
 from tests.snapshot_view import DOMAIN, UUID, form_opened, host, last, method
+from tui.app.dialogs.dialog import Buttons
 from tui.app.dialogs.fields import Check, Field
 from tui.app.dialogs.flow import Flow
+from tui.app.dialogs.passages import Passages
 from tui.app.dialogs.standstill import StandstillDialog
 from tui.engine.control import End, Outcome
 from tui.model.awaited import Awaited
@@ -145,6 +147,30 @@ def test_the_time_is_counted_down(size: tuple[int, int], *, ascii_only: bool) ->
             assert stand.seconds == "0"
 
     play()
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@played
+async def test_the_images_that_stand_still_are_named_and_can_be_copied(size: tuple[int, int]) -> None:
+    async with begun(size=size) as stand:
+        images = stand.dialog.query_one("#images", Passages)
+        assert not images.display
+        await stand.look(AWAITED)
+        assert images.display
+        disks = [DOMAIN.disk(target) for target in AWAITED.targets]
+        named = [[disk.target, layer.path] for disk in disks if disk for layer in disk.chain.layers]
+        assert [str(one.prompt).split() for one in images.options] == named
+        assert len(named) > len(disks), "also those below the active layer"
+        # All of them are in view with the count-down below.
+        assert images.max_scroll_y == 0
+        assert stand.dialog.query_one("#left").region.bottom <= stand.dialog.query_one(Buttons).region.y
+        await stand.screen.press("down", "c")
+        assert stand.screen.app.clipboard == named[1][1]
+        await stand.screen.press("a")
+        assert stand.screen.app.clipboard == "\n".join(path for _target, path in named)
+        assert stand.answers == []
+        await stand.look(None, after=LIMIT)
+        assert not images.display
 
 
 @played

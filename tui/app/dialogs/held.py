@@ -21,6 +21,7 @@ from tui.app.dialogs.plan_view import finding_lines, xml_line
 from tui.app.glyphs import UNICODE, Glyphs
 from tui.app.text import join, shown
 from tui.engine.control import Level, Outcome
+from tui.model.live_steps import TakeTogether
 from tui.model.methods import Method
 from tui.model.plan import HeldDisk, Plan
 from tui.model.text import counted
@@ -41,6 +42,7 @@ class HeldDialog(Dialog[None]):
         super().__init__(glyphs)
         self._plan = plan
         self._outcome = outcome
+        by_hand = any(isinstance(step, TakeTogether) and step.asks for step in plan.steps)
         self.parts: list[tuple[str, str]] = []
         """What each definition is, and its XML, or why there is none."""
         for held in plan.held:
@@ -48,7 +50,7 @@ class HeldDialog(Dialog[None]):
             now = f"{target}, by {shown(held.method).plain}: what the guest uses now"
             self.parts += [
                 (now, held.disk),
-                (f"{target}: what a backup is made from", held.backup or _none(held)),
+                (f"{target}: what a backup is made from", held.backup or _none(held, by_hand=by_hand)),
             ]
 
     def compose(self) -> ComposeResult:
@@ -92,10 +94,12 @@ class HeldDialog(Dialog[None]):
             )
 
 
-def _none(held: HeldDisk) -> str:
+def _none(held: HeldDisk, *, by_hand: bool) -> str:
     """Why there is nothing that a backup could be made from."""
     if held.method == Method.INTERNAL:
         return "Nothing: the state lies inside of the image, which the guest goes on writing to."
+    if by_hand:
+        return "You hold this state by yourself: only you know where."
     return "Your own command holds this state: only you know where."
 
 

@@ -13,24 +13,31 @@ from textual.containers import Vertical
 from textual.types import CSSPathType
 from textual.widgets import Button, Digits, Static
 
+from tui.app.dialogs.clipboard import copy_text
 from tui.app.dialogs.dialog import Buttons, Dialog, button
 from tui.app.dialogs.flow import EMPTY, Flow, Line
-from tui.app.glyphs import UNICODE, Glyphs
-from tui.app.text import join, shown
+from tui.app.dialogs.passages import Passages
+from tui.app.glyphs import DIM, UNICODE, Glyphs
+from tui.app.text import join, pad, shown
 from tui.engine.control import Control, End, Outcome
 from tui.model.awaited import Awaited
 from tui.model.plan import Plan
+from tui.model.text import counted
 
 _REFRESH = 0.2
 """Seconds between two looks at the clock."""
 
 
 class StandstillDialog(Dialog[None]):
-    """Counts the time down that the user has, tells the host what he says, and stays to say what went wrong."""
+    """Names the images, counts down the user's time, tells the host what he says, and stays to say what went wrong."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "standstill.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "done", "Done, go on", show=False, id="standstill-done"),
+        Binding("up,k", "image(-1)", "Image above", show=False, id="standstill-up"),
+        Binding("down,j", "image(1)", "Image below", show=False, id="standstill-down"),
+        Binding("c,y", "copy", "Copy this path", show=False, id="standstill-copy"),
+        Binding("a", "copy_all", "Copy all paths", show=False, id="standstill-copy-all"),
     ]
 
     def __init__(
@@ -41,6 +48,8 @@ class StandstillDialog(Dialog[None]):
         self._control = control
         self._plan = plan
         self._clock = clock
+        self._images: tuple[tuple[str, str], ...] = ()
+        """The disks whose state he is to hold and the paths of their images, the active layer first."""
         self._seconds = Static("", id="seconds") if glyphs.ascii else Digits("", id="seconds")
         self._meanwhile = f"{plan.domain} is about to stand still."
         """What is to be said while nothing is waited for."""
@@ -49,10 +58,14 @@ class StandstillDialog(Dialog[None]):
         self._outcome: Outcome | None = None
 
     def compose(self) -> ComposeResult:
-        """Why the guest stands still, for how long yet, and the two answers."""
+        """Why the guest stands still, with which images, for how long yet, and the two answers."""
+        images = Passages(id="images")
+        # Enter says that all is done, wherever the cursor of this list is.
+        images.can_focus = False
         yield from self.boxed(
             join("Your part in the snapshot of ", shown(self._plan.domain)),
             Flow(id="why"),
+            images,
             Vertical(self._seconds, Static("seconds left", id="unit"), id="left"),
             Flow(id="then"),
             Buttons(
@@ -82,10 +95,49 @@ class StandstillDialog(Dialog[None]):
         if awaited is not None:
             self._meanwhile = self._goes_on_without
             self._seconds.update(str(max(0, math.ceil(awaited.until - self._clock()))))
+        self._show_images(awaited)
         self.query_one("#left").display = awaited is not None
         why, then = self._words(awaited)
         self.query_one("#why", Flow).show([_sentence(why), EMPTY])
         self.query_one("#then", Flow).show([_sentence(then)] if then else [])
+
+    def _show_images(self, awaited: Awaited | None) -> None:
+        """Name what he may copy now: all layers of his disks, since the state is in all of them together."""
+        domain = self._control.state.domain(self._plan.uuid) if awaited is not None else None
+        disks = (
+            [disk for target in awaited.targets if (disk := domain.disk(target))]
+            if awaited and domain
+            else []
+        )
+        images = tuple((disk.target, layer.path) for disk in disks for layer in disk.chain.layers)
+        view = self.query_one("#images", Passages)
+        view.display = bool(images)
+        if images != self._images:
+            self._images = images
+            room = max((len(target) for target, _path in images), default=0) + 2
+            view.show([Line(pad(shown(target, DIM), room), shown(path))] for target, path in images)
+            keys = "arrows and c: copy a path to the clipboard  a all of them" if images else ""
+            self.query_one(Buttons).above(keys)
+
+    def action_image(self, step: int) -> None:
+        """To another image."""
+        view = self.query_one("#images", Passages)
+        if step < 0:
+            view.action_cursor_up()
+        else:
+            view.action_cursor_down()
+
+    def action_copy(self) -> None:
+        """Give the path under the cursor to the clipboard."""
+        place = self.query_one("#images", Passages).highlighted
+        if place is not None and place < len(self._images):
+            copy_text(self.app, self._images[place][1], "The path was")
+
+    def action_copy_all(self) -> None:
+        """Give all of them to the clipboard, one a line."""
+        if self._images:
+            paths = [path for _target, path in self._images]
+            copy_text(self.app, "\n".join(paths), counted(len(paths), "path was", "paths were"))
 
     @property
     def _goes_on_without(self) -> str:
@@ -98,8 +150,9 @@ class StandstillDialog(Dialog[None]):
         if awaited is None:
             return self._meanwhile, ""
         how = f" ({awaited.how})" if awaited.how else ""
+        disks = " and ".join(awaited.targets)
         return (
-            f"{domain} stands still{how}: hold the state of {' and '.join(awaited.targets)} now.",
+            f"{domain} stands still{how}: hold the state of {disks} now. Nothing writes to these images meanwhile.",
             f"When the time is over, {domain} goes on without you, and what was taken is taken back.",
         )
 
