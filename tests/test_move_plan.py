@@ -132,6 +132,32 @@ def test_flat_and_shallow_are_copies() -> None:
     assert shallow.shallow
 
 
+def test_there_is_one_estimate_of_the_room_for_all_disks() -> None:
+    def moved(free: int) -> Plan:
+        known = facts(make_disk("vda", "/slow/a"), make_disk("vdb", "/slow/b"), free=free)
+        return move(known, how=How.FLATTEN)
+
+    def said(plan: Plan) -> list[str]:
+        return [finding.reason for finding in plan.findings if finding.check.startswith("space")]
+
+    # Each holds a GiB, and comes to hold 4 once the guest has written everywhere.
+    assert said(moved(100 * GIB)) == ["100 GiB are free there; about 2 GiB are needed, and at most 8 GiB."]
+    assert dict(moved(100 * GIB).facts)["takes"] == "2 GiB likely, 8 GiB at most"
+    # Either of them alone would have all the room that it can come to take.
+    tight = moved(5 * GIB)
+    assert "space-tight" in warnings(tight)
+    assert len(said(tight)) == 1
+    assert refusals(moved(GIB)) == {"space-together"}
+
+
+def test_a_flattened_chain_takes_no_more_than_its_disk_holds() -> None:
+    known = facts(make_disk("vda", *(f"/slow/{n}" for n in range(6))))
+    # Six layers of a GiB each hold 4 GiB at most, and what the image itself is kept in.
+    needs = move(known, how=How.FLATTEN).needs
+    assert needs is not None
+    assert 4 * GIB <= needs < 4.1 * GIB
+
+
 @pytest.mark.parametrize(
     ("more", "check"),
     [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tui.model import destination_checks
+from tui.model.copy_case import copy_case
+from tui.model.copy_space import Space, predict
 from tui.model.disk_checks import no_such_disk
-from tui.model.facts import LayerFacts, Use, who
+from tui.model.facts import Use, who
 from tui.model.finding import Finding, fine, refused, warning
-from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen
+from tui.model.move_case import Fate, MovedDisk, MovedLayer, MoveFacts, chosen, copy_request
 from tui.model.place_checks import check_length
 from tui.model.quantity import size
 from tui.model.request import How, MoveRequest
@@ -78,43 +80,56 @@ def images_of(disk: MovedDisk) -> tuple[str, ...]:
     return (disk.new_overlay, *(layer.path for layer in disk.copied))
 
 
-def needed(disks: tuple[MovedDisk, ...]) -> int | None:
-    """Bytes that all disks together are likely to take; volumes take all of theirs at once."""
+def space(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Space:
+    """What all disks together take, the one estimate of it; volumes take all of theirs at once."""
     volumes = [disk.volume.size for disk in disks if disk.volume]
     if volumes:
-        return sum(volumes) if all(volumes) else None
-    layers = [layer for disk in disks for layer in _taken_along(disk)]
-    known = [layer.allocated for layer in layers if layer.allocated is not None]
-    return sum(known) if len(known) == len(layers) else None
+        taken = sum(volumes) if all(volumes) else None
+        return Space(taken, taken, facts.free)
+    each = [_space(request, disk) for disk in disks]
+    return Space(_sum(one.likely for one in each), _sum(one.most for one in each), facts.free)
 
 
-def _taken_along(disk: MovedDisk) -> list[LayerFacts]:
-    match disk.how:
-        case How.SHALLOW:
-            return list(disk.facts.layers[:1])
-        case How.FLATTEN:
-            return list(disk.facts.layers)
-        case How.KEEP_CHAIN:
-            copied = {layer.source for layer in disk.copied}
-            return [layer for layer in disk.facts.layers if layer.path in copied]
+def _space(request: MoveRequest, disk: MovedDisk) -> Space:
+    """What one of them takes, as its copy would; layers that go along are copied as they are."""
+    if disk.how is How.KEEP_CHAIN:
+        copied = {layer.source for layer in disk.copied}
+        return Space(_sum(layer.allocated for layer in disk.facts.layers if layer.path in copied), None, None)
+    case = copy_case(copy_request(request, disk), disk.facts)
+    return predict(case) if case is not None else Space(None, None, None)
 
 
-def check_together(facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
+def _sum(amounts: Iterable[int | None]) -> int | None:
+    """``None`` where one of them is not known."""
+    known = list(amounts)
+    return None if None in known else sum(amount or 0 for amount in known)
+
+
+def check_together(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...]) -> Iterator[Finding]:
     """Room for all of them."""
-    need = needed(disks)
-    if need is None or facts.free is None:
+    needs = space(request, facts, disks)
+    need, most, room = needs.likely, needs.most, needs.room
+    if need is None or room is None:
         if any(disk.how is How.KEEP_CHAIN or disk.volume for disk in disks):
             yield warning(
                 "space-unchecked", "Whether there is room for all disks is unchecked.", "Look first."
             )
-    elif facts.free < need:
+    elif room < need:
         yield refused(
             "space-together",
-            f"All disks together need about {size(need)}, and {size(facts.free)} are free there.",
+            f"All disks together need about {size(need)}, and {size(room)} are free there.",
             "Make room, or move fewer disks.",
         )
+    elif most is not None and room < most:
+        yield warning(
+            "space-tight",
+            f"{size(room)} are free there; about {size(need)} are needed, and {size(most)} once the guest has "
+            "written everywhere.",
+            "Watch the room there, now and after a pivot.",
+        )
     else:
-        yield fine("space-together", f"{size(facts.free)} are free there; about {size(need)} are needed.")
+        limit = "" if most in (None, need) else f", and at most {size(most)}"
+        yield fine("space-together", f"{size(room)} are free there; about {size(need)} are needed{limit}.")
 
 
 def check_chain(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:

@@ -22,9 +22,11 @@ from tui.model.storage import FileSource, Layer
 from tui.model.text import printable
 from tui.model.xml import InvalidXML
 
-_OF_ONE_IMAGE = frozenset(
-    {"internal-snapshots", "internal-snapshots-unchecked", "thin-becomes-fat", "space", "space-tight"}
-    | {"destination-exists"}
+_OF_ONE_DISK = frozenset({"space", "space-tight"})
+"""Findings of a copy that hold for all disks together, which share the room."""
+
+_OF_ONE_IMAGE = _OF_ONE_DISK | frozenset(
+    {"internal-snapshots", "internal-snapshots-unchecked", "thin-becomes-fat", "destination-exists"}
 )
 """Findings of a copy that do not hold for a chain that goes along as it is."""
 
@@ -44,7 +46,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
     if disks:
         findings += move_checks.check_left(request, facts, disks)
         findings += move_checks.check_names(disks)
-        findings += move_checks.check_together(facts, disks)
+        findings += move_checks.check_together(request, facts, disks)
         findings += check_snapshots(request, facts, disks)
         findings += check_sources(request, facts, disks)
         copies = [plan_copy(copy_request(request, disk), disk.facts, plan_id) for disk in disks]
@@ -73,7 +75,7 @@ def plan_move(request: MoveRequest, facts: MoveFacts, plan_id: str) -> Plan:
         steps=steps,
         facts=tuple(_facts(request, facts, going)),
         leaves=left_there(request, disks),
-        needs=move_checks.needed(disks) if disks else None,
+        needs=move_checks.space(request, facts, disks).likely if disks else None,
         free=facts.free,
         chains=tuple(
             Redrawn(disk.target, disk.chain, disk.then(merged=request.merge_overlay), gone="")
@@ -94,7 +96,7 @@ def _of_copies(disks: tuple[MovedDisk, ...], copies: list[Plan]) -> Iterator[Fin
         if disk.volume is not None and disk.how is not How.FLATTEN:
             # It is refused, and nothing of it is copied.
             continue
-        left_out = volume_checks.OF_A_DEVICE if disk.volume is not None else frozenset[str]()
+        left_out = volume_checks.OF_A_DEVICE if disk.volume is not None else _OF_ONE_DISK
         if disk.how is How.KEEP_CHAIN:
             left_out = _OF_ONE_IMAGE
         for finding in plan.findings:
@@ -266,8 +268,9 @@ def _facts(request: MoveRequest, facts: MoveFacts, disks: tuple[MovedDisk, ...])
             )
     if not disks:
         return
-    need = move_checks.needed(disks)
-    yield "takes", f"{size(need)} likely"
+    needs = move_checks.space(request, facts, disks)
+    need, most = needs.likely, needs.most
+    yield "takes", f"{size(need)} likely" + ("" if most in (None, need) else f", {size(most)} at most")
     if need:
         pace = request.bandwidth or _PACE
         yield "time", f"about {duration(need / pace)} at {rate(pace)}, and longer the more the guest writes"
