@@ -30,8 +30,8 @@ from tui.model.quantity import fine_duration, moment, size
 from tui.model.text import counted
 
 _NAME = 30
-_HINT = "f only this domain  enter details  c copy  r read again"
-_HINT_ALL = "f all domains  enter details  c copy  r read again"
+_HINT = "f only this domain  tab details  c copy  r read again"
+_HINT_ALL = "f all domains  tab details  c copy  r read again"
 
 
 class HistoryDialog(ListWithDetails):
@@ -43,7 +43,7 @@ class HistoryDialog(ListWithDetails):
         Binding("f", "only", "Only this domain, or all", show=False, id="history-only"),
         Binding("r,ctrl+r", "read", "Read again", show=False, id="history-read"),
         Binding("c,y", "copy", "Copy the details", show=False, id="history-copy"),
-        Binding("enter,tab,shift+tab", "read_details", "Details, and back", show=False, id="history-details"),
+        Binding("tab,shift+tab,enter", "read_details", "Details, and back", show=False, id="history-details"),
     ]
 
     def __init__(

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 from textual import events, on
+from textual.content import Content
 from textual.widget import Widget
 
 from tui.app.dialogs.dialog import Dialog
@@ -13,7 +14,10 @@ from tui.app.widgets.items import Items
 
 
 class ListWithDetails(Dialog[None]):
-    """The details are the widget ``#details``; while they have the focus, the class ``-reading`` gives them room."""
+    """The details are the widget ``#details``; while they have the focus, the class ``-reading`` gives them room.
+
+    Their title says so with a sign and words, for whoever sees no difference in the colour of a frame.
+    """
 
     @property
     @abstractmethod
@@ -32,7 +36,10 @@ class ListWithDetails(Dialog[None]):
     @on(events.DescendantFocus)
     def give_room(self) -> None:
         """Most of the room is for what has the focus."""
-        self.set_class(self.focused is self._details, "-reading")
+        reading = self.focused is self._details
+        self.set_class(reading, "-reading")
+        words = self.glyphs.words("↑ ↓ scroll, tab back")
+        self._details.border_title = Content(f"{self.glyphs.more} Details: {words}" if reading else "Details")
 
     def action_leave(self) -> None:
         """From the details to the list; from there close."""

@@ -78,7 +78,7 @@ SNAPSHOT_COMMANDS = (
     Command("leave", ("escape", "q"), "Close", "From the details to the tree, and from there back.", "View"),
     Command(
         "read-details",
-        ("enter", "tab", "shift+tab"),
+        ("tab", "shift+tab", "enter"),
         "Details",
         "Go to the details, which the arrows scroll, and back to the tree.",
         "View",
@@ -98,11 +98,11 @@ IN_FOOTER = (
     "delete",
     "forget",
     "revert",
-    "export",
-    "import",
+    "read-details",
     "help",
     "leave",
-    "read-details",
+    "export",
+    "import",
     "read",
 )
 """In the order in which the footer names them, as far as it has room."""
