@@ -10,8 +10,9 @@ import pytest
 from tests.fake_host import NOW, FakeControl, make_domain, make_job, make_state, uuid_of
 from tests.moving import COPYING, NAME, PLAN, UUID, moving
 from tests.test_cli import invoke
-from tui.model.abandoned import abandoned, ways_out
+from tui.model.abandoned import abandoned, advice, ways_out
 from tui.model.begin_steps import StartCopy
+from tui.model.domain import RunState
 from tui.model.host import HostState
 from tui.model.journal import Entry
 from tui.model.steps import AwaitSync
@@ -50,6 +51,17 @@ def test_with_several_plans_the_commands_say_which() -> None:
     assert ways_out(state, entry)["undo"] == "virt-mirror undo db01"
     both = replace(state, entries=(entry, replace(entry, id="p2")))
     assert ways_out(both, entry)["resume"] == "virt-mirror resume db01 --plan p1"
+
+
+def test_nobody_is_sent_where_the_plan_would_be_refused() -> None:
+    both = moving(COPYING, stale=True)
+    go_on, take_back = f"virt-mirror resume {NAME}", f"virt-mirror undo {NAME}"
+    assert advice(both, both.entries[0]) == f"Go on with {go_on}, or take it back with {take_back}."
+    # The job that was to get in sync is gone.
+    gone = copied(job=False)
+    assert advice(gone, gone.entries[0]) == "Take it back with virt-mirror undo db01."
+    off = replace(both, domains=tuple(replace(d, state=RunState.SHUT_OFF) for d in both.domains))
+    assert advice(off, off.entries[0]).startswith(f"{NAME} is shut off")
 
 
 def test_people_read_whose_it_was_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

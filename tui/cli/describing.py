@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tui.engine.control import Control
-from tui.model.abandoned import heartbeat_age, ways_out
+from tui.model.abandoned import advice, heartbeat_age
 from tui.model.command import addressed
 from tui.model.disk import Disk
 from tui.model.domain import Domain
@@ -133,12 +133,10 @@ def interrupted_words(control: Control, entry: Entry, *, several_hosts: bool) ->
     host = f"{state.name}  " if several_hosts else ""
     age = heartbeat_age(state, entry)
     gone = "which has ended" if age is None else f"not heard of for {duration(age)}"
-    ways = ways_out(state, entry)
     named = [control.uri] if control.uri else []
     return printable(
         f"{host}{domain.name if domain else entry.uuid}  interrupted at {entry.progress}: {entry.title}, "
-        f"begun by {entry.who}, {gone}. "
-        + addressed(f"Go on with {ways['resume']}, or take it back with {ways['undo']}.", *named)
+        f"begun by {entry.who}, {gone}. " + addressed(advice(state, entry), *named)
     )
 
 

@@ -55,3 +55,14 @@ def barred(state: HostState, entry: Entry) -> Mapping[str, str]:
     }
     refusals = {verb: plan_recover(one, facts, entry.id).refusals for verb, one in requests.items()}
     return {verb: found[0].reason for verb, found in refusals.items() if found}
+
+
+def advice(state: HostState, entry: Entry) -> str:
+    """What can be done about it, a sentence; where that is nothing, why."""
+    ways, shut = ways_out(state, entry), barred(state, entry)
+    verbs = {"resume": "go on with", "undo": "take it back with"}
+    found = [f"{words} {ways[verb]}" for verb, words in verbs.items() if verb not in shut]
+    if not found:
+        return next(iter(shut.values()))
+    sentence = ", or ".join(found)
+    return f"{sentence[0].upper()}{sentence[1:]}."

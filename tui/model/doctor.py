@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tui.model.abandoned import advice
 from tui.model.command import own, snapshot_deletion, typed, virsh
 from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
@@ -110,7 +111,7 @@ def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
             yield warning(
                 "plan-interrupted",
                 f"{name}: “{printable(entry.title)}” of {entry.who} was cut off at {entry.progress}.",
-                f"Go on with {own('resume', name)}, or take it back with {own('undo', name)}.",
+                printable(advice(facts.state, entry)),
             )
         elif entry.snapshot is not None and not _mirrored(entry, facts):
             yield warning(

@@ -148,7 +148,7 @@ def _check(request: SnapshotDeleteRequest, facts: HierarchyFacts, note: NotedSna
 def going_back(note: NotedSnapshot) -> Finding:
     """That libvirt cannot, and how it is done."""
     ways = "; ".join(filter(None, map(_way, note.disks)))
-    how = f"Shut the guest down, and then: {ways}" if ways else "Bring it back as your own command made it."
+    how = f"Shut the guest down, and then: {ways}" if ways else "Bring it back as you held it."
     return refused(
         "by-other-means",
         f"libvirt does not know all of the snapshot {printable(note.name)}, and cannot take the guest back to it.",
