@@ -111,7 +111,7 @@ async def test_enter_gives_the_details_room_and_escape_takes_it_back() -> None:
         view = await view_of(screen)
         pane = view.query_one("#details")
         before = pane.size.height
-        assert str(pane.border_title) == "Details"
+        assert str(pane.border_title) == "Details: tab"
         assert "tab Details" in view.keys.plain
         await screen.press("enter")
         assert pane.has_focus
@@ -121,7 +121,7 @@ async def test_enter_gives_the_details_room_and_escape_takes_it_back() -> None:
         await screen.until(lambda: pane.scroll_y == pane.max_scroll_y > 0)
         await screen.press("escape")
         assert view.tree_view.has_focus
-        assert str(pane.border_title) == "Details"
+        assert str(pane.border_title) == "Details: tab"
         assert screen.app.screen is view
         await screen.press("tab", "tab")
         assert view.tree_view.has_focus

@@ -16,7 +16,8 @@ from tui.app.widgets.items import Items
 class ListWithDetails(Dialog[None]):
     """The details are the widget ``#details``; while they have the focus, the class ``-reading`` gives them room.
 
-    Their title says so with a sign and words, for whoever sees no difference in the colour of a frame.
+    Their title says so with a sign and words, for whoever sees no difference in the colour of a frame, and names the
+    key that goes there and back.
     """
 
     @property
@@ -38,8 +39,9 @@ class ListWithDetails(Dialog[None]):
         """Most of the room is for what has the focus."""
         reading = self.focused is self._details
         self.set_class(reading, "-reading")
-        words = self.glyphs.words("↑ ↓ scroll, tab back")
-        self._details.border_title = Content(f"{self.glyphs.more} Details: {words}" if reading else "Details")
+        # Not in the footer alone, which has no room for it where the terminal is narrow.
+        words = f"{self.glyphs.more} Details: {self.glyphs.words('↑ ↓ scroll, tab back')}"
+        self._details.border_title = Content(words if reading else "Details: tab")
 
     def action_leave(self) -> None:
         """From the details to the list; from there close."""

@@ -98,11 +98,11 @@ IN_FOOTER = (
     "delete",
     "forget",
     "revert",
-    "read-details",
-    "help",
-    "leave",
     "export",
     "import",
+    "help",
+    "leave",
+    "read-details",
     "read",
 )
 """In the order in which the footer names them, as far as it has room."""
