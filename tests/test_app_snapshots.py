@@ -112,7 +112,6 @@ async def test_enter_gives_the_details_room_and_escape_takes_it_back() -> None:
         pane = view.query_one("#details")
         before = pane.size.height
         assert str(pane.border_title) == "Details: tab"
-        assert "tab Details" in view.keys.plain
         await screen.press("enter")
         assert pane.has_focus
         assert str(pane.border_title) == "▸ Details: ↑ ↓ scroll, tab back"
