@@ -190,33 +190,12 @@ class Host(Picture):
         """How much the host has, and how much of it more guests could have."""
         return self.connection().memory()
 
-    def go_on(self, uuid: str) -> None:
-        """Tell a plan that holds a guest still for the user that he has done his part."""
-        self.apply(
-            lambda state: replace(state, awaited={u: a for u, a in state.awaited.items() if u != uuid})
-        )
-
-    def give_up(self, uuid: str) -> None:
-        """Tell it that he will not do it."""
-
-        def given_up(state: HostState) -> HostState:
-            found = state.awaited.get(uuid)
-            if found is None:
-                return state
-            return replace(state, awaited={**state.awaited, uuid: replace(found, given_up=True)})
-
-        self.apply(given_up)
-
     def call_back(self, uuid: str) -> bool:
         """Stop what copies files for the migration of a domain ahead of it; whether that is what its plan is at."""
         found = [run for run in self._runs if run.plan.uuid == uuid and run.outcome is None and run.ahead]
         for run in found:
             run.leave()
         return bool(found)
-
-    def dismiss(self, number: int) -> None:
-        """Take an ended job off the picture."""
-        self.apply(lambda state: tracking.without_job(state, number))
 
     def places(self) -> tuple[str, ...]:
         """Places for new images: directories that were given, then the pools' own, then pools of volumes."""

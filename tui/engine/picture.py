@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from tui.engine.control import Level, LogLine
+from tui.model import tracking
 from tui.model.host import HostState
 from tui.model.job import Phase
 
@@ -69,6 +71,27 @@ class Picture:
                 level = Level.ERROR if job.phase is Phase.FAILED else Level.INFO
                 remark = job.remark or ""
                 self.log(f"{job.domain} {job.target}: {job.phase}. {remark}", level, domain=job.domain)
+
+    def go_on(self, uuid: str) -> None:
+        """Tell a plan that holds a guest still for the user that he has done his part."""
+        self.apply(
+            lambda state: replace(state, awaited={u: a for u, a in state.awaited.items() if u != uuid})
+        )
+
+    def give_up(self, uuid: str) -> None:
+        """Tell it that he will not do it."""
+
+        def given_up(state: HostState) -> HostState:
+            found = state.awaited.get(uuid)
+            if found is None:
+                return state
+            return replace(state, awaited={**state.awaited, uuid: replace(found, given_up=True)})
+
+        self.apply(given_up)
+
+    def dismiss(self, number: int) -> None:
+        """Take an ended job off the picture."""
+        self.apply(lambda state: tracking.without_job(state, number))
 
     def wait_for(
         self,
