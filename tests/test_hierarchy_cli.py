@@ -215,6 +215,10 @@ def test_what_no_export_can_hold_is_said(tmp_path: Path, capsys: pytest.CaptureF
         "of db01 tells of that: save that as well, with virsh dumpxml --inactive db01\n"
     )
     assert f"the images are not in it. {left_out}" in capsys.readouterr().out
+    assert invoke("snapshot", "export", "db01", "-", hosts=(control,)) == 0
+    said = capsys.readouterr()
+    assert said.err.endswith(left_out)
+    assert len(parse_saved(said.out).snapshots) == 2
     control.view = SnapshotView(domain, arranged([]))
     assert invoke("snapshot", "export", "db01", path, "--force", hosts=(control,)) == 1
     assert f"no snapshots to export that libvirt knows. {left_out}" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tui.cli.hosts import Fleet, find_domain
 from tui.cli.output import Output
 from tui.engine.control import Control
 from tui.engine.own_files import FileThere, FileTrouble, write_private
-from tui.engine.snapshot_file import READ_ONLY, export_of, holds
+from tui.engine.snapshot_file import READ_ONLY, export_of, holds, left_out
 from tui.model.checkpoint import ABOUT, KnownCheckpoint, unseen
 from tui.model.command import own
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
@@ -194,6 +194,8 @@ def export_snapshots(command: ExportCommand, fleet: Fleet, output: Output) -> in
     saved, text = export_of(control, domain.uuid)
     if command.file == "-":
         output.text(text)
+        if without := left_out(saved):
+            output.complain(without)
         return DONE
     path = Path(command.file or file_name(domain.name))
     try:

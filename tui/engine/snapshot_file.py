@@ -25,7 +25,7 @@ def export_of(control: Control, uuid: str) -> tuple[Saved, str]:
     saved = control.save_snapshots(uuid)
     if not saved.snapshots:
         message = f"{printable(saved.domain)} has no snapshots to export{' that libvirt knows' if saved.noted else ''}."
-        raise HostError(message, remedy=_only_noted(saved))
+        raise HostError(message, remedy=left_out(saved))
     try:
         return saved, saved_xml(saved)
     except InvalidXML as error:
@@ -36,13 +36,13 @@ def holds(path: Path, saved: Saved) -> str:
     """What the file is, one sentence."""
     count = counted(len(saved.snapshots), "snapshot")
     plain = f"{printable(str(path))} holds {count} of {printable(saved.domain)}; the images are not in it."
-    return f"{plain} {_only_noted(saved)}".rstrip()
+    return f"{plain} {left_out(saved)}".rstrip()
 
 
 _FEW = 4
 
 
-def _only_noted(saved: Saved) -> str:
+def left_out(saved: Saved) -> str:
     """What cannot be in the file, one sentence or nothing."""
     if not saved.noted:
         return ""
