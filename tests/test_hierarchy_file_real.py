@@ -176,7 +176,7 @@ def test_an_import_that_fails_half_way_is_taken_back(hypervisor: Hypervisor, gue
         outcome = host.run(accepted(host, wish(vm, path))).wait(PATIENCE)
         assert outcome is not None
         assert outcome.end is End.FAILED, outcome
-        assert "1 snapshots that were defined are forgotten" in outcome.message
+        assert "1 snapshot that was defined is forgotten again" in outcome.message
         assert journal_is_empty(host)
     assert snapshots(vm) == ["s1"]
     assert current(vm) == "s1"

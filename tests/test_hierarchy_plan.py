@@ -696,7 +696,7 @@ def test_an_import_is_gone_on_with_or_taken_back_whether_the_guest_runs_or_not(s
     assert refusals(back) == set()
     (step,) = back.steps
     assert isinstance(step, Undo)
-    assert step.title == "Forget 2 snapshots of db01 that were defined"
+    assert step.title == "Forget again 2 snapshots of db01"
     assert back.commands == (
         "virsh snapshot-delete db01 s2 --metadata",
         "virsh snapshot-delete db01 s1 --metadata",

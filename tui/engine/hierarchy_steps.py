@@ -56,7 +56,9 @@ def _(step: DefineSnapshots, host: Host, left: threading.Event) -> tuple[Finding
         raise StepFailed(f"{step.domain} does not show the snapshots as they were defined.")
     now = hierarchy_of(connection, step.uuid).current
     current = f"{now.name} is the current one" if now else "none is the current one"
-    return (fine("snapshots-defined", f"libvirt knows {len(step.new)} more snapshots; {current}."),)
+    return (
+        fine("snapshots-defined", f"libvirt knows {counted(len(step.new), 'more snapshot')}; {current}."),
+    )
 
 
 def _read(step: DefineSnapshots) -> dict[str, KnownSnapshot]:
@@ -105,7 +107,8 @@ def _(step: DefineSnapshots, host: Host, since: float, *, failed: bool) -> list[
     ]
     for name in gone:
         connection.forget_snapshot(step.uuid, name)
-    remarks = [f"{len(gone)} snapshots that were defined are forgotten."] if gone else []
+    count = counted(len(gone), "snapshot that was defined is", "snapshots that were defined are")
+    remarks = [f"{count} forgotten again."] if gone else []
     return remarks + _restored(step, host)
 
 

@@ -250,7 +250,10 @@ def _check_images(case: _Case) -> Iterator[Finding]:
         yield replace(found.unless(case.request.accepted), remedy=remedy)
     yield from _unread(case)
     if not troubles:
-        yield fine("images-agree", f"The images of {len(new)} snapshots are there, and agree with them.")
+        yield fine(
+            "images-agree",
+            f"The images of {counted(len(new), 'snapshot')} are there, and are the right ones.",
+        )
 
 
 Trouble = tuple[str, str, str]

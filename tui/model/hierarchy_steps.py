@@ -69,7 +69,7 @@ class DefineSnapshots:
     @property
     def undo_title(self) -> str:
         """For people."""
-        return f"Forget {the_snapshots(self.new)} of {self.domain} that were defined"
+        return f"Forget again {the_snapshots(self.new)} of {self.domain}"
 
     @property
     def undo_commands(self) -> tuple[str, ...]:
