@@ -40,6 +40,23 @@ def test_back_to_an_internal_one(hypervisor: Hypervisor, guest: Guests) -> None:
     assert (current(vm), vm.state()) == ("s2", "paused")
 
 
+def test_going_back_keeps_what_only_notes_know_of_later_snapshots(
+    hypervisor: Hypervisor, guest: Guests
+) -> None:
+    vm = guest()
+    manual = ("--method", "manual", "--pause", "--command", "true", "--yes")
+    program(hypervisor, "snapshot", "create", vm.name, "h1", *manual)
+    program(hypervisor, "snapshot", "create", vm.name, "i1", "--method", "internal", "--yes")
+    program(hypervisor, "snapshot", "create", vm.name, "h2", *manual)
+    said = program(hypervisor, "snapshot", "revert", vm.name, "i1", "--lose-present-state", "--yes")
+    assert "is back at i1" in said.stdout
+    rows: Any = tree(hypervisor, vm)["snapshots"]
+    assert {row["name"]: row["kind"] for row in rows} == {"h1": "manual", "i1": "internal", "h2": "manual"}
+    for text in (vm.xml(), vm.xml(inactive=True)):
+        assert text.count("urn:virt-mirror:snapshot:") >= 2
+    assert is_writing(vm.images()[0])
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_going_back_brings_no_plan_of_that_time_back_and_keeps_notes(
     hypervisor: Hypervisor, guest: Guests, *, running: bool
@@ -49,7 +66,7 @@ def test_going_back_brings_no_plan_of_that_time_back_and_keeps_notes(
 
     def write(space: str, text: str) -> None:
         sides = ["--live"] if vm.state() == "running" else []
-        vm.virsh("metadata", space, "--key", "vm", "--set", text, *sides, "--config")
+        vm.virsh("metadata", space, "--key", "virt-mirror", "--set", text, *sides, "--config")
 
     write(plan, "<plan/>")
     take(vm, "s1", memory=True)

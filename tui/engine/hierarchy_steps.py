@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from lxml import etree
 from tui.engine import journal
 from tui.engine.chain_steps import reached_files
 from tui.engine.connection import Reading
-from tui.engine.errors import HostError, StepFailed
+from tui.engine.errors import HostError, NoConnection, StepFailed
 from tui.engine.hierarchy_facts import hierarchy_of
 from tui.engine.look import with_chains
 from tui.engine.needs import needed_by
@@ -259,12 +260,12 @@ def _(step: RevertSnapshot, host: Host, left: threading.Event) -> tuple[Finding,
     if reading is None or current is None or current.name != step.snapshot:
         raise StepFailed(f"{step.domain} is not at the snapshot {step.snapshot}.")
     domain = reading.domain
-    _keep_notes(host, domain, before, _notes(reading))
+    lost = tuple(_keep_notes(host, domain, before, _notes(reading)))
     findings = [fine("reverted", f"{step.domain} is back at {step.snapshot}, and {reading.state}.")]
     for target, path in zip(step.disks, step.paths, strict=True):
         active = domain.active_layer(target)
         findings.append(prove_on(active, target, path, check="disk-reverted", remedy=_LOOK))
-    return (*findings, *_overlaid(step, host, domain))
+    return (*findings, *_overlaid(step, host, domain), *lost)
 
 
 def _until_named(now: Reading, clock: float) -> float:
@@ -299,14 +300,26 @@ def _notes_in(text: str) -> dict[str, str]:
     metadata = xml.child(xml.parse(text), "metadata")
     if metadata is None:
         return {}
-    spaces = ((etree.QName(one).namespace or "", xml.serialise(one)) for one in xml.elements(metadata))
+    spaces = ((etree.QName(one).namespace or "", _without_prefix(one)) for one in xml.elements(metadata))
     return {space: note for space, note in spaces if space.startswith(NAMESPACE)}
 
 
-def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[str, str]) -> None:
+def _without_prefix(note: xml.Element) -> str:
+    """As it was written: libvirt refuses an element that declares the very prefix which it gave it itself."""
+    plain = etree.Element(note.tag)
+    plain.attrib.update(note.attrib)
+    plain.text = note.text
+    plain.extend(deepcopy(list(note)))
+    return xml.serialise(plain)
+
+
+def _keep_notes(
+    host: Host, domain: Domain, before: dict[str, str], after: dict[str, str]
+) -> Iterator[Finding]:
     """Have the domain remember what it did: with the definition its notes of that time came back as well.
 
     A plan that was under way when the snapshot was taken has ended since, and images put away later still lie there.
+    What cannot be written down again is said: the guest is back in any case.
     """
     connection = host.connection()
     sides = [after]
@@ -315,8 +328,17 @@ def _keep_notes(host: Host, domain: Domain, before: dict[str, str], after: dict[
     for space in {space for side in sides for space in side} - before.keys():
         journal.remove_note(connection, domain, space)
     for space, note in before.items():
-        if any(side.get(space) != note for side in sides):
-            journal.write_note(connection, domain, space, note)
+        try:
+            if any(side.get(space) != note for side in sides):
+                journal.write_note(connection, domain, space, note)
+        except NoConnection:
+            raise
+        except HostError as error:
+            yield warning(
+                "note-lost",
+                f"{domain.name} does not remember this any more ({printable(error.message)}): {printable(note)}.",
+                "Keep it: it tells where a state, or what a plan has made, lies.",
+            )
 
 
 @happened.register(RevertSnapshot)
