@@ -399,7 +399,8 @@ def test_going_back_breaks_no_overlay() -> None:
         .endswith(": start the guest; virt-mirror commit db01 vda --base /i/base --pivot")
     )
     elsewhere: dict[str, Any] = {"domain": domain_on(make_disk("vda", "/i/x"))}
-    found = revert("i", below, **elsewhere, images={BASE: image(snapshots=("i",))})
+    there = frozenset({BASE, "/i/x"})
+    found = revert("i", below, **elsewhere, images={BASE: image(snapshots=("i",))}, existing=there)
     assert "put it back there: virsh edit db01" in remedies(found)
     assert refusals(revert("none", below)) == {"no-such-snapshot"}
     # There is nothing that it could be put back on.
@@ -417,7 +418,7 @@ def test_a_transient_guest_is_not_forgotten() -> None:
 
 
 def test_disks_without_a_part_in_it_are_told() -> None:
-    assert "disks-stay" in warnings(revert("i", INSIDE, domain=domain_on(VDA, make_disk("vdb"))))
+    assert "disks-stay" in warnings(revert("i", INSIDE, domain=domain_on(VDA, make_disk("vdb", TWO))))
 
 
 # Importing

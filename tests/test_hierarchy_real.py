@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,35 @@ def test_what_a_state_stands_on_is_missed(hypervisor: Hypervisor, guest: Guests)
     aside.rename(first)
     second.unlink()
     assert why_lost(hypervisor, vm) == {"s1": None, "s2": None, "s3": f"{second} is not there"}
+
+
+def test_a_guest_that_runs_on_what_is_gone_is_told_first(
+    hypervisor: Hypervisor, guest: Guests, tmp_path: Path
+) -> None:
+    vm = guest(disks=[DiskSpec()])
+    take(vm, "s1", "s2")
+    gone = Path(vm.chain()[1])
+    gone.unlink()
+    save = f"move {vm.name} vda --to DIR --flatten"
+    said = json.loads(program(hypervisor, "doctor", vm.name, "--json").stdout)
+    (first, *_others) = said["hosts"][0]["findings"]
+    assert first["check"] == "image-gone"
+    assert f"{vm.name} vda runs on {gone}, which is not there any more" in first["reason"]
+    assert save in first["remedy"]
+    told: Any = tree(hypervisor, vm)["problems"]
+    assert str(gone) in told[0]
+    with watched(hypervisor) as host:
+        plan = host.plan(SnapshotRevertRequest(vm.uuid, "s1"))
+        assert refusals(plan) == {"image-gone"}
+    # Whoever has it forgotten hears of it as before.
+    program(hypervisor, "snapshot", "delete", vm.name, "s2", "--metadata-only", "--yes")
+    assert str(gone) in program(hypervisor, "doctor", vm.name).stdout
+    # What it names as the way saves the guest.
+    flat = ("--flatten", "--yes")
+    program(hypervisor, "move", vm.name, "vda", "--to", tmp_path, *flat)
+    assert "image-gone" not in program(hypervisor, "doctor", vm.name, "--json").stdout
+    (image,) = vm.chain()
+    assert is_writing(Path(image))
 
 
 def test_what_must_not_be_deleted(hypervisor: Hypervisor, guest: Guests) -> None:

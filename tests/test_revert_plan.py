@@ -88,10 +88,16 @@ def test_libvirt_needs_a_current_snapshot() -> None:
 
 
 def test_what_is_missing_is_told_before_the_guest_goes_down() -> None:
-    assert refusals(revert("s2", *LINE, **ABLE, existing=frozenset({TWO}))) == {"image-missing"}
+    off = domain_on(state=RunState.SHUT_OFF)
+    gone: dict[str, Any] = {**ABLE, "existing": frozenset({TWO, BASE})}
+    assert refusals(revert("s2", *LINE, **gone, domain=off)) == {"image-missing"}
+    # It would be shut off by whatever is said of the snapshot.
+    running = revert("s2", *LINE, **gone)
+    assert refusals(running) == {"image-gone"}
+    assert "virt-mirror move db01 vda --to DIR --flatten" in remedies(running)
     memory = known("m", overlay=TWO, base=ONE, memory="/i/mem", current=True)
     assert refusals(revert("m", memory, **ABLE)) == {"image-missing"}
-    assert refusals(revert("m", memory, **ABLE, existing=frozenset({ONE, TWO, "/i/mem"}))) == set()
+    assert refusals(revert("m", memory, **ABLE, existing=frozenset({BASE, ONE, TWO, "/i/mem"}))) == set()
     assert refusals(revert("s2", *LINE, **ABLE, existing=None)) == set()
 
 

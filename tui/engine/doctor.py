@@ -83,8 +83,23 @@ def diagnose(
                 persistent[domain.uuid] = parse_domain(text)
     volumes = _volumes(connection) if uuid is None else ()
     put_away = tuple(kept for domain in chosen for kept in _put_away(domain, local=local))
+    missing: frozenset[str] = frozenset()
+    # A host whose files nobody reaches is examined all the same.
+    with suppress(HostError):
+        chains = {path for domain in chosen for disk in domain.disks for path in disk.chain.local_paths}
+        missing = files.missing(sorted(chains)) if files is not None else missing
     facts = DoctorFacts(
-        state, uuid, persistent, problems, volumes, frozenset(needed), put_away, tuple(views), now, left
+        state,
+        uuid,
+        persistent,
+        problems,
+        volumes,
+        frozenset(needed),
+        put_away,
+        missing,
+        tuple(views),
+        now,
+        left,
     )
     return examine(facts)
 

@@ -50,9 +50,8 @@ def view_of(
     notes = notes_of(domain)
     hierarchy = with_noted(hierarchy_of(connection, uuid), notes)
     paths = {path for one in hierarchy.snapshots for path in one.files}
-    needed = sorted(
-        {path for one in hierarchy.snapshots for path in one.holders}.union(*(n.files for n in notes))
-    )
+    needed = {path for one in hierarchy.snapshots for path in one.holders}.union(*(n.files for n in notes))
+    needed |= {path for disk in domain.disks for path in disk.chain.local_paths}
     paths |= {path for disk in domain.disks for path in disk.chain.local_paths}
     volumes = [held.path for note in notes for held in note.disks if held.method is Method.LVM and held.path]
     sizes: dict[str, int] = {}
@@ -63,7 +62,7 @@ def view_of(
     with suppress(HostError):
         sizes = files.allocated(sorted(paths)) if files is not None and paths else {}
         filled = files.filled(volumes) if files is not None and volumes else {}
-        missing = files.missing(needed) if files is not None and needed else frozenset()
+        missing = files.missing(sorted(needed)) if files is not None and needed else frozenset()
         images = _images(domain, hierarchy, missing, files) if files is not None else {}
     checkpoints = unless_refused(lambda: connection.known_checkpoints(uuid))
     mirrors = mirrors_of(domain, look.entries)
@@ -156,7 +155,10 @@ def _with_images(
     """With what the images say; what cannot be reached stays unknown."""
     if files is None:
         return facts
-    wanted = _active_beside_states(facts.domain, snapshots) | images_of(snapshots)
+    chains: dict[str, str | None] = {
+        path: None for disk in facts.domain.disks for path in disk.chain.local_paths
+    }
+    wanted = chains | _active_beside_states(facts.domain, snapshots) | images_of(snapshots)
     try:
         existing = frozenset(wanted) - files.missing(wanted)
         images = _read({path: form for path, form in wanted.items() if path in existing}, files)

@@ -11,7 +11,7 @@ from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import SnapshotView
-from tui.model.hierarchy_losses import losses
+from tui.model.hierarchy_losses import gone_below, losses
 from tui.model.hierarchy_roles import problems_of
 from tui.model.host import HostState
 from tui.model.job import Phase
@@ -76,6 +76,8 @@ class DoctorFacts:
     needed: frozenset[str] = frozenset()
     """Paths that snapshots name."""
     put_away: tuple[PutAway, ...] = ()
+    missing: frozenset[str] = frozenset()
+    """Of the images of these domains, those that are surely not there."""
     views: tuple[SnapshotView, ...] = ()
     """The snapshots of those of these domains that have any."""
     now: float = 0.0
@@ -89,7 +91,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
     findings = [
         finding
         for domain in domains
-        for check in (_plans, _mirrors, _definitions, _unknown_chains, _quarantines, _snapshots)
+        for check in (_gone, _plans, _mirrors, _definitions, _unknown_chains, _quarantines, _snapshots)
         for finding in check(domain, facts)
     ]
     used = _used(facts)
@@ -98,6 +100,12 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
     if facts.domain is None:
         findings += _images(facts, used.union(*(images for _, images in left)))
     return tuple(findings) or (fine("healthy", "Nothing is left over, and nothing is amiss."),)
+
+
+def _gone(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
+    """Images that a guest needs, and somebody has removed."""
+    for why, what in gone_below(domain, facts.missing.__contains__):
+        yield warning("image-gone", why, what)
 
 
 def _plans(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
@@ -224,14 +232,15 @@ def _snapshots(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
         for one in view.hierarchy.snapshots:
             if lost := losses(one, view):
                 forget = printable(snapshot_deletion(domain.name, one.name, "--metadata-only"))
-                have = (
-                    "Bring back what is not there, or have" if any(loss.missing for loss in lost) else "Have"
-                )
+                back = any(loss.missing for loss in lost)
+                have = "Bring back what is not there, or have" if back else "Have"
+                # Whoever forgets it must not take that for the end of it.
+                first = "" if facts.missing.isdisjoint(domain.local_paths) else "Save the guest first. "
                 yield warning(
                     "snapshot-lost",
                     f"{printable(domain.name)}: the state of the snapshot {printable(one.name)} is lost "
                     f"{'; '.join(map(str, lost))}.",
-                    f"{have} the snapshot forgotten: {forget}",
+                    f"{first}{have} the snapshot forgotten: {forget}",
                 )
         for problem in problems_of(view):
             look = printable(own("snapshot", "tree", domain.name))

@@ -371,4 +371,4 @@ class SnapshotView:
     mirrors: Mapping[str, tuple[SnapshotMirror, ...]] = field(default_factory=dict)
     """By name of the snapshot that has them."""
     missing: frozenset[str] = frozenset()
-    """Of the files that states lie in, those that are surely not there."""
+    """Of the files that states or the guest need, those that are surely not there."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tui.model.command import own
+from tui.model.domain import Domain
 from tui.model.facts import same_name
 from tui.model.hierarchy import KnownSnapshot, SnapshotView, StateDisk
 from tui.model.image import ImageInfo
@@ -104,3 +106,21 @@ def _gone_below(path: str, view: SnapshotView) -> str | None:
         info = view.images.get(below)
         below = (info.full_backing_file or info.backing_file) if info else None
     return None
+
+
+def gone_below(domain: Domain, lacking: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """The images of a domain's chains that are not there, a sentence each, and what to do about it."""
+    name = printable(domain.name)
+    for disk in domain.disks:
+        for path in filter(lacking, disk.chain.local_paths):
+            disk_shown, shown = f"{name} {printable(disk.target)}", printable(path)
+            if not domain.state.active:
+                yield f"{disk_shown} stands on {shown}, which is not there.", "Bring it back to its place."
+                continue
+            # QEMU has it open still.
+            lost = "what lies in it is lost when the guest stops"
+            save = own("move", domain.name, disk.target, "--to", "DIR", "--flatten")
+            yield (
+                f"{disk_shown} runs on {shown}, which is not there any more: {lost}.",
+                f"Let it run, and save all of it first: {printable(save)}",
+            )

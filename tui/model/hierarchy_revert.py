@@ -20,6 +20,7 @@ from tui.model.hierarchy_case import (
     take_first,
     unknown,
 )
+from tui.model.hierarchy_losses import gone_below
 from tui.model.hierarchy_noted import going_back, note_of
 from tui.model.hierarchy_removed import check_going_back
 from tui.model.hierarchy_request import After, SnapshotRevertRequest
@@ -88,6 +89,11 @@ def _check(
     request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot
 ) -> Iterator[Finding]:
     domain, name = printable(facts.domain.name), printable(snapshot.name)
+    gone = [refused("image-gone", *said) for said in gone_below(facts.domain, facts.lacks)]
+    if gone and facts.domain.state.active:
+        # All that is said below would have the guest shut off.
+        yield from gone
+        return
     yield from check_mirrors((snapshot.name,), facts)
     yield from check_quiet(facts)
     if snapshot.kind in (SnapshotKind.MIXED, SnapshotKind.MANUAL):

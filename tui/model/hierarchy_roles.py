@@ -30,6 +30,8 @@ class LayerRole:
     """Internal snapshots whose state lies in it."""
     unknown: tuple[str, ...] = ()
     """What else lies in it, and libvirt does not know."""
+    missing: bool = False
+    """Whether it is not there any more."""
     since: tuple[str, ...] = ()
     """Snapshots since which what was new went to it."""
 
@@ -66,7 +68,10 @@ def layer_roles(view: SnapshotView) -> tuple[LayerRole, ...]:
             kept, gone, within = (tuple(names.get(key, ())) for names in (holds, lost, inside))
             info = view.images.get(layer.path)
             unknown = tuple(name for name in info.snapshots if name not in known) if info else ()
-            roles.append(LayerRole(drive.target, layer, number == 0, kept, gone, within, unknown, new))
+            lacking = layer.path in view.missing
+            roles.append(
+                LayerRole(drive.target, layer, number == 0, kept, gone, within, unknown, lacking, new)
+            )
     return tuple(roles)
 
 

@@ -277,6 +277,7 @@ def _layer_line(layer: Layer, words: list[str], view: SnapshotView) -> str:
 def role_words(role: LayerRole) -> list[str]:
     """What an image belongs to."""
     words = ["active"] if role.active else []
+    words += ["not there any more"] if role.missing else []
     words += [f"new since {_names(role.since)}"] if role.since else []
     words += [f"state of {_names(role.holds)}"] if role.holds else []
     words += [f"state of {_names(role.lost)} is lost"] if role.lost else []
