@@ -154,7 +154,7 @@ def test_each_disk_is_named_once() -> None:
 
 def test_what_is_forgotten_comes_back_by_an_import() -> None:
     alone = {"metadata_only": True}
-    bring = "virt-mirror snapshot import, of what was exported before"
+    bring = "virt-mirror snapshot import db01 FILE, with what was exported before"
     assert dict(delete("s2", how=alone).facts)["undo"] == bring
     assert dict(delete("s1", how={**alone, "children": True}).facts)["undo"] == bring
     assert dict(delete("s1", how=alone).facts)["undo"] == bring

@@ -108,7 +108,6 @@ def _plan_known(request: SnapshotDeleteRequest, facts: HierarchyFacts, plan_id: 
     return in_its_place(plan, tuple(merges))
 
 
-_BRING_BACK = "virt-mirror snapshot import"
 _SEVERAL = 2
 _FEW = 4
 
@@ -166,7 +165,12 @@ def _facts(
         stays = next((up for up in facts.hierarchy.above(current.name) if up not in names), None)
         yield "current then", printable(stays) if stays else "none"
     yield "images", "stay as they are" if request.metadata_only else "what the guest writes now stays"
-    yield "undo", f"{_BRING_BACK}, of what was exported before" if request.metadata_only else "none"
+    yield "undo", _bringing_back(facts) if request.metadata_only else "none"
+
+
+def _bringing_back(facts: HierarchyFacts) -> str:
+    """How those that were forgotten are defined again."""
+    return f"{printable(own('snapshot', 'import', facts.domain.name, 'FILE'))}, with what was exported before"
 
 
 def _check(
@@ -239,7 +243,7 @@ def _check_named(facts: HierarchyFacts, names: tuple[str, ...]) -> Iterator[Find
             "libvirt takes the overlays of what it forgets for merged into what they stand on, and has "
             f"{names_of(changed)} name that instead: unless they are merged, these states lie elsewhere than it says "
             "then.",
-            f"Have these forgotten too, or all brought back later, of what was exported before: {_BRING_BACK}",
+            f"Have these forgotten too, or bring all back later: {_bringing_back(facts)}",
         )
 
 

@@ -233,8 +233,8 @@ def _check_abort(held: _Held) -> Iterator[Finding]:
     yield warning(
         "overlays-stay",
         "The guest stays on its overlays, and the chains are one layer deeper than before the snapshot.",
-        f"Merge them when you like: {printable('; '.join(merges))}. Or give up the snapshot and its overlays at once: "
-        f"{printable(own('undo', name))}",
+        f"Merge them when you like: {printable('; '.join(merges))}. To give up the overlays "
+        f"with the mirrors, do this instead: {printable(own('undo', name))}",
     )
 
 
