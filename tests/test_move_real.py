@@ -285,6 +285,11 @@ def test_a_move_under_way_is_taken_back(hypervisor: Hypervisor, guest: Guests, t
         assert run.outcome is not None
         assert run.outcome.end is End.LEFT
         assert journal_is_empty(host)
+        (job,) = host.state.jobs
+        assert (job.phase, job.remark) == (
+            Phase.CANCELLED,
+            f"Taken back; the guest is back on {Path(before[0]).name}.",
+        )
     assert made.chain() == before
     assert list(there.iterdir()) == []
 

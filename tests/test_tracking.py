@@ -319,6 +319,37 @@ def test_what_is_merged_away_is_not_shown_as_the_end_of_a_job() -> None:
     assert (left.type, left.phase) == (JobType.ACTIVE_COMMIT, Phase.DONE)
 
 
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ((COPYING, JobEvent.CANCELED, PLAIN), "Taken back; the guest is back on base.qcow2."),
+        ((COPYING, SYNC, JobEvent.CANCELED, PLAIN), "Taken back; the guest is back on base.qcow2."),
+        ((COPYING, JobEvent.FAILED, PLAIN), "QEMU gave the job up; the guest is back on base.qcow2."),
+    ],
+)
+def test_a_job_that_was_taken_back_says_where_the_guest_is_since(
+    steps: tuple[Domain | JobEvent, ...], words: str
+) -> None:
+    base = "/slow/base.qcow2"
+    merging = replace(make_mirror(base, MirrorReady.YES), job=MirrorJob.ACTIVE_COMMIT)
+    commit = make_domain("db01", disks=[make_disk("vda", OLD, mirror=merging)])
+    state = seen(*steps, commit, JobEvent.COMPLETED, domain(base))
+    before, merge = state.jobs
+    assert merge.type is JobType.ACTIVE_COMMIT
+    assert OLD in (before.remark or "")
+    state = tracking.with_taken_back(state, UUID, "vda", OLD, base)
+    assert state.jobs == (replace(before, remark=words),)
+
+
+def test_what_a_job_says_that_is_no_part_of_what_is_undone_stays() -> None:
+    cancelled = seen(COPYING, JobEvent.CANCELED, PLAIN)
+    assert tracking.with_taken_back(cancelled, UUID, "vda", "/slow/overlay", "/slow/base") == cancelled
+    # One that never began says why.
+    job = Job(1, UUID, "db01", "vda", JobType.COPY, Phase.COPYING, make_chain(OLD).active, make_chain(NEW))
+    refused = tracking.with_start_result(tracking.with_started(seen(PLAIN), job), 1, "no room", 3.0)
+    assert tracking.with_taken_back(refused, UUID, "vda", OLD, "/slow/base") == refused
+
+
 def test_values_are_not_changed_in_place() -> None:
     state = seen(COPYING)
     before = replace(state)

@@ -17,8 +17,6 @@ from tui.model.begin_steps import StartCommit
 from tui.model.chain_steps import CompareImages, CopyImages, MakeImage, TakeOverlay
 from tui.model.figures import Figures
 from tui.model.finding import Finding, fine
-from tui.model.host import HostState
-from tui.model.job import JobType
 from tui.model.quantity import size
 from tui.model.request import Ending
 from tui.model.snapshot import overlay_xml
@@ -79,8 +77,9 @@ def take_back_overlays(
             run(commit, host, waits)
             run(AwaitSync(step.uuid, step.domain, target), host, waits)
             run(EndJobs(step.uuid, step.domain, (target,), Ending.PIVOT), host, waits)
-            # What counts for people is the job that was taken back, and not that it took one.
-            host.apply(partial(_without_merge, uuid=step.uuid, target=target))
+            host.apply(
+                partial(tracking.with_taken_back, uuid=step.uuid, target=target, overlay=path, base=base)
+            )
             remarks.append(f"{target} is back on {base}.")
         if isinstance(step, TakeSnapshot) and (step.reuse_external or (failed and not was_on)):
             # It was there before, or it is somebody else's: libvirt removes what it made for nothing.
@@ -89,12 +88,6 @@ def take_back_overlays(
         if (host.files is not None or was_on) and _is_on(host, step.uuid, target, base):
             remarks += removed(step, target, path, host, since)
     return remarks
-
-
-def _without_merge(state: HostState, uuid: str, target: str) -> HostState:
-    job = state.job(uuid, target)
-    merge = job is not None and job.type is JobType.ACTIVE_COMMIT
-    return tracking.without_job(state, job.number) if job is not None and merge else state
 
 
 def _is_on(host: Host, uuid: str, target: str, path: str) -> bool:

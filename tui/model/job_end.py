@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 
 from tui.model.domain import Domain
@@ -59,6 +60,19 @@ def _ended_without_pivot(job: Job, where: str) -> tuple[Phase, str]:
         return Phase.CANCELLED, f"The guest stays on {where}; {copy} is given up."
     phase = Phase.DONE if job.ending is Ending.KEEP else Phase.CANCELLED
     return phase, f"The guest stays on {where}; {copy} is a consistent copy of the moment it ended."
+
+
+def taken_back(job: Job, place: str) -> Job:
+    """A job that did not take the guest over, once the overlay that it mirrored is merged back into ``place``.
+
+    What the job's end said of the overlay and of its copy is no longer so: the undo has done away with them.
+    """
+    back = f"the guest is back on {posixpath.basename(place)}."
+    if job.phase is Phase.CANCELLED:
+        return replace(job, remark=f"Taken back; {back}")
+    if job.phase is Phase.FAILED and job.last_event is JobEvent.FAILED:
+        return replace(job, remark=f"QEMU gave the job up; {back}")
+    return job
 
 
 def ended_as(job: Job, phase: Phase, remark: str, now: float) -> Job:

@@ -17,7 +17,7 @@ from tui.model.finding import Finding
 from tui.model.headway import filled_by
 from tui.model.host import HostState
 from tui.model.job import MIRROR_PHASES, Job, JobEvent, JobType, Phase, Progress, Sample
-from tui.model.job_end import ended_as, settled
+from tui.model.job_end import ended_as, settled, taken_back
 from tui.model.journal import Entry
 from tui.model.request import Ending
 from tui.model.steps import EndJobs
@@ -207,6 +207,23 @@ def without_copied(state: HostState, paths: Iterable[str]) -> HostState:
 def without_job(state: HostState, number: int) -> HostState:
     """Take an ended job off the list."""
     return replace(state, jobs=tuple(j for j in state.jobs if j.number != number or not j.phase.ended))
+
+
+def with_taken_back(state: HostState, uuid: str, target: str, overlay: str, base: str) -> HostState:
+    """An overlay is merged back into its base to undo a plan.
+
+    What counts for people is the job that was taken back, and not that it took a merge.
+    """
+    merge = state.job(uuid, target)
+    if merge is not None and merge.type is JobType.ACTIVE_COMMIT:
+        state = without_job(state, merge.number)
+    jobs = tuple(
+        taken_back(job, base)
+        if job.key == (uuid, target) and job.source is not None and job.source.path == overlay
+        else job
+        for job in state.jobs
+    )
+    return replace(state, jobs=jobs)
 
 
 def next_number(state: HostState) -> int:
