@@ -34,7 +34,8 @@ from tui.model.snapshot import SnapshotFacts, files_of, mapped, overlay_xml
 from tui.model.steps import AwaitSync, EndJobs, ProveChain, ProvePivot, Undo
 from tui.model.storage import BlockSource, Chain, FileSource, Layer
 
-DISK = make_disk("vda", "/slow/top", "/slow/mid", "/slow/base")
+ALL = ("/slow/top", "/slow/mid", "/slow/base")
+DISK = make_disk("vda", *ALL)
 OTHER = make_disk("vdb", "/data/one")
 READ_ONLY = make_disk("vdc", "/iso/x", readonly=True)
 
@@ -165,13 +166,20 @@ def test_a_flattened_chain_takes_no_more_than_its_disk_holds() -> None:
         ({"writable": False}, "directory-unwritable"),
         ({"there": {"/fast/mid": LayerFacts("/fast/mid")}}, "image-exists"),
         ({"readable": frozenset()}, "layer-unreadable"),
+        ({"readable": frozenset(), "missing": frozenset(ALL)}, "layer-missing"),
         ({"free": 2 * GIB}, "space-together"),
         ({"directory": None, "problem": "There is no such pool."}, "no-directory"),
     ],
 )
 def test_what_keeps_a_chain_from_going_along(more: dict[str, Any], check: str) -> None:
     assert refusals(move(facts(**more))) == {check}
-    if check in ("files-elsewhere", "directory-unwritable", "image-exists", "layer-unreadable"):
+    if check in (
+        "files-elsewhere",
+        "directory-unwritable",
+        "image-exists",
+        "layer-unreadable",
+        "layer-missing",
+    ):
         assert refusals(move(facts(**more), how=How.FLATTEN)) == set()
 
 

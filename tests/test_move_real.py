@@ -160,6 +160,21 @@ def test_flattened(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
     assert made.chain("vdb") == [str(moved(made.images("vdb")[-1], there))]
 
 
+def test_flattening_saves_a_guest_whose_lower_layer_was_deleted(
+    hypervisor: Hypervisor, guest: Guests, there: Path
+) -> None:
+    made = guest(disks=[CHAIN])
+    made.images()[1].unlink()
+    with watched(hypervisor) as host:
+        assert refusals(host.plan(move(made, there))) == {"layer-missing"}
+        carried_out(host, move(made, there, how=How.FLATTEN))
+    (whole,) = made.chain()
+    assert Path(whole).parent == there
+    assert is_writing(Path(whole))
+    made.virsh("destroy")
+    assert check(Path(whole)) == 0
+
+
 def test_only_the_active_layer(hypervisor: Hypervisor, guest: Guests, there: Path) -> None:
     made = guest(disks=[CHAIN])
     base, mid, top = made.images()

@@ -69,9 +69,11 @@ def _with_images(request: MoveRequest, facts: MoveFacts, mark: str, look: Look, 
     # What a layer of the source would be called there, and the format that it has then.
     formats = {disk.place(layer.path): layer.format for disk in disks for layer in disk.chain.layers}
     made = [path for disk in disks for path in (*images_of(disk), *formats)]
+    images = [path for disk in disks for path in disk.chain.local_paths]
     return replace(
         facts,
-        readable=files.readable(path for disk in disks for path in disk.chain.local_paths),
+        readable=files.readable(images),
+        missing=files.missing(images),
         there={
             path: files.layer(Layer(FileSource(path), formats.get(path)))
             for path in files.existing(dict.fromkeys(made))

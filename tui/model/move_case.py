@@ -42,6 +42,8 @@ class MoveFacts(KnowsUses):
     """Why nobody here can handle the images of the host, as a part of a sentence; nothing where that can be done."""
     readable: frozenset[str] = frozenset()
     """Paths of images that can be read from here."""
+    missing: frozenset[str] = frozenset()
+    """Paths of images that are surely not there any more, though the guest has them open."""
     there: dict[str, LayerFacts] = field(default_factory=dict)
     """By path: images that exist already, of those that would be made, read in the format of the source."""
     written: frozenset[str] = frozenset()

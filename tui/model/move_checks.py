@@ -186,6 +186,13 @@ def _check_layers(facts: MoveFacts, disk: MovedDisk) -> Iterator[Finding]:
             yield refused(
                 "layer-kind", f"{path} is encrypted, or a part or has parts of other files.", _FLATTEN
             )
+        elif layer.path in facts.missing:
+            yield refused(
+                "layer-missing",
+                f"{path} is not there any more; the guest goes on only as long as it runs, since QEMU has it "
+                "open.",
+                f"Do not stop the guest. {_FLATTEN}",
+            )
         elif layer.path not in facts.readable:
             yield refused("layer-unreadable", f"{path} cannot be read by you.", f"Run as root. {_FLATTEN}")
 
