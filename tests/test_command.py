@@ -160,7 +160,7 @@ def typed_back(text: str) -> Iterator[list[str]]:
         (mirrored, [CANCEL]),
         (ended, [UNDO, own("pivot", NAME, "vda", "vdb"), RESUME]),
         (gone_over, [RESUME]),
-        (doctored, [RESUME, UNDO, own("pivot", NAME, "vda"), CANCEL, ("virsh", "edit", NAME)]),
+        (doctored, [UNDO, own("pivot", NAME, "vda"), CANCEL, ("virsh", "edit", NAME)]),
         (taken_back, [UNDO, UNDO]),
         (in_a_volume, [("virsh", "vol-path", "--pool", NAME, NAME)]),
         (on_an_overlay, [("qemu-img", "create", *BELOW, f"/slow/{NAME}"), END]),

@@ -22,7 +22,6 @@ _DENIED = (
 )
 """Of whom the host wants to know nothing: part of libvirt's message, and what to do."""
 _AWAY = (
-    ("Failed to acquire pid file", "Another program has this embedded hypervisor open: close that first."),
     ("There is no hypervisor in", "Make a new lab with ./tui/demo --keep, or check the path."),
     ("Failed to connect socket", "Start libvirtd or virtqemud there, and check the path of its socket."),
     ("Connection refused", "Check the port, and that the server listens there."),
@@ -30,6 +29,8 @@ _AWAY = (
     ("unable to resolve", "Check the name of the host."),
     ("No route to host", "Check the network, and the name of the host."),
 )
+_TAKEN = "Failed to acquire pid file"
+"""What libvirt says of a hypervisor that is inside of another process."""
 _REMEDY = "Check the URI, that libvirt runs there, and that you may use it."
 
 
@@ -39,6 +40,9 @@ def explained(error: HostError) -> NoConnection:
     # What ssh prints may be several lines; the last says why.
     message = (wrapped[1].strip().splitlines() or [error.message])[-1] if wrapped else error.message
     message = message.strip().rstrip(".") + "."
+    if _TAKEN in message:
+        taken = "Another program has this embedded hypervisor open."
+        return NoConnection(taken, code=error.code, remedy="Close that first.")
     for part, remedy in _DENIED:
         if part in message:
             return AccessDenied(message, code=error.code, remedy=remedy)
