@@ -18,6 +18,7 @@ from tui.app.dialogs.snapshot_commands import ABOUT_PLANS, IN_FOOTER, SNAPSHOT_C
 from tui.app.dialogs.snapshots import SnapshotsDialog
 from tui.app.widgets.bars import key_entry
 from tui.model.finding import refused
+from tui.model.hierarchy import MirrorState, SnapshotMirror
 
 
 @played
@@ -43,21 +44,62 @@ async def test_as_many_disks_are_told_as_there_is_room_for(width: int, words: st
         assert drawn(view, screen)[1].rstrip().endswith(words)
 
 
-@pytest.mark.parametrize("name", ["x", "before-the-upgrade-of-everything-" * 2])
-@pytest.mark.parametrize("width", [80, 120, 160])
+@pytest.mark.parametrize(
+    ("width", "name", "columns"),
+    [
+        (80, "x", "kind taken disks"),
+        (120, "x", "kind taken disks"),
+        (160, "x", "kind state taken disks"),
+        (160, "before-the-upgrade-of-the-database", "kind taken disks"),
+        (120, "before-the-upgrade-of", "kind day disks"),
+        (80, "before-the-upgrade-of-the", "kind day disks"),
+        (120, "before-the-upgrade-of-the-database", "kind disks"),
+        (80, "before-the-upgrade-of-the-database", "kind disks"),
+        (80, "before-the-upgrade-of-the-database-and-the-web", "kind"),
+        (80, "before-the-upgrade-of-the-database-and-all-the-others", ""),
+    ],
+)
 @played
-async def test_names_give_way_before_columns_do(width: int, name: str) -> None:
+async def test_columns_give_way_to_names_and_the_time_before_others(
+    width: int, name: str, columns: str
+) -> None:
     tree = [known("first", created=1), replace(known("x", "first", created=2, current=True), name=name)]
+    words = {
+        "kind": "external",
+        "state": "disk-snapshot",
+        "taken": r"1970-01-01 \d\d:\d\d",
+        "day": "1970-01-01",
+        "disks": r"vda \+300 MiB",
+    }
     async with opened(host(tree), size=(width, 24)) as screen:
         view = await view_of(screen)
         lines = drawn(view, screen)
-        state = ["state"] if width > 120 else []
-        assert lines[0].split() == ["snapshot", "kind", *state, "taken", "disks"]
-        words = "  disk-snapshot" if state else ""
-        assert re.search(
-            rf"└ ● {name[:6]}\S*  current +external{words}  1970-01-01 \d\d:\d\d  vda \+300 MiB", lines[2]
-        )
-        assert ("…" in lines[2]) is (len(name) > 60)
+        assert lines[0].split() == ["snapshot", *columns.replace("day", "taken").split()]
+        cells = [f" └ ● {name}  current", *(words[column] for column in columns.split())]
+        assert re.fullmatch(" +".join(cells), lines[2])
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+@pytest.mark.parametrize(
+    ("name", "whole"), [("mir", True), ("before-the-upgrade-of-the-database-" * 2, False)]
+)
+@played
+async def test_a_name_is_told_beside_all_its_marks_four_levels_deep(
+    size: tuple[int, int],
+    name: str,
+    whole: bool,  # noqa: FBT001
+) -> None:
+    above = [known("a", created=1), known("b", "a", created=2), known("c", "b", created=3)]
+    one = replace(known("x", "c", base="/i/2", overlay="/i/3", created=4, current=True), name=name)
+    control = host([*above, one])
+    mirror = SnapshotMirror("vda", "/m/3", MirrorState.IN_SYNC)
+    assert control.view is not None
+    control.view = replace(control.view, mirrors={name: (mirror,)}, missing=frozenset({"/i/2"}))
+    async with opened(control, size=size) as screen:
+        line = drawn(await view_of(screen), screen)[4]
+        assert re.search(rf"^     └ ✗ {name[:10]}\S*  current  lost  ✓ mirror", line)
+        assert ("…" not in line) is whole
+        assert ("external" in line) is whole
 
 
 @played

@@ -24,13 +24,11 @@ from tui.model.hierarchy_rows import (
 from tui.model.quantity import moment
 
 _GAP = 2
-_LEAST_NAME, _MOST_NAME = 16, 60
-_SHORTEST = 10
-"""Cells of a name that are left of it where its branches and its mark take the rest."""
-_TIME = 16
-"""Cells: up to the minutes."""
+_LEAST_NAME = 16
+_TIME, _DATE = 16, 10
+"""Cells: up to the minutes, or the day alone."""
 _WITH_STATE = 84
-"""Cells that have room for the state as well. Names have no say in it: columns that come and go puzzle."""
+"""Cells that have room for the state as well."""
 _LEAST_DISKS, _FAIR_DISKS, _MOST_DISKS = 10, 17, 60
 
 
@@ -47,7 +45,7 @@ class SnapshotTree(Items[TreeRow]):
         """Begin empty."""
         super().__init__(id=id)
         self.glyphs = glyphs
-        self._least = self._names = self._disks = self._kinds = self._states = 0
+        self._names = self._disks = self._kinds = self._states = 0
 
     HEADING = 1
 
@@ -57,9 +55,7 @@ class SnapshotTree(Items[TreeRow]):
 
     def show(self, items: Sequence[TreeRow], *, nearest: bool = False) -> None:
         """As for all lists; columns are as wide as what is in them."""
-        names = [(self._named(item).cell_length, shown(item.name).cell_length) for item in items]
-        self._names = max((whole for whole, _ in names), default=0)
-        self._least = max((whole - max(0, name - _SHORTEST) for whole, name in names), default=0)
+        self._names = max((self._named(item).cell_length for item in items), default=0)
         self._disks = max((self._disks_of(item).cell_length for item in items), default=0)
         self._kinds = max((len(item.kind) for item in items), default=0)
         self._states = max((self._state(item).cell_length for item in items), default=0)
@@ -67,32 +63,30 @@ class SnapshotTree(Items[TreeRow]):
 
     @property
     def columns(self) -> dict[str, int]:
-        """What fits, with widths, in the order in which it is drawn."""
-        least = min(max(_LEAST_NAME, self._least), self.width * 2 // 5)
-        room = self.width - 1 - least
-        chosen = {"snapshot": least}
+        """What fits, with widths, in the order in which it is drawn.
+
+        Nobody can tell snapshots apart without their names, and the rest stands in the details as well: so it gives way
+        to the longest name: the state first, then the time, the disks, and the kind last.
+        """
+        chosen = {"snapshot": min(max(_LEAST_NAME, self._names), max(0, self.width - 1))}
+        room = self.width - 1 - chosen["snapshot"]
+        # From what is kept longest on, each with the widths that do, the best one first.
         wanted = {
-            "kind": self._kinds,
-            "taken": _TIME,
-            "disks": min(self._disks, _LEAST_DISKS),
-            **({"state": self._states} if self.width >= _WITH_STATE else {}),
+            "kind": (self._kinds,),
+            "disks": (min(self._disks, _FAIR_DISKS), min(self._disks, _LEAST_DISKS)),
+            "taken": (_TIME, _DATE),
+            **({"state": (self._states,)} if self.width >= _WITH_STATE else {}),
         }
-        for column, needed in wanted.items():
-            cells = max(len(column), needed)
-            if room >= cells + _GAP:
-                chosen[column] = cells
-                room -= cells + _GAP
-        fair = min(self._names, max(least, self.width // 3))
-        for column, most in (
-            ("disks", min(self._disks, _FAIR_DISKS)),
-            ("snapshot", fair),
-            ("disks", min(self._disks, _MOST_DISKS)),
-            ("snapshot", min(self._names, _MOST_NAME)),
-        ):
-            if column in chosen:
-                more = max(0, min(room, most - chosen[column]))
-                chosen[column] += more
-                room -= more
+        for column, widths in wanted.items():
+            fitting = (cells for cells in widths if max(len(column), cells) + _GAP <= room)
+            cells = next(fitting, None)
+            if cells is None:
+                break
+            chosen[column] = max(len(column), cells)
+            room -= chosen[column] + _GAP
+        if "disks" in chosen:
+            more = min(self._disks, _MOST_DISKS) - chosen["disks"]
+            chosen["disks"] += max(0, min(room, more))
         return {
             name: chosen[name] for name in ("snapshot", "kind", "state", "taken", "disks") if name in chosen
         }
@@ -112,7 +106,7 @@ class SnapshotTree(Items[TreeRow]):
                 "kind": Content(item.kind),
                 "state": self._state(item),
                 # Without seconds, rather than with a mark that something is cut.
-                "taken": styled(item.created[:_TIME], DIM),
+                "taken": styled(item.created[: columns.get("taken")], DIM),
                 "disks": self._disks_of(item, columns.get("disks")),
             }
         )
