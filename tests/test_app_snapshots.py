@@ -369,7 +369,7 @@ async def test_what_only_the_domain_remembers_stands_in_the_tree() -> None:
         await screen.press("g", *["down"] * line)
         text = details(view)
         assert "volume    s of the pool vg" in text
-        assert "where your command put it" in text
+        assert "where you put it" in text
         assert "5 snapshots" in title(view)
 
 

@@ -142,7 +142,7 @@ def _mirror(mirror: SnapshotMirror | None, glyphs: Glyphs) -> Iterator[tuple[str
 def _held(disk: Held, view: SnapshotView, glyphs: Glyphs) -> Iterator[Line]:
     yield EMPTY
     yield heading(f"{shown(disk.target).plain}, by {disk.method.value}")
-    rows = [("state in", shown(disk.path) if disk.path else styled("where your command put it", DIM))]
+    rows = [("state in", shown(disk.path) if disk.path else styled("where you put it", DIM))]
     if disk.pool is not None:
         rows.append(("volume", shown(f"{disk.volume} of the pool {disk.pool}")))
     if disk.method is Method.LVM:
