@@ -41,9 +41,9 @@ def why_not(job: Job | None, command: str) -> str | None:  # noqa: PLR0911  one 
 def why_not_in_plan(plan: Entry | None, command: str) -> str | None:
     """Why the plan that a job is a part of forbids a command, one sentence; ``None`` where it does not."""
     if plan and plan.snapshot and command == "keep":
-        return "This mirror belongs to a snapshot: pivot to all of its mirrors, or give them up."
+        return "This mirror belongs to a snapshot: p pivots to all of its mirrors, x gives them up."
     if plan and plan.layered and command == "keep":
-        return "This mirror is a part of a move: pivot, or take the move back."
+        return "This mirror is a part of a move: p pivots, x takes the move back."
     if plan and plan.filling and command in {"pivot", "pivot-paused"}:
         return "The lower layers are not complete there yet."
     return None

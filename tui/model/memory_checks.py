@@ -50,7 +50,7 @@ def _check_disks(case: LiveCase) -> Iterator[Finding]:
             "memory-alone",
             f"With the memory all disks have to be held by {method}, and {', '.join(map(printable, others))} would"
             " be held otherwise.",
-            f"Use {method} for all disks, or hold no memory.",
+            _remedy(case, method),
         )
     left = [
         printable(disk.target)
@@ -61,8 +61,14 @@ def _check_disks(case: LiveCase) -> Iterator[Finding]:
         yield refused(
             "memory-all",
             f"The memory of a guest fits the disks of the same instant alone, and {', '.join(left)} would be left out.",
-            f"Use {method} for all disks, or hold no memory.",
+            _remedy(case, method),
         )
+
+
+def _remedy(case: LiveCase, method: Method) -> str:
+    """How the memory is held with all disks, or is not: a state inside of an image has it in any case."""
+    other = f"{Method.QEMU} for all" if case.request.memory is None else "hold no memory"
+    return f"Use {method} for all disks, or {other}."
 
 
 def _check_file(case: LiveCase, path: str) -> Iterator[Finding]:
