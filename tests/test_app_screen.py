@@ -33,6 +33,8 @@ from tui.model.host import HostState, Link
 from tui.model.job import Job, JobType, Phase
 from tui.model.plan import Plan
 from tui.model.request import Request
+from tui.model.snapshot_steps import DropSnapshot
+from tui.model.steps import ProvePivot
 
 HOSTILE = [
     "vm[prod]",
@@ -367,7 +369,8 @@ async def test_quitting_asks_while_a_plan_is_at_work_without_a_job() -> None:
     control.outcome = None
     async with opened(control) as screen:
         (domain,) = control.state.domains
-        control.run(Plan("p1", "Snapshot a of it", domain.uuid, domain.name, (), ()))
+        steps = (DropSnapshot(domain.uuid, domain.name, "a", "p0"),)
+        control.run(Plan("p1", "Forget a", domain.uuid, domain.name, (), steps))
         assert len(control.under_way) == 1
         assert not control.state.active_jobs
         await screen.press("q")
@@ -376,6 +379,19 @@ async def test_quitting_asks_while_a_plan_is_at_work_without_a_job() -> None:
         assert "1 plan is at work" in question._text  # noqa: SLF001
         await screen.press("escape")
         control.runs[-1].finish(Outcome(End.DONE, "Done."))
+        await screen.press("q")
+        assert screen.app._exit  # noqa: SLF001
+
+
+@played
+async def test_quitting_asks_nothing_for_a_plan_that_only_looks_at_what_was_done() -> None:
+    control = FakeControl()
+    control.outcome = None
+    async with opened(control) as screen:
+        (domain,) = control.state.domains
+        proof = ProvePivot(domain.uuid, domain.name, "vda", "<disk/>", "/fast/vda")
+        control.run(Plan("p1", "Pivot vda of it", domain.uuid, domain.name, (), (proof,)))
+        assert len(control.under_way) == 1
         await screen.press("q")
         assert screen.app._exit  # noqa: SLF001
 

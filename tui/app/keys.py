@@ -358,7 +358,8 @@ class Keys(WritingKeys):
         # As a snapshot is that waits for its user, or a move between two of its jobs.
         at_jobs = {job.uuid for control in self.picture.controls for job in control.state.active_jobs}
         others = told | at_jobs | {item.uuid for item in begun}
-        cut = [p for control in self.picture.controls for p in control.under_way if p.uuid not in others]
+        plans = (plan for control in self.picture.controls for plan in control.under_way)
+        cut = [plan for plan in plans if plan.unfinished and plan.uuid not in others]
         if not (running or moving or queue.running or queue.waiting or cut):
             self.app.exit()
             return

@@ -90,8 +90,8 @@ class PlanRun:
 
     @property
     def entry(self) -> Entry:
-        """The plan and how far it is, as in the journal."""
-        return self._entry
+        """The plan and how far it is, which its journal may not tell yet, if it has one."""
+        return replace(self._entry, reached=self._step)
 
     def start(self) -> None:
         """Begin."""

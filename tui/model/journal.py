@@ -21,7 +21,7 @@ from tui.model.migrate_steps import MakeThere, Migrate, ProveArrival, SetAside
 from tui.model.request import Ending
 from tui.model.serve_steps import ServeThere
 from tui.model.snapshot_steps import TakeSnapshot
-from tui.model.steps import ChainStep, EndJobs, Step
+from tui.model.steps import ChainStep, EndJobs, Proof, Step
 from tui.model.text import printable
 from tui.model.volume_steps import MakeVolume
 
@@ -135,6 +135,11 @@ class Entry:
     def step(self) -> Step | None:
         """The step that is being done; ``None`` when all are."""
         return self.steps[self.reached] if self.reached < len(self.steps) else None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether more is left to do than to look at what was done."""
+        return any(not isinstance(step, Proof) for step in self.steps[self.reached :])
 
     @property
     def pauses(self) -> bool:

@@ -253,6 +253,8 @@ Undoable = (
 """Steps that leave something behind when a plan is given up."""
 ChainStep = TakeOverlay | MakeImage | CopyImages | CompareImages | TakeSnapshot
 """Steps without which a chain is not complete elsewhere, or that make one longer."""
+Proof = ProvePivot | ProveChain
+"""Steps that look whether all is as it was to be."""
 TidyStep = MapSnapshots | Quarantine
 """Steps that follow when the guest has gone over."""
 Step = (
