@@ -28,21 +28,13 @@ class _Case:
     places: dict[str, str]
     snapshots: tuple[KnownSnapshot, ...]
     """All of the file, parents first."""
+    mended: tuple[KnownSnapshot, ...]
+    """Those that the domain has, but for what libvirt changed in them when others were forgotten."""
 
     @property
     def new(self) -> tuple[KnownSnapshot, ...]:
         """Those that the domain does not have yet."""
         return tuple(one for one in self.snapshots if self.facts.hierarchy.get(one.name) is None)
-
-    @property
-    def mended(self) -> tuple[KnownSnapshot, ...]:
-        """Those that the domain has, but for what libvirt changed in them when others were forgotten."""
-        saved, known = arranged(self.snapshots), self.facts.hierarchy
-        return tuple(
-            one
-            for one in self.snapshots
-            if (there := known.get(one.name)) is not None and changed_by_forgetting(there, one, saved, known)
-        )
 
     @property
     def defined(self) -> tuple[KnownSnapshot, ...]:
@@ -56,6 +48,17 @@ class _Case:
         wanted = next((one for one in self.snapshots if one.current), None) if self.request.current else None
         now = self.facts.hierarchy.current
         return None if wanted is None or (now is not None and now.name == wanted.name) else wanted
+
+
+def _case(request: SnapshotImportRequest, facts: HierarchyFacts) -> _Case:
+    places, snapshots = placed(request)
+    saved, known = arranged(snapshots), facts.hierarchy
+    mended = tuple(
+        one
+        for one in snapshots
+        if (there := known.get(one.name)) is not None and changed_by_forgetting(there, one, saved, known)
+    )
+    return _Case(request, facts, places, snapshots, mended)
 
 
 def placed(request: SnapshotImportRequest) -> tuple[dict[str, str], tuple[KnownSnapshot, ...]]:
@@ -89,7 +92,7 @@ def plan_import(request: SnapshotImportRequest, facts: HierarchyFacts, plan_id: 
     domain = facts.domain
     title = f"Import snapshots of {printable(domain.name)}"
     try:
-        case = _Case(request, facts, *placed(request))
+        case = _case(request, facts)
     except InvalidXML as error:
         finding = refused(
             "snapshot-xml", f"The snapshots cannot be written as XML: {error}.", "Map to other paths."
@@ -185,10 +188,10 @@ def _check_subject(case: _Case) -> Iterator[Finding]:
 
 def _check_names(case: _Case) -> Iterator[Finding]:
     """Whether libvirt takes them all, and has none of these names for something else."""
-    known, domain, mended = case.facts.hierarchy, printable(case.facts.domain.name), case.mended
+    known, domain, mended = case.facts.hierarchy, printable(case.facts.domain.name), _mended(case)
     for one in case.snapshots:
         name, old = printable(one.name), known.get(one.name)
-        if old is not None and old.identity != one.identity and one not in mended:
+        if old is not None and old.identity != one.identity and one.name not in mended:
             yield refused(
                 "snapshot-differs",
                 f"{domain} has a snapshot {name} already, which is another one.",
@@ -210,19 +213,20 @@ def _check_names(case: _Case) -> Iterator[Finding]:
             )
 
 
+def _mended(case: _Case) -> tuple[str, ...]:
+    return tuple(one.name for one in case.mended)
+
+
 def _check_there(case: _Case) -> Iterator[Finding]:
     """What the domain has of the file already."""
-    known, mended = case.facts.hierarchy, case.mended
-    same = ((one, known.get(one.name)) for one in case.snapshots if one not in mended)
+    known, mended = case.facts.hierarchy, _mended(case)
+    same = ((one, known.get(one.name)) for one in case.snapshots if one.name not in mended)
     there = sum(old is not None and old.identity == one.identity for one, old in same)
     if there:
         count = counted(there, "snapshot is", "snapshots are")
         yield fine("already-there", f"{count} there already, and the same.")
     if mended:
-        count, names = (
-            counted(len(mended), "snapshot is", "snapshots are"),
-            names_of(one.name for one in mended),
-        )
+        count, names = counted(len(mended), "snapshot is", "snapshots are"), names_of(mended)
         why = "libvirt changed what it knows of them when others were forgotten"
         yield fine("changed-by-forgetting", f"{count} there already, and mended: {why}: {names}.")
     if not case.defined and case.current is None:
