@@ -17,7 +17,7 @@ from tui.model.checkpoint import ABOUT, KnownCheckpoint, unseen
 from tui.model.command import own
 from tui.model.hierarchy import KnownSnapshot, SnapshotView
 from tui.model.hierarchy_file import file_name
-from tui.model.hierarchy_losses import MEMORY, gone_below, losses
+from tui.model.hierarchy_losses import MEMORY, losses
 from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
 from tui.model.hierarchy_rows import (
     ASCII_BRANCHES,
@@ -44,7 +44,7 @@ def show_tree(command: TreeCommand, fleet: Fleet, output: Output) -> int:
     for line in tree_lines(view, ascii_only=output.ascii_only, width=output.width):
         # What is cut short is marked with a sign that ASCII lacks.
         output.say(line.replace("…", "~") if output.ascii_only else line)
-    for problem in _problems(view):
+    for problem in problems_of(view):
         output.complain(problem)
     return DONE
 
@@ -58,11 +58,6 @@ def tree_lines(view: SnapshotView, *, ascii_only: bool = False, width: int | Non
     yield from _checkpoints(view, signs, width)
     yield ""
     yield from layer_lines(view)
-
-
-def _problems(view: SnapshotView) -> list[str]:
-    gone = [f"{why} {what}" for why, what in gone_below(view.domain, view.missing.__contains__)]
-    return [*gone, *problems_of(view)]
 
 
 def _checkpoints(view: SnapshotView, signs: Branches, width: int | None) -> Iterator[str]:
@@ -108,7 +103,7 @@ def tree_document(control: Control, view: SnapshotView) -> Document:
             "layers": [_role(view, role) for role in roles],
         },
         "checkpoints": None if view.checkpoints is None else [_checkpoint(one) for one in view.checkpoints],
-        "problems": _problems(view),
+        "problems": list(problems_of(view)),
     }
 
 

@@ -11,8 +11,8 @@ from tui.model.domain import Definition, Domain
 from tui.model.facts import parent_of
 from tui.model.finding import Finding, fine, warning
 from tui.model.hierarchy import SnapshotView
-from tui.model.hierarchy_losses import gone_below, losses
-from tui.model.hierarchy_roles import problems_of
+from tui.model.hierarchy_losses import absent_layers, losses
+from tui.model.hierarchy_roles import unfit
 from tui.model.host import HostState
 from tui.model.job import Phase
 from tui.model.journal import Entry
@@ -104,7 +104,7 @@ def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
 
 def _gone(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
     """Images that a guest needs, and somebody has removed."""
-    for why, what in gone_below(domain, facts.missing.__contains__):
+    for why, what in absent_layers(domain, facts.missing.__contains__):
         yield warning("image-gone", why, what)
 
 
@@ -242,7 +242,7 @@ def _snapshots(domain: Domain, facts: DoctorFacts) -> Iterator[Finding]:
                     f"{'; '.join(map(str, lost))}.",
                     f"{first}{have} the snapshot forgotten: {forget}",
                 )
-        for problem in problems_of(view):
+        for problem in unfit(view):
             look = printable(own("snapshot", "tree", domain.name))
             yield warning("snapshots-unfit", f"{printable(domain.name)}: {problem}", f"Look at them: {look}")
 

@@ -53,7 +53,7 @@ def _losses(snapshot: KnownSnapshot, view: SnapshotView) -> Iterator[Loss]:
             and same_name(active.path) == same_name(disk.base)
         ):
             yield Loss(disk.target, "the guest writes to the image that held it")
-        elif gone := _gone_below(disk.base, view):
+        elif gone := _absent_below(disk.base, view):
             yield Loss(disk.target, f"{printable(gone)} is not there", missing=True)
         elif view.filled.get(disk.base, 0.0) >= 1:
             yield Loss(disk.target, f"{printable(disk.base)} is {FULL}")
@@ -95,7 +95,7 @@ def _without(
     return f"{printable(path)} has none of that name inside" if info and name not in info.snapshots else None
 
 
-def _gone_below(path: str, view: SnapshotView) -> str | None:
+def _absent_below(path: str, view: SnapshotView) -> str | None:
     """The first image that is not there, of one and those that it stands on by their own headers."""
     seen = set[str]()
     below: str | None = path
@@ -108,7 +108,7 @@ def _gone_below(path: str, view: SnapshotView) -> str | None:
     return None
 
 
-def gone_below(domain: Domain, lacking: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+def absent_layers(domain: Domain, lacking: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
     """The images of a domain's chains that are not there, a sentence each, and what to do about it."""
     name = printable(domain.name)
     for disk in domain.disks:

@@ -20,7 +20,7 @@ from tui.model.hierarchy_case import (
     take_first,
     unknown,
 )
-from tui.model.hierarchy_losses import gone_below
+from tui.model.hierarchy_losses import absent_layers
 from tui.model.hierarchy_noted import going_back, note_of
 from tui.model.hierarchy_removed import check_going_back
 from tui.model.hierarchy_request import After, SnapshotRevertRequest
@@ -89,7 +89,7 @@ def _check(
     request: SnapshotRevertRequest, facts: HierarchyFacts, snapshot: KnownSnapshot
 ) -> Iterator[Finding]:
     domain, name = printable(facts.domain.name), printable(snapshot.name)
-    gone = [refused("image-gone", *said) for said in gone_below(facts.domain, facts.lacks)]
+    gone = [refused("image-gone", *said) for said in absent_layers(facts.domain, facts.lacks)]
     if gone and facts.domain.state.active:
         # All that is said below would have the guest shut off.
         yield from gone

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tui.model.domain import Domain
 from tui.model.facts import same_name
 from tui.model.hierarchy import Hierarchy, KnownSnapshot, SnapshotView, StateDisk
-from tui.model.hierarchy_losses import losses
+from tui.model.hierarchy_losses import absent_layers, losses
 from tui.model.mirrored_snapshot import Kind
 from tui.model.storage import Layer
 from tui.model.text import listed, printable
@@ -82,6 +82,12 @@ def _lies_inside(snapshot: KnownSnapshot, target: str) -> bool:
 
 
 def problems_of(view: SnapshotView) -> tuple[str, ...]:
+    """What is wrong, a sentence each or two: images that the guest needs and that are gone first of all."""
+    absent = absent_layers(view.domain, view.missing.__contains__)
+    return (*(f"{why} {what}" for why, what in absent), *unfit(view))
+
+
+def unfit(view: SnapshotView) -> tuple[str, ...]:
     """What does not fit together, in the tree and with the chains of the domain, a sentence each."""
     unfinished = tuple(
         f"The deletion of {printable(one.name)} has not come to its end, and its state is not whole: unless that is "

@@ -46,7 +46,6 @@ from tui.engine.snapshot_file import READ_ONLY
 from tui.model.checkpoint import no_snapshot, unseen
 from tui.model.domain import Domain
 from tui.model.hierarchy import SnapshotView
-from tui.model.hierarchy_losses import gone_below
 from tui.model.hierarchy_request import SnapshotDeleteRequest, SnapshotImportRequest
 from tui.model.hierarchy_roles import LayerRole, layer_roles, problems_of
 from tui.model.hierarchy_rows import TreeRow, summary
@@ -187,8 +186,7 @@ class SnapshotsDialog(SnapshotKeys):
             self.tree_view.move_to(place)
         sign = styled(f"{self.glyphs.warning} ", "$text-warning")
         unknown = (unseen(view.domain.name),) if view.checkpoints is None else ()
-        gone = (f"{why} {what}" for why, what in gone_below(view.domain, view.missing.__contains__))
-        lines = [Line(sign, shown(problem)) for problem in (*gone, *problems_of(view), *unknown)]
+        lines = [Line(sign, shown(problem)) for problem in (*problems_of(view), *unknown)]
         if not view.hierarchy.snapshots:
             how = "" if self.control.read_only else " n takes one. I imports them."
             lines.append(Line(styled(f"{self.glyphs.dot} ", DIM), styled(f"No snapshots.{how}", DIM)))
