@@ -86,7 +86,7 @@ def diagnose(
     missing: frozenset[str] = frozenset()
     # A host whose files nobody reaches is examined all the same.
     with suppress(HostError):
-        chains = {path for domain in chosen for disk in domain.disks for path in disk.chain.local_paths}
+        chains = frozenset[str]().union(*(domain.chain_paths for domain in chosen))
         missing = files.missing(sorted(chains)) if files is not None else missing
     facts = DoctorFacts(
         state,

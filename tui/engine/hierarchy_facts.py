@@ -49,10 +49,9 @@ def view_of(
     domain = look.domain_followed()
     notes = notes_of(domain)
     hierarchy = with_noted(hierarchy_of(connection, uuid), notes)
-    paths = {path for one in hierarchy.snapshots for path in one.files}
-    needed = {path for one in hierarchy.snapshots for path in one.holders}.union(*(n.files for n in notes))
-    needed |= {path for disk in domain.disks for path in disk.chain.local_paths}
-    paths |= {path for disk in domain.disks for path in disk.chain.local_paths}
+    paths = domain.chain_paths.union(*(one.files for one in hierarchy.snapshots))
+    holders = (*(one.holders for one in hierarchy.snapshots), *(note.files for note in notes))
+    needed = domain.chain_paths.union(*holders)
     volumes = [held.path for note in notes for held in note.disks if held.method is Method.LVM and held.path]
     sizes: dict[str, int] = {}
     filled: dict[str, float] = {}
@@ -60,10 +59,11 @@ def view_of(
     images: dict[str, ImageInfo] = {}
     # A host whose shell does not answer still has its snapshots.
     with suppress(HostError):
-        sizes = files.allocated(sorted(paths)) if files is not None and paths else {}
-        filled = files.filled(volumes) if files is not None and volumes else {}
-        missing = files.missing(sorted(needed)) if files is not None and needed else frozenset()
-        images = _images(domain, hierarchy, missing, files) if files is not None else {}
+        if files is not None:
+            sizes = files.allocated(sorted(paths))
+            filled = files.filled(volumes)
+            missing = files.missing(sorted(needed))
+            images = _images(domain, hierarchy, missing, files)
     checkpoints = unless_refused(lambda: connection.known_checkpoints(uuid))
     mirrors = mirrors_of(domain, look.entries)
     return SnapshotView(domain, hierarchy, sizes, checkpoints, filled, images, mirrors, missing)
@@ -155,9 +155,7 @@ def _with_images(
     """With what the images say; what cannot be reached stays unknown."""
     if files is None:
         return facts
-    chains: dict[str, str | None] = {
-        path: None for disk in facts.domain.disks for path in disk.chain.local_paths
-    }
+    chains: dict[str, str | None] = dict.fromkeys(facts.domain.chain_paths)
     wanted = chains | _active_beside_states(facts.domain, snapshots) | images_of(snapshots)
     try:
         existing = frozenset(wanted) - files.missing(wanted)

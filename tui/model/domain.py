@@ -110,6 +110,11 @@ class Domain:
         """Every file and device that its disks use now."""
         return self.definition.local_paths
 
+    @property
+    def chain_paths(self) -> frozenset[str]:
+        """Those of them in chains: not what is being copied to."""
+        return frozenset(path for disk in self.disks for path in disk.chain.local_paths)
+
     def disk(self, target: str) -> Disk | None:
         """The disk of that target name, or ``None``."""
         return self.definition.disk(target)

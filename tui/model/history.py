@@ -129,8 +129,9 @@ def left_by(plan: Plan, before: Domain | None, now: Domain | None) -> tuple[str,
             case TakeTogether(overlays=TakeSnapshot(paths=paths)):
                 made.update(paths)
     # That a mirror has ended may be seen later; whoever asks for what is left looks whether it is in use.
-    uses = {path for disk in now.disks for path in disk.chain.local_paths}
-    return tuple(sorted(path for path in (before.local_paths | made) - uses if path.startswith("/")))
+    return tuple(
+        sorted(path for path in (before.local_paths | made) - now.chain_paths if path.startswith("/"))
+    )
 
 
 def amounts_of(plan: Plan, reached: int, jobs: Iterable[Job]) -> Figures:
