@@ -227,6 +227,11 @@ class Rest:
         return " and ".join([*parts, *(["guest paused"] if self.pause else [])])
 
 
+def can_freeze(domain: Domain, wanted: Quiesce) -> bool:
+    """Whether its agent is asked to freeze the file systems of a guest."""
+    return wanted is not Quiesce.NO and domain.definition.agent and domain.state is not RunState.PAUSED
+
+
 @dataclass(frozen=True, slots=True)
 class LiveCase:
     """A wished snapshot, and what is known of its disks."""
@@ -271,7 +276,7 @@ class LiveCase:
         request, domain = self.request, self.facts.domain
         if self.holds_memory or domain.state is RunState.PAUSED:
             return Rest(Quiesce.NO, pause=False)
-        freezes = request.quiesce is not Quiesce.NO and domain.definition.agent
+        freezes = can_freeze(domain, request.quiesce)
         pause = request.pause and self.must_rest and (not freezes or self._clones_what_is_in_use)
         if not freezes:
             return Rest(Quiesce.NO, pause)

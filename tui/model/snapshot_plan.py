@@ -9,10 +9,11 @@ from tui.model.begin_steps import StartCopy
 from tui.model.command import own, snapshot_deletion
 from tui.model.copy_plan import plan_copy
 from tui.model.destination import destination_xml
-from tui.model.domain import Domain, RunState
+from tui.model.domain import Domain
 from tui.model.finding import Finding, any_refusal, in_order, refused
+from tui.model.live_case import can_freeze
 from tui.model.live_steps import TakeTogether
-from tui.model.methods import Method, Quiesce
+from tui.model.methods import Method
 from tui.model.mirrored_snapshot import snapshot_xml
 from tui.model.plan import Offer, Plan, Redrawn
 from tui.model.quantity import rate
@@ -57,7 +58,8 @@ def plan_snapshot(request: SnapshotRequest, facts: TakeFacts, plan_id: str) -> P
         try:
             snapshot = snapshot_step(request, facts, disks)
             findings += snapshot_checks.check_meanwhile(facts, disks, snapshot.deletion())
-            findings += live_checks.check_frozen(domain, request.quiesce, freezes=_freezes(request, domain))
+            freezes = can_freeze(domain, request.quiesce)
+            findings += live_checks.check_frozen(domain, request.quiesce, freezes=freezes)
             if all(plan.steps for plan in copies.values()):
                 steps = (_at_rest(request, domain, snapshot), *_mirror_steps(disks, copies))
         except InvalidXML as error:
@@ -133,15 +135,9 @@ def snapshot_step(
     )
 
 
-def _freezes(request: SnapshotRequest, domain: Domain) -> bool:
-    """Whether the guest's agent is asked to freeze its file systems; QEMU takes all overlays at once in any case."""
-    able = domain.definition.agent and domain.state is not RunState.PAUSED
-    return able and request.quiesce is not Quiesce.NO
-
-
 def _at_rest(request: SnapshotRequest, domain: Domain, snapshot: TakeSnapshot) -> TakeSnapshot | TakeTogether:
     """The step, with the file systems of the guest frozen for it where they can be."""
-    if not _freezes(request, domain):
+    if not can_freeze(domain, request.quiesce):
         return snapshot
     named = (snapshot.uuid, snapshot.domain, snapshot.name, snapshot.targets)
     return TakeTogether(*named, request.quiesce, pause=False, limit=request.limit, overlays=snapshot)
@@ -175,7 +171,7 @@ def _facts(
         if disk.mirror:
             yield "and to", f"{printable(disk.mirror)} ({printable(disk.format)})"
     yield "not by", f"{', '.join(_UNFIT)}: {_ALONE}"
-    if _freezes(request, facts.domain):
+    if can_freeze(facts.domain, request.quiesce):
         yield "stands still", f"file systems frozen, at most {request.limit:g} s"
     if request.bandwidth > 0:
         yield "limit", f"{rate(request.bandwidth)} for each mirror"
